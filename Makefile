@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin doors to the build system (Meson and Ninja); 'make' leaves every program as bin/NAME.
+RELEASE = build/release
+DEV = build/dev
+PROGRAMS = ceems_exporter ceems_api_server ceems_tool cacct
+
+.PHONY: all test run bench fuzz format install clean
+
+all: $(RELEASE)/build.ninja
+	ninja -C $(RELEASE)
+	mkdir -p bin/test
+	for p in $(PROGRAMS); do if [ -x $(RELEASE)/$$p ]; then ln -f $(RELEASE)/$$p bin/$$p || exit 1; fi; done
+	if [ -x $(RELEASE)/tests/cacct ]; then ln -f $(RELEASE)/tests/cacct bin/test/cacct; fi
+
+$(RELEASE)/build.ninja:
+	meson setup $(RELEASE) --buildtype=release
+
+$(DEV)/build.ninja:
+	meson setup $(DEV) --buildtype=debug --werror -Db_sanitize=address,undefined
+
+test:
+	./test.sh
+
+run:
+	./quickstart.sh
+
+bench:
+	bench/run.sh
+
+fuzz:
+	fuzz/run.sh
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	meson install -C $(RELEASE) --no-rebuild
+
+clean:
+	rm -rf build bin

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Metric maps as text and their arithmetic (spec api-server.md 3.4-3.6); no SQL functions involved.
+ */
+#ifndef CEEMS_API_METRIC_MAP_H
+#define CEEMS_API_METRIC_MAP_H
+
+#include "api/model.h"
+#include "basic/buffer.h"
+#include "basic/err.h"
+
+/* Tolerates NULL, "", "null", NaN spellings. -EBADMSG for what is no object of numbers, -E2BIG. */
+int metric_map_parse(const char *text, struct arena *arena, struct metric_map *ret_map);
+/* Appends {"a":1,"b":0.50000000}. */
+void metric_map_write(const struct metric_map *map, struct buffer *out);
+double metric_map_get(const struct metric_map *map, const char *key); /* 0 if absent */
+
+/* a := key-wise a + b over the union of keys. */
+int metric_map_add(struct metric_map *a, const struct metric_map *b, struct arena *arena);
+/* a := weighted mean; a key that only one map has keeps that map's value. Sum of weights <= 0: 0.
+ */
+int metric_map_average(struct metric_map *a, const struct metric_map *b, double weight_a,
+	double weight_b, struct arena *arena);
+
+/* Key of TOTAL_TIME_SECONDS that weighs an avg_* column; NULL for total_* columns. */
+const char *unit_metric_weight(enum unit_metric metric);
+
+#endif

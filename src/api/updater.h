@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An updater adds metrics to units that a manager fetched. Rows: updaters/NAME.c. */
+#ifndef CEEMS_API_UPDATER_H
+#define CEEMS_API_UPDATER_H
+
+#include "api/model.h"
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "format/config.h"
+
+struct updater_config {
+	const char *id, *updater;
+	const struct config_node *web;
+	const struct config_node *extra_config;
+};
+
+struct updater_env {
+	const struct updater_config *config;
+	const struct clock *clock;
+	const struct log *log;
+	const char *config_name,
+		*config_dir; /* configuration file, for errors and relative paths */
+	int cancel_fd;
+};
+
+struct updater {
+	const char *name; /* "tsdb" */
+	int (*open)(const struct updater_env *env, void **ret_state, struct err *err);
+	/*
+	 * Fills metrics and ignore of the units. -errno if the window should be tried again later
+	 * (the server was unreachable); a single bad query is logged and leaves its sub-key out.
+	 */
+	int (*update)(void *state, int64_t start_ms, int64_t end_ms, struct unit_list *units,
+		struct arena *arena, struct err *err);
+	void (*close)(void *state);
+};
+
+extern const struct updater updater_tsdb;
+
+#endif

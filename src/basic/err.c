@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "basic/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void finish(struct err *err, int r, int wanted)
+{
+	err->code = r;
+	if (wanted >= ERR_TEXT_MAX)
+		memcpy(err->text + ERR_TEXT_MAX - 4, "...", 4);
+	/* One line, whatever a peer or a file put into it. */
+	for (char *p = err->text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	}
+}
+
+int err_set(struct err *err, int r, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (!err)
+		return r;
+	va_start(args, format);
+	n = vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	finish(err, r, n);
+	return r;
+}
+
+int err_errno(struct err *err, int r, const char *format, ...)
+{
+	va_list args;
+	int n, m;
+
+	if (!err)
+		return r;
+	va_start(args, format);
+	n = vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	if (n >= 0 && n < ERR_TEXT_MAX) {
+		m = snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", err_name(r));
+		n += m;
+	}
+	finish(err, r, n);
+	return r;
+}
+
+int err_prefix(struct err *err, int r, const char *format, ...)
+{
+	char old[ERR_TEXT_MAX];
+	va_list args;
+	int n;
+
+	if (!err)
+		return r;
+	memcpy(old, err->text, sizeof(old));
+	old[sizeof(old) - 1] = '\0';
+	va_start(args, format);
+	n = vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	if (n >= 0 && n < ERR_TEXT_MAX)
+		n += snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+	finish(err, r, n);
+	return r;
+}
+
+const char *err_name(int r)
+{
+	const char *name = strerrordesc_np(r < 0 ? -r : r);
+
+	return name ? name : "Unknown error";
+}

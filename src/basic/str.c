@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "basic/str.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+bool slice_eq(struct slice a, const char *b)
+{
+	size_t n = strlen(b);
+
+	return a.n == n && memcmp(a.p, b, n) == 0;
+}
+
+bool str_starts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), m = strlen(suffix);
+
+	return n >= m && memcmp(text + n - m, suffix, m) == 0;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct slice slice_trim(struct slice s)
+{
+	while (s.n && is_space(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n && is_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool slice_next(struct slice *rest, char separator, struct slice *ret_field)
+{
+	const char *end;
+
+	if (!rest->p)
+		return false;
+	end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+	if (!end) {
+		*ret_field = *rest;
+		*rest = (struct slice){ NULL, 0 };
+		return true;
+	}
+	*ret_field = (struct slice){ rest->p, (size_t)(end - rest->p) };
+	rest->n -= ret_field->n + 1;
+	rest->p = end + 1;
+	return true;
+}
+
+bool slice_next_line(struct slice *rest, struct slice *ret_line)
+{
+	if (!rest->n)
+		return false;
+	return slice_next(rest, '\n', ret_line);
+}
+
+bool slice_next_word(struct slice *rest, struct slice *ret_word)
+{
+	size_t i = 0, start;
+
+	while (i < rest->n && (rest->p[i] == ' ' || rest->p[i] == '\t'))
+		i++;
+	start = i;
+	while (i < rest->n && rest->p[i] != ' ' && rest->p[i] != '\t')
+		i++;
+	if (i == start)
+		return false;
+	*ret_word = (struct slice){ rest->p + start, i - start };
+	rest->p += i;
+	rest->n -= i;
+	return true;
+}
+
+int slice_to_u64(struct slice s, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+
+	if (!s.n)
+		return -EBADMSG;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+
+		if (digit > 9)
+			return -EBADMSG;
+		if (__builtin_mul_overflow(value, 10, &value) ||
+			__builtin_add_overflow(value, digit, &value))
+			return -ERANGE;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+int slice_to_i64(struct slice s, int64_t *ret_value)
+{
+	bool negative = s.n && s.p[0] == '-';
+	uint64_t value;
+	int r;
+
+	if (negative) {
+		s.p++;
+		s.n--;
+	}
+	r = slice_to_u64(s, &value);
+	if (r < 0)
+		return r;
+	if (value > (uint64_t)INT64_MAX + negative)
+		return -ERANGE;
+	*ret_value = negative ? (int64_t)(0 - value) : (int64_t)value;
+	return 0;
+}
+
+int slice_to_double(struct slice s, double *ret_value)
+{
+	char text[64];
+	double value;
+	char *end;
+
+	if (!s.n)
+		return -EBADMSG;
+	if (s.n >= sizeof(text))
+		return -ERANGE;
+	for (size_t i = 0; i < s.n; i++) {
+		if (!strchr("0123456789+-.eE", s.p[i]) || !s.p[i])
+			return -EBADMSG;
+	}
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	value = strtod(text, &end);
+	if (end != text + s.n)
+		return -EBADMSG;
+	if (isinf(value))
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+bool str_is_utf8(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+
+	while (p < end) {
+		unsigned c = *p++, more, min;
+
+		if (c < 0x80)
+			continue;
+		if (c >= 0xc2 && c <= 0xdf) {
+			more = 1, min = 0x80, c &= 0x1f;
+		} else if ((c & 0xf0) == 0xe0) {
+			more = 2, min = 0x800, c &= 0x0f;
+		} else if (c >= 0xf0 && c <= 0xf4) {
+			more = 3, min = 0x10000, c &= 0x07;
+		} else {
+			return false;
+		}
+		while (more--) {
+			if (p == end || (*p & 0xc0) != 0x80)
+				return false;
+			c = c << 6 | (*p++ & 0x3f);
+		}
+		if (c < min || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The energy ledger: integer arithmetic only, no I/O. Every interval the energy that the meters saw
+ * is split per domain to units, system, idle and unattributed, exactly. The maths and the policies
+ * are in docs/energy.md.
+ */
+#ifndef CEEMS_EXPORTER_LEDGER_LEDGER_H
+#define CEEMS_EXPORTER_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "basic/err.h"
+#include "exporter/unit.h"
+
+enum energy_domain { DOMAIN_CPU, DOMAIN_DRAM, DOMAIN_REST, N_ENERGY_DOMAINS };
+extern const char *const energy_domain_names[N_ENERGY_DOMAINS];
+
+enum energy_party { PARTY_UNITS, PARTY_SYSTEM, PARTY_IDLE, PARTY_UNATTRIBUTED, N_ENERGY_PARTIES };
+extern const char *const energy_party_names[N_ENERGY_PARTIES];
+
+enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COMPAT };
+
+/* What one interval brought. */
+struct ledger_interval {
+	uint64_t duration_us;
+	uint64_t energy_uj[N_ENERGY_DOMAINS]; /* metered or modelled */
+	uint64_t static_uj[N_ENERGY_DOMAINS]; /* part of it that flows without load; <= energy */
+	bool present[N_ENERGY_DOMAINS]; /* the domain has a source on this node */
+	/* The node, over the same interval. */
+	bool node_known; /* usage could be read; otherwise all energy is unattributed */
+	uint64_t node_cpu_busy_us; /* all modes but idle, iowait, steal */
+	uint64_t node_cpus_milli; /* online CPUs, thousandths */
+	uint64_t node_memory_bytes, node_memory_used_bytes;
+	const struct unit_sample *units; /* at the end of the interval */
+	size_t n_units;
+	int64_t now_ns; /* monotonic, end of the interval */
+};
+
+struct ledger;
+
+struct ledger_config {
+	enum ledger_policy policy;
+	int64_t keep_ended_ns; /* how long an ended unit stays exported */
+	size_t max_units; /* live and ended ones; beyond it energy goes to the party units only */
+};
+
+int ledger_new(const struct ledger_config *config, struct ledger **ret_ledger);
+void ledger_free(struct ledger *ledger);
+
+/*
+ * Books one interval. Afterwards, for every domain: sum over units (live, kept and forgotten) =
+ * party units, and the sum of the parties = the meter. No counter ever goes down. 0 or -ENOMEM (the
+ * interval is booked as unattributed, the sums still hold).
+ */
+int ledger_book(struct ledger *ledger, const struct ledger_interval *interval);
+
+struct ledger_unit_total {
+	struct unit_key key;
+	uint64_t energy_uj[N_ENERGY_DOMAINS];
+	bool ended;
+};
+
+struct ledger_totals {
+	bool present[N_ENERGY_DOMAINS]; /* ever */
+	uint64_t meter_uj[N_ENERGY_DOMAINS];
+	uint64_t party_uj[N_ENERGY_DOMAINS][N_ENERGY_PARTIES];
+	const struct ledger_unit_total *units; /* sorted by key; valid until the next ledger call */
+	size_t n_units;
+};
+
+/* One consistent answer. Not thread-safe: the owner holds the lock that covers book and totals. */
+void ledger_totals(struct ledger *ledger, struct ledger_totals *ret_totals);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Compute units of this node and their use of it, as both the scrape and the energy ledger see
+ * them. A unit table belongs to one resource manager; it keeps descriptors of known units open, so
+ * that a tick costs one pread per file.
+ */
+#ifndef CEEMS_EXPORTER_UNIT_H
+#define CEEMS_EXPORTER_UNIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "basic/err.h"
+
+/* Label values that name a unit. */
+struct unit_key {
+	const char *manager; /* "slurm" */
+	const char *cgrouphostname; /* "" unless several slurmd share the host */
+	const char *uuid;
+};
+
+/* Counters and levels at one moment. */
+struct unit_sample {
+	struct unit_key key; /* borrowed until the unit is gone for good (see unit_table_sample) */
+	uint64_t incarnation; /* differs when a job id is used again by a new cgroup (inode, birth)
+			       */
+	uint64_t cpu_usage_us; /* since the cgroup's birth; user + system */
+	uint64_t working_set_bytes; /* memory in use less inactive page cache */
+	uint64_t alloc_cpus_milli; /* CPUs it may use, in thousandths; 0 = unknown */
+	uint64_t alloc_memory_bytes; /* limit; 0 = unknown or unlimited */
+	bool cpu_known, memory_known; /* its file could be read */
+};
+
+struct unit_table; /* thread-safe: sample and scrape may run at the same time */
+
+/*
+ * Finds units anew and reads them. The array is valid until the next call by the same caller;
+ * no allocation when nothing changed. 0 or -errno (nothing could be read at all).
+ */
+int unit_table_sample(
+	struct unit_table *table, const struct unit_sample **ret_samples, size_t *ret_n);
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HTTP client on libcurl with the configuration keys of Prometheus's clients (spec api-server.md
+ * 2.7). Secrets and TLS files are read anew on use. A client may be used by several threads; each
+ * request has an own handle from a pool (keep-alive).
+ */
+#ifndef CEEMS_NET_HTTP_CLIENT_H
+#define CEEMS_NET_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "basic/buffer.h"
+#include "basic/err.h"
+#include "format/config.h"
+
+/* Decoded by http_client_config_table; place it inline beside 'url'. */
+struct http_client_config {
+	struct {
+		bool present;
+		const char *username, *username_file, *password, *password_file;
+	} basic_auth;
+	struct {
+		bool present;
+		const char *type, *credentials, *credentials_file;
+	} authorization;
+	struct {
+		bool present;
+		const char *client_id, *client_secret, *client_secret_file, *token_url;
+		struct strings scopes;
+		struct config_map endpoint_params;
+	} oauth2;
+	const char *bearer_token, *bearer_token_file;
+	struct {
+		const char *ca, *ca_file, *cert, *cert_file, *key, *key_file, *server_name;
+		const char *min_version, *max_version;
+		bool insecure_skip_verify;
+	} tls;
+	bool follow_redirects, enable_http2, proxy_from_environment;
+	const char *proxy_url, *no_proxy;
+	struct config_map proxy_connect_header; /* name -> value */
+	struct config_list http_headers; /* of struct http_client_header, named */
+	const char *directory; /* relative *_file paths start here; set by the caller */
+};
+struct http_client_header {
+	struct strings values, secrets, files;
+};
+extern const struct config_table http_client_config_table; /* closed: unknown keys are errors */
+/* The same keys without 'closed', for use with CONFIG_INLINE. */
+extern const struct config_table http_client_config_inline;
+
+struct http_client;
+
+/* The rules of 2.7 (one kind of auth, no reserved header). config is borrowed; NULL = defaults. */
+int http_client_new(const struct http_client_config *config, const char *user_agent,
+	struct http_client **ret_client, struct err *err);
+void http_client_free(struct http_client *client);
+
+struct http_call {
+	const char *method; /* "GET" */
+	const char *url; /* http or https only; user info in it is sent as basic auth */
+	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+	const void *body;
+	size_t body_len;
+	int64_t timeout_ms; /* whole call; > 0 */
+	size_t max_response_bytes;
+	int cancel_fd; /* readable = give up (-ECANCELED); <= 0 for none */
+};
+
+struct http_reply {
+	int status;
+	struct buffer body; /* decompressed */
+	char content_type[128];
+	/* Header lines as "Name: value\n" of the last response; for callers that need more. */
+	struct buffer headers;
+};
+
+/*
+ * 0 whatever the HTTP status is. -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -E2BIG, -ECANCELED,
+ * -EPROTO (TLS or HTTP broken), -EIO. Passwords never appear in err.
+ */
+int http_client_call(struct http_client *client, const struct http_call *call,
+	struct http_reply *ret_reply, struct err *err);
+void http_reply_done(struct http_reply *reply);
+
+/* URL pieces: base with a path segment appended ("http://h/x/" + "api/v1" -> "http://h/x/api/v1").
+ */
+int url_join(const char *base, const char *path, struct buffer *ret_url);
+/* Appends name=value, form-encoded, with '&' in front if the buffer isn't empty. */
+void url_append_param(struct buffer *query, const char *name, const char *value);
+/* The URL with any password replaced by xxxxx. */
+int url_redact(const char *url, struct buffer *ret_url);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HTTP/1.1 server on libmicrohttpd: listeners, TLS and basic auth from a web config file (spec
+ * exporter-node.md 5), limits, time-outs, gzip, graceful stop. Handlers run on the server's worker
+ * threads and may run concurrently.
+ */
+#ifndef CEEMS_NET_HTTP_SERVER_H
+#define CEEMS_NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "basic/arena.h"
+#include "basic/buffer.h"
+#include "basic/err.h"
+#include "basic/log.h"
+#include "basic/options.h"
+
+struct http_request; /* opaque; valid inside the handler only */
+
+const char *http_request_method(const struct http_request *req); /* "GET" */
+const char *http_request_path(const struct http_request *req); /* percent-decoded once */
+const char *http_request_raw_target(const struct http_request *req); /* as sent */
+const char *http_request_header(
+	const struct http_request *req, const char *name); /* NULL if absent */
+const char *http_request_user(
+	const struct http_request *req); /* authenticated basic-auth user or NULL */
+const struct sockaddr *http_request_peer(const struct http_request *req);
+const void *http_request_body(const struct http_request *req, size_t *ret_len);
+struct arena *http_request_arena(struct http_request *req); /* lives until the answer is out */
+
+/*
+ * Query parameters in order, decoded ("+" is a blank). A pair with a malformed escape or a ';' is
+ * left out. NULL at the end. The form body of a POST counts too, after the query.
+ */
+struct http_param {
+	const char *name, *value;
+};
+const struct http_param *http_request_params(const struct http_request *req, size_t *ret_n);
+const char *http_request_param(
+	const struct http_request *req, const char *name); /* first, or NULL */
+
+struct http_response; /* opaque */
+
+void http_response_status(struct http_response *res, int status); /* default 200 */
+/* Both strings are copied. Repeated names are sent repeatedly. */
+void http_response_header(struct http_response *res, const char *name, const char *value);
+/* The body: append to it. Capped by http_server_config.max_response_bytes. */
+struct buffer *http_response_body(struct http_response *res);
+/* Status, plain text body and the headers of an error page. */
+void http_response_text(struct http_response *res, int status, const char *text);
+
+/*
+ * Instead of a body: a generator, called on the worker thread until it returns 0 (end) or negative
+ * (the connection is cut). free_ctx runs when the answer is over, however it ended.
+ */
+typedef ssize_t (*http_stream_fn)(void *ctx, char *data, size_t max);
+void http_response_stream(
+	struct http_response *res, http_stream_fn next, void (*free_ctx)(void *ctx), void *ctx);
+
+typedef void (*http_handler_fn)(void *ctx, struct http_request *req, struct http_response *res);
+
+struct http_server_config {
+	struct strings listen_addresses; /* host:port, :port, [v6]:port, vsock://:port */
+	const char *web_config_file; /* "" or NULL = plain HTTP without authentication */
+	bool systemd_socket; /* use LISTEN_FDS instead of addresses */
+	unsigned threads; /* workers, >= 1 */
+	unsigned max_connections; /* 0 = a sensible default */
+	size_t max_request_body_bytes; /* 413 beyond it; 0 = bodies are refused */
+	size_t max_header_bytes;
+	size_t max_response_bytes; /* of buffered bodies */
+	int64_t header_timeout_ms, idle_timeout_ms;
+	bool gzip; /* compress buffered bodies and streams when the client asks for it */
+	int gzip_level; /* 1..9 */
+	const struct log *log; /* listening, TLS on or off, web config trouble (each said once) */
+	http_handler_fn handler;
+	void *ctx;
+};
+
+struct http_server;
+
+/*
+ * Listens and serves; an address that cannot be had or a bad web config is an error here, with a
+ * sentence that names it. The web config and the TLS files are looked at again when they change;
+ * while they are broken requests get 500 and handshakes fail.
+ */
+int http_server_start(
+	const struct http_server_config *config, struct http_server **ret_server, struct err *err);
+/* Port of listener i, useful after ":0". */
+int http_server_port(const struct http_server *server, size_t i);
+/* Stops accepting, lets running requests finish for at most grace_ms, then closes. NULL is fine. */
+void http_server_stop(struct http_server *server, int64_t grace_ms);
+
+/* Checks a web config file as 'ceems_tool check web-config' does. */
+int http_web_config_check(const char *path, struct err *err);
+
+#endif
