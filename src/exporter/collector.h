@@ -56,6 +56,9 @@ struct collector {
 	/* May run concurrently with itself unless serialised by its own lock. 0, -ENODATA or
 	 * -errno. */
 	int (*collect)(void *state, struct scrape *s);
+	/* Ends the threads that start() made. All stop() run before the first close(). May be NULL.
+	 */
+	void (*stop)(void *state);
 	void (*close)(void *state); /* may be NULL */
 };
 

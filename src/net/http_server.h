@@ -83,15 +83,22 @@ struct http_server_config {
 struct http_server;
 
 /*
- * Listens and serves; an address that cannot be had or a bad web config is an error here, with a
- * sentence that names it. The web config and the TLS files are looked at again when they change;
- * while they are broken requests get 500 and handshakes fail.
+ * Listens and loads the web config and its TLS files, without accepting or starting a thread yet:
+ * a program that changes its user does so between this and http_server_serve(). An address that
+ * cannot be had or a bad web config is an error here, with a sentence that names it.
  */
-int http_server_start(
+int http_server_open(
 	const struct http_server_config *config, struct http_server **ret_server, struct err *err);
+/*
+ * Starts the workers. The web config and the TLS files are looked at again when they change;
+ * while they are broken requests get 500 and handshakes fail. After an error only
+ * http_server_stop() may follow.
+ */
+int http_server_serve(struct http_server *server, struct err *err);
 /* Port of listener i, useful after ":0". */
 int http_server_port(const struct http_server *server, size_t i);
-/* Stops accepting, lets running requests finish for at most grace_ms, then closes. NULL is fine. */
+/* Stops accepting, lets running requests finish for at most grace_ms, closes and frees. NULL is
+ * fine. */
 void http_server_stop(struct http_server *server, int64_t grace_ms);
 
 /* Checks a web config file as 'ceems_tool check web-config' does. */
