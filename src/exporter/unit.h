@@ -26,7 +26,10 @@ struct unit_sample {
 	uint64_t incarnation; /* differs when a job id is used again by a new cgroup (inode, birth)
 			       */
 	uint64_t cpu_usage_us; /* since the cgroup's birth; user + system */
+	int64_t born_ns; /* Unix time at which its cgroup directory was made (its ctime when it was
+			    first seen); 0 = unknown */
 	uint64_t working_set_bytes; /* memory in use less inactive page cache */
+	uint64_t memory_used_bytes; /* page cache included, as the reference counts it */
 	uint64_t alloc_cpus_milli; /* CPUs it may use, in thousandths; 0 = unknown */
 	uint64_t alloc_memory_bytes; /* limit; 0 = unknown or unlimited */
 	bool cpu_known, memory_known; /* its file could be read */
@@ -40,5 +43,13 @@ struct unit_table; /* thread-safe: sample and scrape may run at the same time */
  */
 int unit_table_sample(
 	struct unit_table *table, const struct unit_sample **ret_samples, size_t *ret_n);
+
+/*
+ * CPU time of everything below the table's root cgroups, of units that ended too, read right after
+ * the units of the last unit_table_sample(). With it the ledger gives a unit that ended between
+ * two readings what it used last: a cgroup's time stays in its parents when it is removed. 0, or
+ * -ENODATA when it could not be read.
+ */
+int unit_table_roots_cpu_usage(struct unit_table *table, uint64_t *ret_us);
 
 #endif

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # The queries of docs/energy.md, taken from the page itself, give the counters' energy exactly: for a
 # job that appears with its full value, over missed scrapes and over a restart of the exporter. The
 # stories are in tests/promql/.

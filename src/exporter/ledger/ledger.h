@@ -24,18 +24,27 @@ enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COM
 
 /* What one interval brought. */
 struct ledger_interval {
+	/* 0: no interval yet; the units' readings are remembered, and energy is unattributed. */
 	uint64_t duration_us;
 	uint64_t energy_uj[N_ENERGY_DOMAINS]; /* metered or modelled */
 	uint64_t static_uj[N_ENERGY_DOMAINS]; /* part of it that flows without load; <= energy */
+	/* Part of it that nobody can be charged with: it flowed before this interval. <= energy */
+	uint64_t late_uj[N_ENERGY_DOMAINS];
 	bool present[N_ENERGY_DOMAINS]; /* the domain has a source on this node */
 	/* The node, over the same interval. */
-	bool node_known; /* usage could be read; otherwise all energy is unattributed */
+	/* The node's and the units' usage could be read. Otherwise all energy is unattributed and
+	   the units' last readings stay as they are: the next interval counts its part only. */
+	bool node_known;
 	uint64_t node_cpu_busy_us; /* all modes but idle, iowait, steal */
 	uint64_t node_cpus_milli; /* online CPUs, thousandths */
 	uint64_t node_memory_bytes, node_memory_used_bytes;
 	const struct unit_sample *units; /* at the end of the interval */
 	size_t n_units;
+	/* CPU time of units that ended in the interval, which no reading shows any more. */
+	bool ended_cpu_known;
+	uint64_t ended_cpu_us;
 	int64_t now_ns; /* monotonic, end of the interval */
+	int64_t realtime_ns; /* Unix time, end of the interval */
 };
 
 struct ledger;
@@ -59,6 +68,7 @@ int ledger_book(struct ledger *ledger, const struct ledger_interval *interval);
 struct ledger_unit_total {
 	struct unit_key key;
 	uint64_t energy_uj[N_ENERGY_DOMAINS];
+	int64_t start_realtime_ns; /* when its counters started at 0 */
 	bool ended;
 };
 
