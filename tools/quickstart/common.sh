@@ -17,9 +17,11 @@ die() {
 	exit 1
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds. A slow machine (an emulator) may ask for
+# more patience by a factor.
+PATIENCE=${CEEMS_QUICKSTART_PATIENCE:-1}
 wait_for() {
-	local end=$((SECONDS + $1)) what=$2
+	local end=$((SECONDS + $1 * PATIENCE)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt "$end" ] || die "timed out waiting for $what (logs are in $W/log; --keep DIR keeps them)"

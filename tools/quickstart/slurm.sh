@@ -56,7 +56,7 @@ start_mariadb() {
 	daemon mariadbd mariadbd --no-defaults --user=mysql --datadir="$W/db" --socket="$W/db/sock" \
 		--pid-file="$W/db/pid" --bind-address=127.0.0.1 --port="$PORT_SQL" --innodb-buffer-pool-size=64M \
 		--innodb-lock-wait-timeout=900 --skip-name-resolve
-	wait_for 60 MariaDB timeout 20 mariadb --no-defaults -S "$W/db/sock" -e 'select 1'
+	wait_for 60 MariaDB timeout $((20 * PATIENCE)) mariadb --no-defaults -S "$W/db/sock" -e 'select 1'
 	mariadb --no-defaults -S "$W/db/sock" -e "create database slurm_acct;
 		create user 'slurm'@'127.0.0.1' identified by '$SQL_PASSWORD';
 		grant all on slurm_acct.* to 'slurm'@'127.0.0.1';"
@@ -159,7 +159,7 @@ make_accounts() {
 	done
 }
 
-node_ready() { timeout 20 sinfo -h -n "$NODE" -o %T | grep -qE '^(idle|mixed|allocated)$'; }
+node_ready() { timeout $((20 * PATIENCE)) sinfo -h -n "$NODE" -o %T | grep -qE '^(idle|mixed|allocated)$'; }
 
 start_slurm() {
 	export SLURM_CONF=$W/etc/slurm.conf
@@ -171,11 +171,11 @@ start_slurm() {
 	write_slurm_conf
 	slurmdbd 9<&-
 	adopt slurmdbd "$W/run/slurmdbd.pid"
-	wait_for 30 slurmdbd timeout 20 sacctmgr -n show cluster
+	wait_for 30 slurmdbd timeout $((20 * PATIENCE)) sacctmgr -n show cluster
 	make_accounts
 	slurmctld 9<&-
 	adopt slurmctld "$W/run/slurmctld.pid"
-	wait_for 30 slurmctld timeout 20 scontrol ping
+	wait_for 30 slurmctld timeout $((20 * PATIENCE)) scontrol ping
 	slurmd -N "$NODE" 9<&-
 	adopt slurmd "$W/run/slurmd.$NODE.pid"
 	wait_for 60 "the Slurm node" node_ready
@@ -246,4 +246,4 @@ submit_jobs() { # N [FIRST]: rows FIRST..N-1 of the table, over and over; fills 
 	done
 }
 
-jobs_over() { local left; left=$(timeout 20 squeue -h) && [ -z "$left" ]; }
+jobs_over() { local left; left=$(timeout $((20 * PATIENCE)) squeue -h) && [ -z "$left" ]; }

@@ -17,7 +17,7 @@ make_web_config() { # NAME: $W/etc/NAME/web-config.yml; the password goes to $W/
 ask() {
 	local name=$1 url=$2
 	shift 2
-	printf 'user = "ceems:%s"\n' "$(cat "$W/etc/$name.password")" | curl -fsS -m 20 -K - "$@" "$url"
+	printf 'user = "ceems:%s"\n' "$(cat "$W/etc/$name.password")" | curl -fsS -m $((20 * PATIENCE)) -K - "$@" "$url"
 }
 
 start_exporter() {
