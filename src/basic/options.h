@@ -14,6 +14,7 @@
 
 #include "basic/arena.h"
 #include "basic/err.h"
+#include "basic/macros.h"
 
 struct strings {
 	const char **v;
@@ -47,7 +48,7 @@ struct option_def {
 	size_t offset; /* into the group's values */
 	const char
 		*fallback; /* default as text, parsed like an argument; NULL = zero, empty, false */
-	const char *env; /* replaces the default when set and not empty */
+	const char *env; /* replaces the default when set and not empty; lists: one value a line */
 	const char *help; /* a sentence */
 	const char *value_name; /* in usage; NULL = by type */
 	const char *const *choices; /* of enums, NULL-terminated */
@@ -69,6 +70,7 @@ struct command_def {
 	const char *positional; /* name of positional arguments in usage, NULL if none are taken */
 	size_t min_positional;
 	struct option_group groups[4]; /* those with n_options > 0 count */
+	bool positional_files; /* each positional argument must exist and be no folder */
 };
 
 enum options_error_style {
@@ -110,10 +112,17 @@ int options_parse(const struct program_def *program, int argc, char **argv, stru
 	FILE *out, FILE *errors);
 void options_done(struct options *opt);
 
+/*
+ * Prints a reason as options_parse() does, without ', try --help': for combinations that only the
+ * program can judge. Returns -EINVAL.
+ */
+int options_complain(const struct program_def *program, const char *argv0, FILE *errors,
+	const char *format, ...) PRINTF_FORMAT(4, 5);
+
 /* Whether the option (or its --no- form) stood on the command line. */
 bool options_given(const struct options *opt, const char *name);
 
-/* Five lines of version information as all programs print them. */
+/* The version and five lines about the build, as all programs print them. */
 void options_print_version(const char *program_name, FILE *out);
 
 /* Reference page in Markdown, for docs/ (a test keeps it current). */
