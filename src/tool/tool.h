@@ -41,8 +41,12 @@ struct tool {
 	struct web_config_options web_config;
 };
 
-/* Exit statuses. */
-int tool_fatal(struct tool *tool, const char *text); /* a line in the style of parse errors; 1 */
+/* A line in the style of parse errors; returns the exit status 1. */
+int tool_fatal(struct tool *tool, const char *text);
+/* 'what: why'; returns 1. */
+int tool_failed(struct tool *tool, const char *what, const struct err *err);
+
+/* All return the exit status. */
 int command_check_api(struct tool *tool);
 int command_check_lb(struct tool *tool);
 int command_check_web_config(struct tool *tool);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The text of recording rules for Prometheus: pure, no I/O. The recorded names, labels and formulas
+ * are an interface that dashboards and the API server's queries rely on.
+ */
+#ifndef CEEMS_TOOL_RULES_H
+#define CEEMS_TOOL_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "basic/buffer.h"
+#include "basic/options.h" /* struct strings */
+
+/* Where the power of a job's hosts comes from. */
+enum power_source {
+	POWER_NONE, /* no rules */
+	POWER_LEDGER, /* the exporter's energy counters */
+	POWER_RAPL,
+	POWER_MODEL, /* an estimate: no sensor */
+	/* Known, but there are no rules for them in this version. */
+	POWER_CRAY,
+	POWER_REDFISH,
+	POWER_IPMI,
+};
+
+struct rules_job {
+	const char *name; /* Prometheus's job label */
+	int64_t scrape_interval_ms;
+	enum power_source source;
+	bool has_rapl, has_dram, has_model; /* series that the job exports */
+};
+
+struct rules_emission {
+	/* A factor from the exporters: one rule set for each of these provider labels. */
+	struct strings providers;
+	/* Without providers a fixed one, in g/kWh; 0 = no emission rules. */
+	double factor;
+	const char *provider; /* "owid", "custom" */
+	const char *country_code; /* may be "" */
+};
+
+struct rules_settings {
+	double pue; /* > 0 */
+	int64_t eval_interval_ms; /* > 0 */
+	struct rules_emission emission;
+};
+
+/* Longest scrape outage whose energy is still counted afterwards (docs/energy.md). */
+#define RULES_BRIDGE "1h"
+#define RULES_BRIDGE_SECONDS "3600"
+
+enum { RULES_MAX_BYTES = 1 << 20 };
+
+/* Appends the rule file of a job with POWER_LEDGER, POWER_RAPL or POWER_MODEL. 0, -ENOMEM, -E2BIG.
+ */
+int rules_write(
+	const struct rules_job *job, const struct rules_settings *settings, struct buffer *out);
+
+/* The text between double quotes in PromQL, YAML and comments: one line whatever the name holds. */
+void rules_append_quoted(struct buffer *out, const char *text);
+
+#endif
