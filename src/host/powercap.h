@@ -19,7 +19,7 @@ struct powercap_zone {
 		      */
 	char *name; /* file 'name', trimmed: "package-0" */
 	char *zone; /* "package" */
-	int64_t index; /* of the socket: 0 for "package-0" (rule: powercap_number_zones) */
+	int64_t index; /* of the socket: 0 for "package-0"; see powercap_parse_name() */
 	uint64_t max_energy_uj; /* the counter restarts at 0 after this value; 0 = could not be read
 				 */
 	int energy_fd; /* -1: could not be opened, energy_error says why */
@@ -52,8 +52,9 @@ int powercap_read_limit(
 uint64_t powercap_energy_delta(uint64_t before_uj, uint64_t now_uj, uint64_t max_energy_uj);
 
 /*
- * Splits a zone's name: "package-0" is zone "package", index 0 (1); other names are the zone
- * themselves and *ret_index is untouched (0).
+ * Splits a zone's name. 1: "package-0" is zone "package" with index 0. 0: the name is the zone
+ * itself and *ret_index is untouched; such zones are numbered in the order of their entries, each
+ * with one more than the index that its zone name had last.
  */
 int powercap_parse_name(struct slice name, struct slice *ret_zone, int64_t *ret_index);
 
