@@ -42,23 +42,25 @@ struct log_field {
 /* The sentence of a struct err, under the key 'err'. */
 #define LOG_ERR(e) LOG_STR("err", (e)->text)
 
-/* log may be NULL: nothing is written. A record has a size limit; longer values are cut with "...".
+/*
+ * log may be NULL: nothing is written. A value longer than 2 KiB is cut and ends in "..."; fields
+ * that don't fit into a record of 16 KiB are left out and counted in a last field 'fields_cut'.
  */
 void log_write(const struct log *log, enum log_level level, const char *file, int line,
 	const char *message, const struct log_field *fields, size_t n_fields);
 
-#define LOG_AT(log, level_, message, ...)                                                          \
+#define LOG_AT(logger, level_, message, ...)                                                       \
 	do {                                                                                       \
-		const struct log *log_at_ = (log);                                                 \
+		const struct log *log_at_ = (logger);                                              \
 		if (log_at_ && log_at_->level <= (level_)) {                                       \
 			const struct log_field log_fields_[] = { LOG_STR("", ""), ##__VA_ARGS__ }; \
 			log_write(log_at_, (level_), __FILE_NAME__, __LINE__, (message),           \
 				log_fields_ + 1, sizeof(log_fields_) / sizeof(*log_fields_) - 1);  \
 		}                                                                                  \
 	} while (0)
-#define log_debug(log, message, ...) LOG_AT(log, LOG_LEVEL_DEBUG, message, ##__VA_ARGS__)
-#define log_info(log, message, ...) LOG_AT(log, LOG_LEVEL_INFO, message, ##__VA_ARGS__)
-#define log_warn(log, message, ...) LOG_AT(log, LOG_LEVEL_WARN, message, ##__VA_ARGS__)
-#define log_error(log, message, ...) LOG_AT(log, LOG_LEVEL_ERROR, message, ##__VA_ARGS__)
+#define log_debug(logger, message, ...) LOG_AT(logger, LOG_LEVEL_DEBUG, message, ##__VA_ARGS__)
+#define log_info(logger, message, ...) LOG_AT(logger, LOG_LEVEL_INFO, message, ##__VA_ARGS__)
+#define log_warn(logger, message, ...) LOG_AT(logger, LOG_LEVEL_WARN, message, ##__VA_ARGS__)
+#define log_error(logger, message, ...) LOG_AT(logger, LOG_LEVEL_ERROR, message, ##__VA_ARGS__)
 
 #endif

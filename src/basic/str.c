@@ -145,31 +145,48 @@ int slice_to_double(struct slice s, double *ret_value)
 	return 0;
 }
 
+size_t str_utf8_next(const char *text, size_t len, uint32_t *ret_code)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	uint32_t code = p[0], min;
+	size_t n;
+
+	if (code < 0x80) {
+		*ret_code = code;
+		return 1;
+	}
+	if (code >= 0xc2 && code <= 0xdf)
+		n = 2, min = 0x80, code &= 0x1f;
+	else if ((code & 0xf0) == 0xe0)
+		n = 3, min = 0x800, code &= 0x0f;
+	else if (code >= 0xf0 && code <= 0xf4)
+		n = 4, min = 0x10000, code &= 0x07;
+	else
+		return 0;
+	if (n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	if (code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	*ret_code = code;
+	return n;
+}
+
 bool str_is_utf8(const char *text, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+	uint32_t code;
 
-	while (p < end) {
-		unsigned c = *p++, more, min;
+	while (len) {
+		size_t n = str_utf8_next(text, len, &code);
 
-		if (c < 0x80)
-			continue;
-		if (c >= 0xc2 && c <= 0xdf) {
-			more = 1, min = 0x80, c &= 0x1f;
-		} else if ((c & 0xf0) == 0xe0) {
-			more = 2, min = 0x800, c &= 0x0f;
-		} else if (c >= 0xf0 && c <= 0xf4) {
-			more = 3, min = 0x10000, c &= 0x07;
-		} else {
+		if (!n)
 			return false;
-		}
-		while (more--) {
-			if (p == end || (*p & 0xc0) != 0x80)
-				return false;
-			c = c << 6 | (*p++ & 0x3f);
-		}
-		if (c < min || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-			return false;
+		text += n;
+		len -= n;
 	}
 	return true;
 }

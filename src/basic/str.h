@@ -56,4 +56,8 @@ int slice_to_double(struct slice s, double *ret_value);
 
 bool str_is_utf8(const char *text, size_t len);
 
+/* The length of the UTF-8 sequence at the start of len > 0 bytes, and its code point; 0 if there is
+ * none. */
+size_t str_utf8_next(const char *text, size_t len, uint32_t *ret_code);
+
 #endif
