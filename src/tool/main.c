@@ -20,8 +20,7 @@ static const struct option_def web_config_options[] = {
 	{ "tls", OPTION_BOOL, offsetof(struct web_config_options, tls),
 		.help = "Make a self-signed certificate and its key, too." },
 	{ "tls.host", OPTION_STRINGS, offsetof(struct web_config_options, tls_hosts),
-		.value_name = "HOST",
-		.help = "Host name or IP address for the certificate." },
+		.value_name = "HOST", .help = "Host name or IP address for the certificate." },
 	{ "tls.validity", OPTION_DURATION_GO, offsetof(struct web_config_options, tls_validity_ns),
 		.fallback = "8760h", .help = "How long the certificate is valid from now on." },
 };
