@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Policies and booking; docs/energy.md has the formulas. What units used comes from tracker.c. */
+#include "exporter/ledger/ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "exporter/ledger/split.h"
+#include "exporter/ledger/tracker.h"
+
+const char *const energy_domain_names[N_ENERGY_DOMAINS] = {
+	[DOMAIN_CPU] = "cpu",
+	[DOMAIN_DRAM] = "dram",
+	[DOMAIN_REST] = "rest",
+};
+
+const char *const energy_party_names[N_ENERGY_PARTIES] = {
+	[PARTY_UNITS] = "units",
+	[PARTY_SYSTEM] = "system",
+	[PARTY_IDLE] = "idle",
+	[PARTY_UNATTRIBUTED] = "unattributed",
+};
+
+struct ledger {
+	struct ledger_config config;
+	struct tracker tracker;
+	bool present[N_ENERGY_DOMAINS];
+	uint64_t meter_uj[N_ENERGY_DOMAINS];
+	uint64_t party_uj[N_ENERGY_DOMAINS][N_ENERGY_PARTIES];
+	struct tracked **order; /* sorted by key */
+	struct ledger_unit_total *totals;
+	size_t cap; /* of both */
+	size_t n; /* units in order */
+};
+
+/* A unit's weight, and what the weights of a whole node would sum to. */
+struct measure {
+	split_weight (*weight)(const struct tracked *u, const struct ledger_interval *iv);
+	split_weight (*whole)(const struct ledger_interval *iv);
+	enum energy_party rest; /* whose the part of the whole is that no unit stands for */
+};
+
+/* No unit holds more than the node has. */
+static uint64_t upto(uint64_t value, uint64_t limit)
+{
+	return limit && value > limit ? limit : value;
+}
+
+static split_weight cpu_time(const struct tracked *u, const struct ledger_interval *iv)
+{
+	return u->used_us;
+}
+
+static split_weight cpu_time_whole(const struct ledger_interval *iv)
+{
+	return iv->node_cpu_busy_us;
+}
+
+/* CPUs times time. A unit whose allocation is not known holds what it uses. */
+static split_weight cpu_alloc(const struct tracked *u, const struct ledger_interval *iv)
+{
+	if (!u->alloc_cpus_milli)
+		return (split_weight)u->used_us * 1000;
+	return (split_weight)upto(u->alloc_cpus_milli, iv->node_cpus_milli) * u->present_us;
+}
+
+static split_weight cpu_alloc_whole(const struct ledger_interval *iv)
+{
+	return (split_weight)iv->node_cpus_milli * iv->duration_us;
+}
+
+static split_weight memory_working_set(const struct tracked *u, const struct ledger_interval *iv)
+{
+	return (split_weight)upto(u->working_set_bytes, iv->node_memory_bytes) * u->present_us;
+}
+
+static split_weight memory_used(const struct tracked *u, const struct ledger_interval *iv)
+{
+	return (split_weight)upto(u->memory_used_bytes, iv->node_memory_bytes) * u->present_us;
+}
+
+static split_weight memory_used_whole(const struct ledger_interval *iv)
+{
+	return (split_weight)iv->node_memory_used_bytes * iv->duration_us;
+}
+
+static split_weight memory_alloc(const struct tracked *u, const struct ledger_interval *iv)
+{
+	if (!u->alloc_memory_bytes)
+		return memory_working_set(u, iv);
+	return (split_weight)upto(u->alloc_memory_bytes, iv->node_memory_bytes) * u->present_us;
+}
+
+static split_weight memory_alloc_whole(const struct ledger_interval *iv)
+{
+	return (split_weight)iv->node_memory_bytes * iv->duration_us;
+}
+
+static split_weight head(const struct tracked *u, const struct ledger_interval *iv)
+{
+	return u->present_us;
+}
+
+static split_weight nothing(const struct ledger_interval *iv)
+{
+	return 0;
+}
+
+static const struct measure by_cpu_time = { cpu_time, cpu_time_whole, PARTY_SYSTEM };
+static const struct measure by_cpu_alloc = { cpu_alloc, cpu_alloc_whole, PARTY_IDLE };
+static const struct measure by_working_set = { memory_working_set, memory_used_whole,
+	PARTY_SYSTEM };
+static const struct measure by_memory_used = { memory_used, memory_used_whole, PARTY_SYSTEM };
+static const struct measure by_memory_alloc = { memory_alloc, memory_alloc_whole, PARTY_IDLE };
+static const struct measure by_head = { head, nothing, PARTY_IDLE };
+
+/* How the part that depends on load and the part that always flows are split. */
+static const struct policy {
+	const struct measure *dynamic, *fixed;
+} policies[][N_ENERGY_DOMAINS] = {
+	[LEDGER_POLICY_SPLIT] = {
+		[DOMAIN_CPU] = { &by_cpu_time, &by_cpu_alloc },
+		[DOMAIN_DRAM] = { &by_working_set, &by_memory_alloc },
+		[DOMAIN_REST] = { &by_cpu_time, &by_cpu_alloc },
+	},
+	[LEDGER_POLICY_USAGE] = {
+		[DOMAIN_CPU] = { &by_cpu_time, &by_cpu_time },
+		[DOMAIN_DRAM] = { &by_working_set, &by_working_set },
+		[DOMAIN_REST] = { &by_cpu_time, &by_cpu_time },
+	},
+	[LEDGER_POLICY_COMPAT] = {
+		[DOMAIN_CPU] = { &by_cpu_time, &by_cpu_time },
+		[DOMAIN_DRAM] = { &by_memory_used, &by_memory_used },
+		[DOMAIN_REST] = { &by_head, &by_head },
+	},
+};
+
+int ledger_new(const struct ledger_config *config, struct ledger **ret_ledger)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (!ledger)
+		return -ENOMEM;
+	ledger->config = *config;
+	tracker_init(&ledger->tracker, config->max_units);
+	*ret_ledger = ledger;
+	return 0;
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	tracker_done(&ledger->tracker);
+	free(ledger->order);
+	free(ledger->totals);
+	free(ledger);
+}
+
+/*
+ * When the units' readings exceed the node's (they are taken a moment later, in finer steps), their
+ * sum is the whole and nothing is left for others. When nobody used anything, nobody is charged.
+ */
+static void split_amount(struct ledger *ledger, const struct ledger_interval *iv,
+	enum energy_domain d, uint64_t amount_uj, const struct measure *by)
+{
+	struct tracker *tracker = &ledger->tracker;
+	uint64_t *party = ledger->party_uj[d];
+	split_weight sum = by->weight(&tracker->others, iv), whole = by->whole(iv);
+	struct split split;
+
+	for (size_t i = 0; i < tracker->n; i++)
+		sum += by->weight(tracker->units[i], iv);
+	if (!whole && !sum) {
+		party[PARTY_IDLE] += amount_uj;
+		return;
+	}
+	split_begin(&split, amount_uj, MAX(whole, sum));
+	for (size_t i = 0; i < tracker->n; i++) {
+		struct tracked *u = tracker->units[i];
+		uint64_t share = split_next(&split, by->weight(u, iv));
+
+		u->energy_uj[d] += share;
+		party[PARTY_UNITS] += share;
+	}
+	party[PARTY_UNITS] += split_next(&split, by->weight(&tracker->others, iv));
+	party[by->rest] += split_rest(&split);
+}
+
+static int reserve_totals(struct ledger *ledger)
+{
+	size_t cap = ledger->tracker.cap;
+	struct ledger_unit_total *totals;
+	struct tracked **order;
+
+	if (cap <= ledger->cap)
+		return 0;
+	order = reallocarray(ledger->order, cap, sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	ledger->order = order;
+	totals = reallocarray(ledger->totals, cap, sizeof(*totals));
+	if (!totals)
+		return -ENOMEM;
+	ledger->totals = totals;
+	ledger->cap = cap;
+	ledger->tracker.changed = true;
+	return 0;
+}
+
+int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
+{
+	const struct policy *policy = policies[ledger->config.policy];
+	bool known = iv->node_known;
+	int r = 0;
+
+	if (known) {
+		tracker_forget(&ledger->tracker, iv->now_ns, ledger->config.keep_ended_ns);
+		r = tracker_follow(&ledger->tracker, iv);
+		if (r >= 0)
+			r = reserve_totals(ledger);
+	}
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		uint64_t energy = iv->energy_uj[d], late = MIN(iv->late_uj[d], energy), fixed;
+
+		ledger->present[d] |= iv->present[d];
+		ledger->meter_uj[d] += energy;
+		if (!known || r < 0 || !iv->duration_us)
+			late = energy;
+		ledger->party_uj[d][PARTY_UNATTRIBUTED] += late;
+		energy -= late;
+		fixed = MIN(iv->static_uj[d], energy);
+		if (energy > fixed)
+			split_amount(ledger, iv, d, energy - fixed, policy[d].dynamic);
+		if (fixed)
+			split_amount(ledger, iv, d, fixed, policy[d].fixed);
+	}
+	return r;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct unit_key *ka = &(*(struct tracked *const *)a)->key;
+	const struct unit_key *kb = &(*(struct tracked *const *)b)->key;
+	int r = strcmp(ka->manager, kb->manager);
+
+	if (!r)
+		r = strcmp(ka->cgrouphostname, kb->cgrouphostname);
+	return r ? r : strcmp(ka->uuid, kb->uuid);
+}
+
+void ledger_totals(struct ledger *ledger, struct ledger_totals *ret_totals)
+{
+	struct tracker *tracker = &ledger->tracker;
+
+	if (tracker->changed) {
+		ledger->n = MIN(tracker->n, ledger->cap);
+		if (ledger->n) {
+			memcpy(ledger->order, tracker->units, ledger->n * sizeof(*ledger->order));
+			qsort(ledger->order, ledger->n, sizeof(*ledger->order), compare_keys);
+		}
+		tracker->changed = false;
+	}
+	for (size_t i = 0; i < ledger->n; i++) {
+		const struct tracked *u = ledger->order[i];
+		struct ledger_unit_total *total = &ledger->totals[i];
+
+		total->key = u->key;
+		memcpy(total->energy_uj, u->energy_uj, sizeof(total->energy_uj));
+		total->start_realtime_ns = u->start_realtime_ns;
+		total->ended = u->state != TRACKED_LIVE;
+	}
+	*ret_totals = (struct ledger_totals){ .units = ledger->totals, .n_units = ledger->n };
+	memcpy(ret_totals->present, ledger->present, sizeof(ledger->present));
+	memcpy(ret_totals->meter_uj, ledger->meter_uj, sizeof(ledger->meter_uj));
+	memcpy(ret_totals->party_uj, ledger->party_uj, sizeof(ledger->party_uj));
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The units that the ledger knows, and what each used in an interval: differences of counters,
+ * births and deaths between two readings, job ids that are used again, counters that go back.
+ */
+#ifndef CEEMS_EXPORTER_LEDGER_TRACKER_H
+#define CEEMS_EXPORTER_LEDGER_TRACKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exporter/ledger/ledger.h"
+
+enum tracked_state {
+	TRACKED_LIVE,
+	TRACKED_ENDING, /* missing for the first time: this interval is its last */
+	TRACKED_ENDED,
+};
+
+struct tracked {
+	char *text; /* holds the strings of key */
+	struct unit_key key;
+	uint64_t hash, incarnation;
+	enum tracked_state state;
+	int64_t start_realtime_ns; /* when its counters started at 0 */
+	int64_t ended_ns; /* monotonic; when ENDING or ENDED */
+	uint64_t energy_uj[N_ENERGY_DOMAINS];
+	/* Last readings. */
+	uint64_t cpu_usage_us;
+	int64_t cpu_read_ns;
+	uint64_t working_set_bytes, memory_used_bytes, alloc_cpus_milli, alloc_memory_bytes;
+	/* Of the interval; both 0 when it has no part in it. */
+	uint64_t used_us; /* CPU time */
+	uint64_t present_us; /* how long it lived in it */
+	/* Of the interval before. */
+	uint64_t last_used_us, last_present_us;
+	uint64_t pass; /* of the last reading */
+};
+
+struct tracker {
+	struct tracked **units; /* in the order in which they came */
+	size_t n, cap, max;
+	uint32_t *slots; /* hash table of index + 1; a power of two, at most half full */
+	size_t n_slots;
+	size_t n_ended; /* at least so many; a unit may have come back since */
+	struct tracked others; /* all units beyond max, as one without a name */
+	uint64_t others_hash; /* which they were */
+	bool changed; /* a unit came or went since the owner last cleared it */
+	uint64_t pass;
+	uint64_t outside_us, outside_span_us; /* CPU time outside units in the last interval */
+};
+
+void tracker_init(struct tracker *tracker, size_t max_units);
+void tracker_done(struct tracker *tracker);
+
+/*
+ * Takes the units' readings of an interval in and sets what each used. 0 or -ENOMEM (some readings
+ * are kept, none is lost).
+ */
+int tracker_follow(struct tracker *tracker, const struct ledger_interval *interval);
+
+/* Forgets units that ended more than keep_ns ago. */
+void tracker_forget(struct tracker *tracker, int64_t now_ns, int64_t keep_ns);
+
+#endif
