@@ -13,6 +13,7 @@
 
 #include "basic/num.h"
 #include "basic/str.h"
+#include "format/json_writer.h"
 
 enum { MAP_MAX_BYTES = 1 << 20, MAP_MAX_KEYS = 4096, FIRST_KEYS = 8 };
 
@@ -294,27 +295,6 @@ int metric_map_parse(const char *text, struct arena *arena, struct metric_map *r
 	return map_from_entries(entries, n, arena, ret_map);
 }
 
-/* As Go writes it: <, >, & and the two line separators are escaped too. */
-static void write_key(const char *key, struct buffer *out)
-{
-	static const char plain_escapes[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-
-	buffer_putc(out, '"');
-	for (const char *p = key; *p; p++) {
-		const char *at = strchr(plain_escapes, *p);
-
-		if (at)
-			buffer_printf(out, "\\%c", letters[at - plain_escapes]);
-		else if ((unsigned char)*p < 0x20 || strchr("<>&", *p))
-			buffer_printf(out, "\\u%04x", (unsigned)(unsigned char)*p);
-		else if (strncmp(p, "\u2028", 3) == 0 || strncmp(p, "\u2029", 3) == 0)
-			buffer_printf(out, "\\u202%c", *(p += 2) == '\xa8' ? '8' : '9');
-		else
-			buffer_putc(out, *p);
-	}
-	buffer_putc(out, '"');
-}
-
 void metric_map_write(const struct metric_map *map, struct buffer *out)
 {
 	char text[NUM_TEXT_MAX];
@@ -323,7 +303,7 @@ void metric_map_write(const struct metric_map *map, struct buffer *out)
 	for (size_t i = 0; i < map->n; i++) {
 		if (i)
 			buffer_putc(out, ',');
-		write_key(map->keys[i], out);
+		json_writer_quote(out, map->keys[i], strlen(map->keys[i]));
 		buffer_putc(out, ':');
 		buffer_append(out, text, num_metric_map(map->values[i], text));
 	}

@@ -2,6 +2,7 @@
 /*
  * Everything that is kept, behind one door. SQLite is the engine (src/db); no SQL stands elsewhere.
  * A store has one writer (the collection loop) and a pool of read-only connections for requests.
+ * Every function may be called from any thread.
  * Times: Unix seconds or milliseconds as named; *_at texts in the configured zone (spec
  * api-server.md 3.4).
  */
@@ -13,22 +14,28 @@
 
 #include "api/model.h"
 #include "api/timezone.h"
+#include "basic/buffer.h"
 #include "basic/err.h"
+#include "basic/str.h"
 
 struct store;
 
-/* Opens or creates {data_dir}/ceems.db, migrates it (any version 0-9). err tells how to mend it. */
+/*
+ * Opens or creates {data_dir}/ceems.db, migrates it (any version 0-9). err tells how to mend it.
+ * The zone is borrowed until store_close().
+ */
 int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
 	struct err *err);
 void store_close(struct store *store);
+DEFINE_CLEANUP(struct store *, store_close);
 
 /* 0 if the database answers. For /health. */
 int store_ping(struct store *store);
 
 /*
  * Watermarks: the end of the last window that was stored for a cluster, Unix ms, kept in a table of
- * our own beside the compatible usage.last_updated_at. ret_ms is 0 if there is none; a database
- * written by CEEMS 0.10.2 answers with max(usage.last_updated_at).
+ * our own beside the compatible usage.last_updated_at. ret_ms is 0 if there is none. Where CEEMS
+ * 0.10.2 wrote the file last, the clusters in it answer with max(usage.last_updated_at).
  */
 int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms, struct err *err);
 
@@ -38,7 +45,7 @@ struct store_step {
 	int64_t start_ms, end_ms; /* the window */
 	const struct unit_list *units; /* those with an empty uuid are left out */
 	const struct user_list *users;
-	const struct project_list *projects;
+	const struct project_list *projects; /* each list may be NULL */
 	bool purge; /* apply retention first */
 	int retention_days;
 	int64_t now_ms;
@@ -46,14 +53,95 @@ struct store_step {
 struct store_step_result {
 	size_t stored, failed; /* rows; a bad row is left out and counted, the rest goes on */
 	size_t purged;
+	struct err first_failure; /* why the first of the failed ones was left out */
 };
-/* -EEXIST: this window was stored before (exactly-once). -ENOSPC, -EROFS, -EIO: nothing was
- * changed. */
+/*
+ * -EEXIST: this window, or a part of it, was stored before (exactly-once). -ENOSPC, -EROFS, -EIO,
+ * -EBUSY, -EUCLEAN (damaged file): nothing was changed; the call may be repeated.
+ */
 int store_commit_step(struct store *store, const struct store_step *step,
 	struct store_step_result *ret_result, struct err *err);
 
-/* Makes the admin table equal to these names (ceems first; a name in both is tagged grafana). */
+/*
+ * Makes the admin table equal to these names (ceems first; a name in both is tagged grafana).
+ * grafana NULL means "not known now": the names that are tagged so stay.
+ */
 int store_set_admins(struct store *store, const struct strings *ceems,
 	const struct strings *grafana, int64_t now_ms, struct err *err);
+
+/*
+ * Reading. A query hands its rows to a callback, in the order of spec api-server.md 5; the
+ * callback returns 0 to go on or -errno to stop the query with it. Columns count as in the
+ * descriptions below, which are in the order of the API's objects.
+ */
+enum store_column_type {
+	STORE_TEXT,
+	STORE_INT,
+	STORE_METRICS, /* metric map text */
+	STORE_OBJECT, /* JSON object; NULL unless the stored text is valid JSON */
+	STORE_LIST, /* JSON list; likewise */
+};
+
+struct store_column {
+	const char *name;
+	enum store_column_type type;
+	bool always; /* shown even if empty */
+};
+
+struct store_table {
+	const struct store_column *columns;
+	size_t n;
+};
+
+extern const struct store_table store_units, store_usage, store_users, store_projects,
+	store_clusters, store_stats;
+
+struct store_row;
+struct slice store_row_text(const struct store_row *row, size_t column); /* p NULL for NULL */
+int64_t store_row_i64(const struct store_row *row, size_t column);
+
+typedef int (*store_row_fn)(void *ctx, const struct store_row *row);
+
+struct store_query {
+	/* The person who asks, who sees what is their own; NULL: an administrator, sees all. */
+	const char *caller;
+	/* NULL or empty lists don't filter. */
+	const struct strings *users; /* administrators only */
+	const struct strings *projects, *clusters, *uuids;
+	int64_t from_s, to_s; /* inclusive */
+	bool running; /* units: those that still run, too */
+	bool terminated; /* usage of a period: ended units only */
+	bool daily; /* usage of a period: from daily totals */
+};
+
+/* Appends the ids (int64_t) of the matching units: with uuids regardless of the period. */
+int store_find_units(
+	struct store *store, const struct store_query *query, struct buffer *ids, struct err *err);
+/* Rows of store_units by id, as they are now; those that were deleted meanwhile are left out. */
+int store_get_units(struct store *store, const int64_t *ids, size_t n, store_row_fn fn, void *ctx,
+	struct err *err);
+/* Rows of store_usage: the totals since ever. */
+int store_get_usage(struct store *store, const struct store_query *query, store_row_fn fn,
+	void *ctx, struct err *err);
+/* Rows of store_usage, one for each unit or day that was last updated in the period, unordered. */
+int store_get_usage_sources(struct store *store, const struct store_query *query, store_row_fn fn,
+	void *ctx, struct err *err);
+int store_get_users(struct store *store, const struct store_query *query, store_row_fn fn,
+	void *ctx, struct err *err);
+int store_get_admins(struct store *store, store_row_fn fn, void *ctx, struct err *err);
+int store_get_projects(struct store *store, const struct store_query *query, store_row_fn fn,
+	void *ctx, struct err *err);
+int store_get_clusters(struct store *store, store_row_fn fn, void *ctx, struct err *err);
+/* current: units that ended in the period or run, otherwise all. */
+int store_get_stats(struct store *store, const struct store_query *query, bool current,
+	store_row_fn fn, void *ctx, struct err *err);
+
+int store_is_admin(struct store *store, const char *name, bool *ret_admin, struct err *err);
+/*
+ * Whether every uuid is known on the clusters, and belongs there to a project of the caller
+ * wherever it is known.
+ */
+int store_owns_units(struct store *store, const char *caller, const struct strings *clusters,
+	const struct strings *uuids, bool *ret_owns, struct err *err);
 
 #endif

@@ -1,0 +1,40 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Units: one row per start of a job, VM or pod.
+CREATE TABLE units (
+	id integer NOT NULL PRIMARY KEY,
+	resource_manager text DEFAULT '',
+	cluster_id text,
+	uuid text,
+	name text,
+	project text,
+	groupname text,
+	username text,
+	created_at text,
+	started_at text,
+	ended_at text,
+	created_at_ts integer,
+	started_at_ts integer,
+	ended_at_ts integer,
+	elapsed text,
+	state text,
+	allocation text DEFAULT '{}',
+	tags text DEFAULT '{}',
+	total_time_seconds text DEFAULT '{}',
+	avg_cpu_usage text DEFAULT '{}',
+	avg_cpu_mem_usage text DEFAULT '{}',
+	total_cpu_energy_usage_kwh text DEFAULT '{}',
+	total_cpu_emissions_gms text DEFAULT '{}',
+	avg_gpu_usage text DEFAULT '{}',
+	avg_gpu_mem_usage text DEFAULT '{}',
+	total_gpu_energy_usage_kwh text DEFAULT '{}',
+	total_gpu_emissions_gms text DEFAULT '{}',
+	total_io_write_stats text DEFAULT '{}',
+	total_io_read_stats text DEFAULT '{}',
+	total_ingress_stats text DEFAULT '{}',
+	total_outgress_stats text DEFAULT '{}',
+	ignore integer,
+	num_updates integer DEFAULT 0,
+	last_updated_at text
+);
+CREATE UNIQUE INDEX uq_cluster_id_uuid_start ON units (cluster_id, uuid, started_at);
+CREATE INDEX idx_cluster_id_usr_uuid ON units (cluster_id, username, uuid);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/store_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/migrations.h"
+#include "format/json_writer.h"
+
+void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX])
+{
+	time_format_ldt(store->zone, unix_ms, text);
+}
+
+void store_json_list(struct buffer *out, const struct strings *list)
+{
+	struct json_writer w = json_writer(out);
+
+	json_writer_open_array(&w);
+	for (size_t i = 0; i < list->n; i++)
+		json_writer_string(&w, list->v[i]);
+	json_writer_close_array(&w);
+}
+
+/*
+ * If CEEMS 0.10.2 was the last to write (usage has a later label than our watermarks), the window
+ * that it reached counts for every cluster that is known: it steps through all of them together.
+ */
+static int adopt_watermarks(struct store *store, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_LATEST_LABELS), *put = NULL;
+	const char *usage, *own;
+	int64_t end_ms;
+	int r;
+
+	r = stmt_step(q, err);
+	if (r < 0)
+		return r;
+	usage = stmt_text(q, 0);
+	own = stmt_text(q, 1);
+	if (!usage || (own && strcmp(usage, own) <= 0))
+		return 0;
+	/* What is no time says nothing about the window. */
+	if (time_parse_ldt(store->zone, slice_from(usage), &end_ms) < 0)
+		return 0;
+	put = db_stmt(store->writer, W_ADOPT_WATERMARKS);
+	stmt_bind_i64(put, 1, end_ms);
+	stmt_bind_text(put, 2, usage);
+	return stmt_run(put, err);
+}
+
+static int open_writer(struct store *store, const char *path, struct err *err)
+{
+	int r;
+
+	r = db_open(path, DB_READ_WRITE, &store->writer, err);
+	if (r >= 0)
+		r = db_migrate(store->writer, api_migrations, api_migrations_count, err);
+	if (r >= 0)
+		r = db_begin(store->writer, err);
+	if (r >= 0)
+		r = db_exec(store->writer, api_own_tables, err);
+	if (r >= 0)
+		r = db_prepare(store->writer, store_writer_sql, N_WRITER_STATEMENTS, err);
+	if (r >= 0)
+		r = adopt_watermarks(store, err);
+	return r < 0 ? r : db_commit(store->writer, err);
+}
+
+static int open_readers(struct store *store, const char *path, struct err *err)
+{
+	for (size_t i = 0; i < STORE_READERS; i++) {
+		int r = db_open(path, DB_READ_ONLY, &store->readers[i], err);
+
+		if (r >= 0)
+			r = db_prepare(
+				store->readers[i], store_reader_sql, N_READER_STATEMENTS, err);
+		if (r < 0)
+			return r;
+		store->n_free++;
+	}
+	return 0;
+}
+
+int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
+	struct err *err)
+{
+	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
+	char path[PATH_MAX];
+	int n, r;
+
+	if (!store)
+		return err_errno(err, -ENOMEM, "opening the store");
+	n = snprintf(path, sizeof(path), "%s/ceems.db", data_dir);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return err_errno(err, -ENAMETOOLONG, "opening the store in '%s'", data_dir);
+	store->zone = zone;
+	pthread_mutex_init(&store->write_lock, NULL);
+	pthread_mutex_init(&store->read_lock, NULL);
+	pthread_cond_init(&store->reader_free, NULL);
+	store->locks_made = true;
+	r = open_writer(store, path, err);
+	if (r >= 0)
+		r = open_readers(store, path, err);
+	if (r < 0)
+		return r;
+	*ret_store = TAKE(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	/* Readers first: the last connection to close takes the WAL file along, if it may write. */
+	for (size_t i = 0; i < STORE_READERS; i++)
+		db_close(store->readers[i]);
+	db_close(store->writer);
+	if (store->locks_made) {
+		pthread_cond_destroy(&store->reader_free);
+		pthread_mutex_destroy(&store->read_lock);
+		pthread_mutex_destroy(&store->write_lock);
+	}
+	free(store);
+}
+
+struct db *store_take_reader(struct store *store)
+{
+	struct db *db;
+
+	pthread_mutex_lock(&store->read_lock);
+	while (!store->n_free)
+		pthread_cond_wait(&store->reader_free, &store->read_lock);
+	db = store->readers[--store->n_free];
+	pthread_mutex_unlock(&store->read_lock);
+	return db;
+}
+
+void store_return_reader(struct store *store, struct db *db)
+{
+	pthread_mutex_lock(&store->read_lock);
+	store->readers[store->n_free++] = db;
+	pthread_cond_signal(&store->reader_free);
+	pthread_mutex_unlock(&store->read_lock);
+}
+
+int store_ping(struct store *store)
+{
+	struct db *db = store_take_reader(store);
+	struct stmt *q = db_stmt(db, R_PING);
+	int r = stmt_step(q, NULL);
+
+	stmt_reset(q);
+	store_return_reader(store, db);
+	return r < 0 ? r : 0;
+}
+
+int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms, struct err *err)
+{
+	struct stmt *q;
+	int r;
+
+	pthread_mutex_lock(&store->write_lock);
+	q = db_stmt(store->writer, W_WATERMARK);
+	stmt_bind_text(q, 1, cluster_id);
+	r = stmt_step(q, err);
+	if (r >= 0)
+		*ret_ms = r ? stmt_i64(q, 0) : 0;
+	stmt_reset(q);
+	pthread_mutex_unlock(&store->write_lock);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of the store share. Nobody else includes this. */
+#ifndef CEEMS_API_STORE_INTERNAL_H
+#define CEEMS_API_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "api/store.h"
+#include "db/db.h"
+
+/* Statements of the writing connection. */
+enum {
+	W_WATERMARK,
+	W_SET_WATERMARK,
+	W_LATEST_LABELS,
+	W_ADOPT_WATERMARKS,
+	W_CLUSTER_HAS_USAGE,
+	W_PURGE_UNITS,
+	W_PURGE_USAGE,
+	W_PURGE_DAILY,
+	W_UNIT,
+	W_INSERT_UNIT,
+	W_UPDATE_UNIT,
+	W_USAGE,
+	W_INSERT_USAGE,
+	W_UPDATE_USAGE,
+	W_DAILY,
+	W_INSERT_DAILY,
+	W_UPDATE_DAILY,
+	W_PUT_USER,
+	W_PUT_PROJECT,
+	W_PUT_ADMIN,
+	W_DELETE_ADMINS,
+	N_WRITER_STATEMENTS,
+};
+
+/* Statements of the reading connections. */
+enum {
+	R_PING,
+	R_IS_ADMIN,
+	R_OWNS_UNITS,
+	R_FIND_UNITS_BY_UUID,
+	R_FIND_UNITS_OF_USERS,
+	R_FIND_UNITS_OF_ALL,
+	R_UNIT,
+	R_USAGE_OF_MEMBER,
+	R_USAGE_OF_ALL,
+	R_UNIT_SOURCES_OF_MEMBER,
+	R_UNIT_SOURCES_OF_ALL,
+	R_DAILY_SOURCES_OF_MEMBER,
+	R_DAILY_SOURCES_OF_ALL,
+	R_USERS_OF_CALLER,
+	R_USERS,
+	R_ADMINS,
+	R_PROJECTS,
+	R_CLUSTERS,
+	R_STATS_ALL,
+	R_STATS_CURRENT,
+	N_READER_STATEMENTS,
+};
+
+extern const char *const store_writer_sql[N_WRITER_STATEMENTS];
+extern const char *const store_reader_sql[N_READER_STATEMENTS];
+
+/* Columns of W_UNIT, W_USAGE and W_DAILY: the row's id, then the metrics. */
+enum { OLD_ID, OLD_METRICS };
+
+enum { STORE_READERS = 4 };
+
+struct store {
+	const struct timezone_ *zone;
+	pthread_mutex_t write_lock;
+	struct db *writer; /* under write_lock */
+	pthread_mutex_t read_lock;
+	pthread_cond_t reader_free;
+	struct db *readers[STORE_READERS]; /* free ones are the first n_free, under read_lock */
+	size_t n_free;
+	bool locks_made;
+};
+
+/* A reading connection, waiting for a free one. Give it back. */
+struct db *store_take_reader(struct store *store);
+void store_return_reader(struct store *store, struct db *db);
+
+/* LDT of a time in the store's zone. */
+void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX]);
+
+/* ["a","b"] */
+void store_json_list(struct buffer *out, const struct strings *list);
+
+#endif

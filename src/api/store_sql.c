@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every statement of the store. Lists of values come as one parameter, a JSON list, that is opened
+ * with json_each(); NULL there means "any". Text that other programs stored is only opened if it
+ * is valid JSON.
+ */
+#include "api/store_internal.h"
+
+#define METRICS                                                                              \
+	"total_time_seconds, avg_cpu_usage, avg_cpu_mem_usage, total_cpu_energy_usage_kwh, " \
+	"total_cpu_emissions_gms, avg_gpu_usage, avg_gpu_mem_usage, "                        \
+	"total_gpu_energy_usage_kwh, total_gpu_emissions_gms, total_io_write_stats, "        \
+	"total_io_read_stats, total_ingress_stats, total_egress_stats"
+
+/* The metrics are parameters 1 to 13 of every insert and update. */
+#define METRIC_PARAMETERS "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+#define SET_METRICS "(" METRICS ") = (" METRIC_PARAMETERS ")"
+
+/* Parameters of the usage tables' inserts behind the metrics: see put_usage(). */
+#define INSERT_USAGE(table)                                                                                \
+	"INSERT INTO " table " (" METRICS ", cluster_id, username, project, "                              \
+	"last_updated_at, num_units, resource_manager, groupname, num_updates) VALUES (" METRIC_PARAMETERS \
+	", ?14, ?15, ?16, ?17, ?18, ?19, ?20, 1)"
+
+const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
+	[W_WATERMARK] = "SELECT end_ms FROM ceems_watermarks WHERE cluster_id = ?1",
+	[W_SET_WATERMARK] =
+		"INSERT INTO ceems_watermarks (cluster_id, end_ms, label) VALUES (?1, ?2, ?3) "
+		"ON CONFLICT (cluster_id) DO UPDATE SET end_ms = excluded.end_ms, "
+		"label = max(label, excluded.label)",
+	[W_LATEST_LABELS] = "SELECT (SELECT max(last_updated_at) FROM usage), "
+			    "(SELECT max(label) FROM ceems_watermarks)",
+	[W_ADOPT_WATERMARKS] =
+		"INSERT INTO ceems_watermarks (cluster_id, end_ms, label) "
+		"SELECT cluster_id, ?1, ?2 FROM (SELECT cluster_id FROM usage "
+		"WHERE cluster_id IS NOT NULL UNION SELECT cluster_id FROM ceems_watermarks) WHERE true "
+		"ON CONFLICT (cluster_id) DO UPDATE SET end_ms = max(end_ms, excluded.end_ms), "
+		"label = excluded.label",
+	[W_CLUSTER_HAS_USAGE] = "SELECT 1 FROM usage WHERE cluster_id = ?1 LIMIT 1",
+
+	/* A placeholder such as 'Unknown' sorts after every date. */
+	[W_PURGE_UNITS] = "DELETE FROM units WHERE ended_at <= ?1",
+	[W_PURGE_USAGE] = "DELETE FROM usage WHERE last_updated_at <= ?1",
+	[W_PURGE_DAILY] = "DELETE FROM daily_usage WHERE last_updated_at <= ?1",
+
+	[W_UNIT] = "SELECT id, " METRICS " FROM units "
+		   "WHERE cluster_id = ?1 AND uuid = ?2 AND started_at = ?3",
+	[W_INSERT_UNIT] =
+		"INSERT INTO units (" METRICS
+		", ended_at, ended_at_ts, elapsed, state, tags, ignore, "
+		"last_updated_at, cluster_id, uuid, started_at, started_at_ts, resource_manager, name, "
+		"project, groupname, username, created_at, created_at_ts, allocation, num_updates) "
+		"VALUES (" METRIC_PARAMETERS
+		", ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, "
+		"?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, 1)",
+	[W_UPDATE_UNIT] =
+		"UPDATE units SET " SET_METRICS ", ended_at = ?14, ended_at_ts = ?15, "
+		"elapsed = ?16, state = ?17, tags = ?18, ignore = ?19, last_updated_at = ?20, "
+		"num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?21",
+
+	[W_USAGE] = "SELECT id, " METRICS " FROM usage "
+		    "WHERE cluster_id = ?1 AND username = ?2 AND project = ?3",
+	[W_INSERT_USAGE] = INSERT_USAGE("usage"),
+	[W_UPDATE_USAGE] = "UPDATE usage SET " SET_METRICS ", last_updated_at = ?14, "
+			   "num_units = coalesce(num_units, 0) + ?15, "
+			   "num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?16",
+	[W_DAILY] = "SELECT id, " METRICS " FROM daily_usage WHERE cluster_id = ?1 "
+		    "AND username = ?2 AND project = ?3 AND last_updated_at = ?4",
+	[W_INSERT_DAILY] = INSERT_USAGE("daily_usage"),
+	[W_UPDATE_DAILY] = "UPDATE daily_usage SET " SET_METRICS ", last_updated_at = ?14, "
+			   "num_units = coalesce(num_units, 0) + ?15, "
+			   "num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?16",
+
+	[W_PUT_USER] =
+		"INSERT INTO users (cluster_id, name, uid, resource_manager, projects, tags, "
+		"last_updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+		"ON CONFLICT (cluster_id, name) DO UPDATE SET uid = excluded.uid, "
+		"resource_manager = excluded.resource_manager, projects = excluded.projects, "
+		"tags = excluded.tags, last_updated_at = excluded.last_updated_at",
+	[W_PUT_PROJECT] =
+		"INSERT INTO projects (cluster_id, name, uid, resource_manager, users, tags, "
+		"last_updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+		"ON CONFLICT (cluster_id, name) DO UPDATE SET uid = excluded.uid, "
+		"resource_manager = excluded.resource_manager, users = excluded.users, "
+		"tags = excluded.tags, last_updated_at = excluded.last_updated_at",
+	[W_PUT_ADMIN] =
+		"INSERT INTO admin_users (cluster_id, name, projects, tags, last_updated_at) "
+		"VALUES ('all', ?1, '[]', ?2, ?3) ON CONFLICT (cluster_id, name) DO UPDATE SET "
+		"projects = excluded.projects, tags = excluded.tags, "
+		"last_updated_at = excluded.last_updated_at",
+	/* ?1, ?2: the names that stay; ?3: tags that are left alone. */
+	[W_DELETE_ADMINS] = "DELETE FROM admin_users WHERE coalesce(cluster_id <> 'all', 1) OR "
+			    "(coalesce(name, '') NOT IN (SELECT value FROM json_each(?1) UNION ALL "
+			    "SELECT value FROM json_each(?2)) AND coalesce(tags <> ?3, 1))",
+};
+
+#define JSON_OBJECT(column) "CASE WHEN json_valid(" column ") THEN " column " END"
+#define LIST(text) "(SELECT value FROM json_each(" text "))"
+#define ANY_OR_IN(column, parameter) "(" parameter " IS NULL OR " column " IN " LIST(parameter) ")"
+
+/* The (cluster_id, project) pairs that the caller belongs to. */
+#define MEMBERSHIPS(caller)                                                           \
+	"(SELECT p.cluster_id, p.name FROM projects p, "                              \
+	"json_each(CASE WHEN json_valid(p.users) THEN p.users ELSE '[]' END) member " \
+	"WHERE member.value = " caller ")"
+
+/*
+ * Parameters of all queries of units, usage, users and projects: 1 caller (NULL: sees all),
+ * 2 users, 3 projects, 4 clusters, 5 uuids, 6 from, 7 to, 8 flag.
+ */
+#define IN_PROJECTS ANY_OR_IN("project", "?3")
+#define IN_CLUSTERS ANY_OR_IN("cluster_id", "?4")
+/* The list of users may hold service users of projects (NAME:svc): theirs are shown to members. */
+#define CALLERS_OWN \
+	"(?1 IS NULL OR username = ?1 OR (cluster_id, project) IN " MEMBERSHIPS("?1") ")"
+#define UNIT_PERIOD "(ended_at BETWEEN ?6 AND ?7 OR (?8 AND ended_at_ts = 0))"
+#define UNIT_ORDER " ORDER BY cluster_id, uuid, started_at"
+
+#define USAGE_COLUMNS \
+	"SELECT cluster_id, resource_manager, num_units, project, groupname, username, " METRICS
+#define UNIT_USAGE_COLUMNS \
+	"SELECT cluster_id, resource_manager, 1, project, groupname, username, " METRICS
+#define BY_MEMBERSHIP "(cluster_id, project) IN " MEMBERSHIPS("?1")
+#define BY_USERS_PROJECTS                                                                       \
+	"(?2 IS NULL OR (cluster_id, project) IN (SELECT p.cluster_id, p.name "                 \
+	"FROM projects p, json_each(CASE WHEN json_valid(p.users) THEN p.users ELSE '[]' END) " \
+	"member WHERE member.value IN " LIST("?2") "))"
+#define USAGE_ORDER " ORDER BY cluster_id, username, project"
+#define UPDATED_IN_PERIOD "last_updated_at BETWEEN ?6 AND ?7"
+#define UNIT_SOURCES " FROM units WHERE " UPDATED_IN_PERIOD " AND (NOT ?8 OR ended_at_ts > 0) AND "
+#define DAILY_SOURCES " FROM daily_usage WHERE " UPDATED_IN_PERIOD " AND "
+
+#define USER_COLUMNS                                                    \
+	"SELECT uid, cluster_id, resource_manager, name, " JSON_OBJECT( \
+		"projects") ", " JSON_OBJECT("tags")
+#define STATS                                                                        \
+	"SELECT cluster_id, max(resource_manager), count(*), sum(ended_at_ts > 0), " \
+	"sum(ended_at_ts = 0), count(DISTINCT project), count(DISTINCT username) FROM units "
+
+const char *const store_reader_sql[N_READER_STATEMENTS] = {
+	[R_PING] = "SELECT count(*) FROM schema_migrations",
+	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
+	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
+	[R_OWNS_UNITS] =
+		"SELECT count(DISTINCT uuid), coalesce(min(own), 0) FROM (SELECT uuid, max(coalesce("
+		"(cluster_id, project) IN " MEMBERSHIPS("?1") ", 0)) AS own FROM units WHERE uuid IN " LIST(
+			"?5") " AND cluster_id IN " LIST("?4") " GROUP BY cluster_id, uuid)",
+
+	[R_FIND_UNITS_BY_UUID] = "SELECT id FROM units WHERE uuid IN " LIST(
+		"?5") " AND ignore = 0 AND " ANY_OR_IN("username",
+		"?2") " AND " IN_PROJECTS " AND " IN_CLUSTERS " AND " CALLERS_OWN UNIT_ORDER,
+	[R_FIND_UNITS_OF_USERS] = "SELECT id FROM units WHERE username IN " LIST(
+		"?2") " AND " UNIT_PERIOD " AND ignore = 0 AND " IN_PROJECTS " AND " IN_CLUSTERS
+		      " AND " CALLERS_OWN UNIT_ORDER,
+	[R_FIND_UNITS_OF_ALL] = "SELECT id FROM units WHERE " UNIT_PERIOD
+				" AND ignore = 0 AND " IN_PROJECTS " AND " IN_CLUSTERS UNIT_ORDER,
+	[R_UNIT] =
+		"SELECT cluster_id, resource_manager, uuid, name, project, groupname, username, "
+		"created_at, started_at, ended_at, created_at_ts, started_at_ts, ended_at_ts, elapsed, "
+		"state, " JSON_OBJECT("allocation") ", " METRICS ", " JSON_OBJECT(
+			"tags") " FROM units WHERE id = ?1",
+
+	[R_USAGE_OF_MEMBER] = USAGE_COLUMNS " FROM usage WHERE " BY_MEMBERSHIP " AND " IN_PROJECTS
+					    " AND " IN_CLUSTERS USAGE_ORDER,
+	[R_USAGE_OF_ALL] = USAGE_COLUMNS " FROM usage WHERE " BY_USERS_PROJECTS " AND " IN_PROJECTS
+					 " AND " IN_CLUSTERS USAGE_ORDER,
+	[R_UNIT_SOURCES_OF_MEMBER] = UNIT_USAGE_COLUMNS UNIT_SOURCES BY_MEMBERSHIP
+	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
+	[R_UNIT_SOURCES_OF_ALL] = UNIT_USAGE_COLUMNS UNIT_SOURCES BY_USERS_PROJECTS
+	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
+	[R_DAILY_SOURCES_OF_MEMBER] = USAGE_COLUMNS DAILY_SOURCES BY_MEMBERSHIP " AND " IN_PROJECTS
+										" AND " IN_CLUSTERS,
+	[R_DAILY_SOURCES_OF_ALL] = USAGE_COLUMNS DAILY_SOURCES BY_USERS_PROJECTS
+	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
+
+	/* 'X:svc' is shown to the members of X on that cluster. */
+	[R_USERS_OF_CALLER] = USER_COLUMNS " FROM users WHERE (name = ?1 OR (name IN " LIST(
+		"?2") " AND (cluster_id, substr(name, 1, length(name) - 4)) IN " MEMBERSHIPS("?1") ")) AND " IN_CLUSTERS
+												   " ORDER BY cluster_id, name",
+	[R_USERS] = USER_COLUMNS " FROM users WHERE " ANY_OR_IN(
+		"name", "?2") " AND " IN_CLUSTERS " ORDER BY cluster_id, name",
+	[R_ADMINS] = USER_COLUMNS " FROM admin_users ORDER BY id",
+	[R_PROJECTS] =
+		"SELECT uid, cluster_id, resource_manager, name, " JSON_OBJECT("users") ", " JSON_OBJECT(
+			"tags") " FROM projects WHERE CASE WHEN ?1 IS NULL "
+				"THEN coalesce(users <> '[]', 0) ELSE (cluster_id, name) IN " MEMBERSHIPS(
+					"?1") " END AND " ANY_OR_IN("name",
+					"?3") " AND " IN_CLUSTERS " ORDER BY cluster_id, name",
+	[R_CLUSTERS] = "SELECT DISTINCT cluster_id, resource_manager FROM units "
+		       "ORDER BY cluster_id, resource_manager",
+
+	[R_STATS_ALL] = STATS "WHERE " IN_CLUSTERS " GROUP BY cluster_id ORDER BY cluster_id",
+	[R_STATS_CURRENT] = STATS
+	"WHERE (ended_at BETWEEN ?6 AND ?7 OR ended_at_ts = 0) AND " IN_CLUSTERS
+	" GROUP BY cluster_id ORDER BY cluster_id",
+};

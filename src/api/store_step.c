@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Storing one collection step (spec api-server.md 3.6, 3.7). Old rows are read, merged in C and
+ * written back, all under the write lock of one transaction.
+ */
+#include "api/store_internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "api/metric_map.h"
+
+enum {
+	UNIT_ARENA_BYTES = 64 << 20, /* for the maps of one unit */
+	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
+};
+
+static const int64_t ms_per_day = 24 * 3600 * 1000;
+
+struct step {
+	struct store *store;
+	const struct store_step *in;
+	struct store_step_result result;
+	char label[TIME_TEXT_MAX]; /* LDT of the window's end */
+	char day[TIME_TEXT_MAX]; /* key of daily_usage */
+	bool first; /* nothing was ever stored for the cluster */
+	struct arena arena; /* reset for each row */
+	struct buffer text; /* scratch */
+};
+
+/* What one table holds of a unit, user and project, merged with the new window. */
+struct merged {
+	int64_t id; /* 0: no row yet */
+	struct metric_map metrics[N_UNIT_METRICS];
+};
+
+static int merge_metric(enum unit_metric m, struct metric_map *map, const struct unit *unit,
+	const struct metric_map *old_time, struct arena *arena)
+{
+	const char *weight = unit_metric_weight(m);
+	const struct metric_map *time = &unit->metrics[TOTAL_TIME_SECONDS];
+
+	if (!weight)
+		return metric_map_add(map, &unit->metrics[m], arena);
+	return metric_map_average(map, &unit->metrics[m], metric_map_get(old_time, weight),
+		metric_map_get(time, weight), arena);
+}
+
+/* q selects the old row, or none. */
+static int merge_row(struct stmt *q, const struct unit *unit, struct arena *arena,
+	struct merged *ret_merged, struct err *err)
+{
+	struct metric_map old_time = { 0 };
+	int r;
+
+	r = stmt_step(q, err);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		*ret_merged = (struct merged){ 0 };
+		memcpy(ret_merged->metrics, unit->metrics, sizeof(unit->metrics));
+		return 0;
+	}
+	ret_merged->id = stmt_i64(q, OLD_ID);
+	for (int m = 0; m < N_UNIT_METRICS; m++) {
+		struct metric_map *map = &ret_merged->metrics[m];
+
+		r = metric_map_parse(stmt_text(q, OLD_METRICS + m), arena, map);
+		if (m == TOTAL_TIME_SECONDS)
+			old_time = *map;
+		if (r >= 0)
+			r = merge_metric((enum unit_metric)m, map, unit, &old_time, arena);
+		if (r < 0)
+			return err_errno(
+				err, r, "unit '%s': stored %s", unit->uuid, unit_metric_names[m]);
+	}
+	return 0;
+}
+
+/* "null" says that no updater ever filled the column. */
+static int bind_metrics(struct step *s, struct stmt *q, const struct merged *merged)
+{
+	for (int m = 0; m < N_UNIT_METRICS; m++) {
+		buffer_clear(&s->text);
+		if (merged->metrics[m].set)
+			metric_map_write(&merged->metrics[m], &s->text);
+		else
+			buffer_puts(&s->text, "null");
+		if (buffer_error(&s->text))
+			return buffer_error(&s->text);
+		stmt_bind_slice(q, m + 1, (struct slice){ s->text.data, s->text.len });
+	}
+	return 0;
+}
+
+static const char *object_or_empty(const char *json)
+{
+	return *json ? json : "{}";
+}
+
+static int write_unit(
+	struct step *s, const struct unit *unit, const struct merged *merged, struct err *err)
+{
+	CLEANUP(stmt_resetp)
+	struct stmt *q = db_stmt(s->store->writer, merged->id ? W_UPDATE_UNIT : W_INSERT_UNIT);
+	int i = PARAM_AFTER_METRICS, r;
+
+	r = bind_metrics(s, q, merged);
+	if (r < 0)
+		return err_errno(err, r, "unit '%s'", unit->uuid);
+	stmt_bind_text(q, i++, unit->ended_at);
+	stmt_bind_i64(q, i++, unit->ended_at_ms);
+	stmt_bind_text(q, i++, unit->elapsed);
+	stmt_bind_text(q, i++, unit->state);
+	stmt_bind_text(q, i++, object_or_empty(unit->tags));
+	stmt_bind_i64(q, i++, unit->ignore);
+	stmt_bind_text(q, i++, s->label);
+	if (merged->id) {
+		stmt_bind_i64(q, i++, merged->id);
+		return stmt_run(q, err);
+	}
+	stmt_bind_text(q, i++, s->in->cluster_id);
+	stmt_bind_text(q, i++, unit->uuid);
+	stmt_bind_text(q, i++, unit->started_at);
+	stmt_bind_i64(q, i++, unit->started_at_ms);
+	stmt_bind_text(q, i++, unit->resource_manager);
+	stmt_bind_text(q, i++, unit->name);
+	stmt_bind_text(q, i++, unit->project);
+	stmt_bind_text(q, i++, unit->groupname);
+	stmt_bind_text(q, i++, unit->username);
+	stmt_bind_text(q, i++, unit->created_at);
+	stmt_bind_i64(q, i++, unit->created_at_ms);
+	stmt_bind_text(q, i++, object_or_empty(unit->allocation));
+	return stmt_run(q, err);
+}
+
+/* A row of usage or daily_usage. */
+static int write_usage(struct step *s, const struct unit *unit, const struct merged *merged,
+	int insert, int update, const char *label, struct err *err)
+{
+	CLEANUP(stmt_resetp)
+	struct stmt *q = db_stmt(s->store->writer, (size_t)(merged->id ? update : insert));
+	int64_t more = unit->started_at_ms > s->in->start_ms || s->first;
+	int i = PARAM_AFTER_METRICS, r;
+
+	r = bind_metrics(s, q, merged);
+	if (r < 0)
+		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
+	if (merged->id) {
+		stmt_bind_text(q, i++, label);
+		stmt_bind_i64(q, i++, more);
+		stmt_bind_i64(q, i++, merged->id);
+		return stmt_run(q, err);
+	}
+	stmt_bind_text(q, i++, s->in->cluster_id);
+	stmt_bind_text(q, i++, unit->username);
+	stmt_bind_text(q, i++, unit->project);
+	stmt_bind_text(q, i++, label);
+	stmt_bind_i64(q, i++, more);
+	stmt_bind_text(q, i++, unit->resource_manager);
+	stmt_bind_text(q, i++, unit->groupname);
+	return stmt_run(q, err);
+}
+
+static int merge_usage_row(struct step *s, const struct unit *unit, size_t statement,
+	struct merged *ret_merged, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
+
+	stmt_bind_text(q, 1, s->in->cluster_id);
+	stmt_bind_text(q, 2, unit->username);
+	stmt_bind_text(q, 3, unit->project);
+	if (statement == W_DAILY)
+		stmt_bind_text(q, 4, s->day);
+	return merge_row(q, unit, &s->arena, ret_merged, err);
+}
+
+static int merge_unit_row(
+	struct step *s, const struct unit *unit, struct merged *ret_merged, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, W_UNIT);
+
+	stmt_bind_text(q, 1, s->in->cluster_id);
+	stmt_bind_text(q, 2, unit->uuid);
+	stmt_bind_text(q, 3, unit->started_at);
+	return merge_row(q, unit, &s->arena, ret_merged, err);
+}
+
+/* Everything is merged before anything is written, so that a bad row leaves no half. */
+static int store_unit(struct step *s, const struct unit *unit, struct err *err)
+{
+	struct merged old, total, day;
+	int r;
+
+	arena_reset(&s->arena);
+	r = merge_unit_row(s, unit, &old, err);
+	if (r >= 0)
+		r = merge_usage_row(s, unit, W_USAGE, &total, err);
+	if (r >= 0)
+		r = merge_usage_row(s, unit, W_DAILY, &day, err);
+	if (r >= 0)
+		r = write_unit(s, unit, &old, err);
+	if (r >= 0)
+		r = write_usage(s, unit, &total, W_INSERT_USAGE, W_UPDATE_USAGE, s->label, err);
+	if (r >= 0)
+		r = write_usage(s, unit, &day, W_INSERT_DAILY, W_UPDATE_DAILY, s->day, err);
+	return r;
+}
+
+/* A row's own fault is counted, not the disk's or the file's. */
+static int judge_row(struct step *s, int r, const struct err *failure, struct err *err)
+{
+	if (r >= 0) {
+		s->result.stored++;
+		return 0;
+	}
+	if (r != -EBADMSG && r != -E2BIG) {
+		if (err)
+			*err = *failure;
+		return r;
+	}
+	if (!s->result.failed++)
+		s->result.first_failure = *failure;
+	return 0;
+}
+
+static int store_units_of_step(struct step *s, struct err *err)
+{
+	const struct unit_list *units = s->in->units;
+	struct err failure = { 0 };
+	int r;
+
+	for (size_t i = 0; units && i < units->n; i++) {
+		if (!*units->v[i].uuid)
+			continue;
+		r = judge_row(s, store_unit(s, &units->v[i], &failure), &failure, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What users and projects have in common. */
+struct account {
+	const char *uid, *resource_manager, *name, *last_updated_at;
+	const struct strings *members, *tags;
+};
+
+static void bind_list(struct step *s, struct stmt *q, int index, const struct strings *list)
+{
+	buffer_clear(&s->text);
+	store_json_list(&s->text, list);
+	stmt_bind_slice(q, index, (struct slice){ s->text.data, s->text.len });
+}
+
+static int store_account(struct step *s, size_t statement, const struct account *a, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
+
+	stmt_bind_text(q, 1, s->in->cluster_id);
+	stmt_bind_text(q, 2, a->name);
+	stmt_bind_text(q, 3, a->uid);
+	stmt_bind_text(q, 4, a->resource_manager);
+	bind_list(s, q, 5, a->members);
+	bind_list(s, q, 6, a->tags);
+	stmt_bind_text(q, 7, *a->last_updated_at ? a->last_updated_at : s->label);
+	if (buffer_error(&s->text))
+		return err_errno(err, buffer_error(&s->text), "account '%s'", a->name);
+	return stmt_run(q, err);
+}
+
+static int store_accounts(struct step *s, struct err *err)
+{
+	const struct user_list *users = s->in->users;
+	const struct project_list *projects = s->in->projects;
+	struct err failure = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && users && i < users->n; i++) {
+		const struct user *u = &users->v[i];
+
+		r = store_account(s, W_PUT_USER,
+			&(struct account){ u->uid, u->resource_manager, u->name, u->last_updated_at,
+				&u->projects, &u->tags },
+			&failure);
+		r = judge_row(s, r, &failure, err);
+	}
+	for (size_t i = 0; r >= 0 && projects && i < projects->n; i++) {
+		const struct project *p = &projects->v[i];
+
+		r = store_account(s, W_PUT_PROJECT,
+			&(struct account){ p->uid, p->resource_manager, p->name, p->last_updated_at,
+				&p->users, &p->tags },
+			&failure);
+		r = judge_row(s, r, &failure, err);
+	}
+	return r;
+}
+
+static int purge(struct step *s, struct err *err)
+{
+	static const int statements[] = { W_PURGE_UNITS, W_PURGE_USAGE, W_PURGE_DAILY };
+	time_t before = (time_t)((s->in->now_ms - s->in->retention_days * ms_per_day) / 1000);
+	char date[32];
+	struct tm tm;
+
+	if (!gmtime_r(&before, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
+		return err_set(err, -EINVAL, "retention of %d days", s->in->retention_days);
+	for (size_t i = 0; i < ARRAY_SIZE(statements); i++) {
+		CLEANUP(stmt_resetp)
+		struct stmt *q = db_stmt(s->store->writer, (size_t)statements[i]);
+		int r;
+
+		stmt_bind_text(q, 1, date);
+		r = stmt_run(q, err);
+		if (r < 0)
+			return r;
+		s->result.purged += (size_t)db_changes(s->store->writer);
+	}
+	return 0;
+}
+
+static int check_watermark(struct step *s, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *mark = db_stmt(s->store->writer, W_WATERMARK);
+	CLEANUP(stmt_resetp) struct stmt *usage = db_stmt(s->store->writer, W_CLUSTER_HAS_USAGE);
+	char stored[TIME_TEXT_MAX];
+	int r;
+
+	stmt_bind_text(mark, 1, s->in->cluster_id);
+	r = stmt_step(mark, err);
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		if (s->in->start_ms >= stmt_i64(mark, 0))
+			return 0;
+		store_label(s->store, stmt_i64(mark, 0), stored);
+		return err_set(err, -EEXIST,
+			"cluster '%s': the window up to %s overlaps what was stored up to %s",
+			s->in->cluster_id, s->label, stored);
+	}
+	stmt_bind_text(usage, 1, s->in->cluster_id);
+	r = stmt_step(usage, err);
+	s->first = r == 0;
+	return r < 0 ? r : 0;
+}
+
+static int set_watermark(struct step *s, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, W_SET_WATERMARK);
+
+	stmt_bind_text(q, 1, s->in->cluster_id);
+	stmt_bind_i64(q, 2, s->in->end_ms);
+	stmt_bind_text(q, 3, s->label);
+	return stmt_run(q, err);
+}
+
+static int run_step(struct step *s, struct err *err)
+{
+	struct db *db = s->store->writer;
+	int r;
+
+	r = db_begin(db, err);
+	if (r < 0)
+		return r;
+	r = check_watermark(s, err);
+	if (r >= 0 && s->in->purge)
+		r = purge(s, err);
+	if (r >= 0)
+		r = store_units_of_step(s, err);
+	if (r >= 0)
+		r = store_accounts(s, err);
+	if (r >= 0)
+		r = set_watermark(s, err);
+	if (r < 0) {
+		db_rollback(db);
+		return r;
+	}
+	return db_commit(db, err);
+}
+
+int store_commit_step(struct store *store, const struct store_step *step,
+	struct store_step_result *ret_result, struct err *err)
+{
+	struct step s = { .store = store, .in = step };
+	int r;
+
+	if (step->end_ms <= step->start_ms)
+		return err_set(err, -EINVAL, "cluster '%s': the window ends before it begins",
+			step->cluster_id);
+	arena_init(&s.arena, UNIT_ARENA_BYTES);
+	buffer_init(&s.text, 0);
+	store_label(store, step->end_ms, s.label);
+	store_label(store, step->end_ms - step->end_ms % ms_per_day, s.day);
+	pthread_mutex_lock(&store->write_lock);
+	r = run_step(&s, err);
+	pthread_mutex_unlock(&store->write_lock);
+	arena_done(&s.arena);
+	buffer_done(&s.text);
+	if (r >= 0)
+		*ret_result = s.result;
+	return r;
+}
+
+static int put_admins(struct db *db, const struct strings *names, const char *tags,
+	const char *label, struct err *err)
+{
+	for (size_t i = 0; names && i < names->n; i++) {
+		CLEANUP(stmt_resetp) struct stmt *q = db_stmt(db, W_PUT_ADMIN);
+		int r;
+
+		if (!*names->v[i])
+			continue;
+		stmt_bind_text(q, 1, names->v[i]);
+		stmt_bind_text(q, 2, tags);
+		stmt_bind_text(q, 3, label);
+		r = stmt_run(q, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int delete_other_admins(struct db *db, const struct strings *ceems,
+	const struct strings *grafana, const char *kept_tags, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(db, W_DELETE_ADMINS);
+	const struct strings none = { 0 };
+	struct buffer names;
+	int r;
+
+	buffer_init(&names, 0);
+	store_json_list(&names, ceems);
+	stmt_bind_slice(q, 1, (struct slice){ names.data, names.len });
+	r = buffer_error(&names);
+	buffer_clear(&names);
+	store_json_list(&names, grafana ? grafana : &none);
+	stmt_bind_slice(q, 2, (struct slice){ names.data, names.len });
+	if (r >= 0)
+		r = buffer_error(&names);
+	buffer_done(&names);
+	if (r < 0)
+		return err_errno(err, r, "storing administrators");
+	stmt_bind_text(q, 3, kept_tags);
+	return stmt_run(q, err);
+}
+
+int store_set_admins(struct store *store, const struct strings *ceems,
+	const struct strings *grafana, int64_t now_ms, struct err *err)
+{
+	static const char ceems_tags[] = "[\"ceems\"]", grafana_tags[] = "[\"grafana\"]";
+	struct db *db = store->writer;
+	char label[TIME_TEXT_MAX];
+	int r;
+
+	store_label(store, now_ms, label);
+	pthread_mutex_lock(&store->write_lock);
+	r = db_begin(db, err);
+	if (r >= 0)
+		r = delete_other_admins(db, ceems, grafana, grafana ? "" : grafana_tags, err);
+	if (r >= 0)
+		r = put_admins(db, ceems, ceems_tags, label, err);
+	if (r >= 0)
+		r = put_admins(db, grafana, grafana_tags, label, err);
+	if (r >= 0)
+		r = db_commit(db, err);
+	else
+		db_rollback(db);
+	pthread_mutex_unlock(&store->write_lock);
+	return r;
+}
