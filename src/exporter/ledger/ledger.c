@@ -217,7 +217,8 @@ int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
 	int r = 0;
 
 	if (known) {
-		tracker_forget(&ledger->tracker, iv->now_ns, ledger->config.keep_ended_ns);
+		tracker_forget(&ledger->tracker, iv->now_ns, ledger->config.keep_ended_ns,
+			iv->last_scrape_ns);
 		r = tracker_follow(&ledger->tracker, iv);
 		if (r >= 0)
 			r = reserve_totals(ledger);

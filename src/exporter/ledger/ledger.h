@@ -40,18 +40,25 @@ struct ledger_interval {
 	uint64_t node_memory_bytes, node_memory_used_bytes;
 	const struct unit_sample *units; /* at the end of the interval */
 	size_t n_units;
-	/* CPU time of units that ended in the interval, which no reading shows any more. */
-	bool ended_cpu_known;
-	uint64_t ended_cpu_us;
+	/* CPU time of all units, of those that ended in the interval too: told by the cgroups above
+	   them, for what no reading of a unit shows any more. */
+	bool units_cpu_known;
+	uint64_t units_cpu_us;
+	/* When the latest scrape began, monotonic; 0 = none yet. */
+	int64_t last_scrape_ns;
 	int64_t now_ns; /* monotonic, end of the interval */
 	int64_t realtime_ns; /* Unix time, end of the interval */
 };
+
+#define LEDGER_KEEP_UNSCRAPED_NS (24 * 3600 * INT64_C(1000000000))
 
 struct ledger;
 
 struct ledger_config {
 	enum ledger_policy policy;
-	int64_t keep_ended_ns; /* how long an ended unit stays exported */
+	/* How long an ended unit stays exported; until it was scraped after its end, if that takes
+	   longer, but no longer than LEDGER_KEEP_UNSCRAPED_NS. */
+	int64_t keep_ended_ns;
 	size_t max_units; /* live and ended ones; beyond it energy goes to the party units only */
 };
 

@@ -134,12 +134,15 @@ static void mark_removed(struct tracked *u)
 	u->text = NULL;
 }
 
-void tracker_forget(struct tracker *tracker, int64_t now_ns, int64_t keep_ns)
+void tracker_forget(
+	struct tracker *tracker, int64_t now_ns, int64_t keep_ns, int64_t last_scrape_ns)
 {
 	for (size_t i = 0; i < tracker->n; i++) {
 		struct tracked *u = tracker->units[i];
+		int64_t ago_ns = now_ns - u->ended_ns;
 
-		if (u->state == TRACKED_ENDED && now_ns - u->ended_ns > keep_ns)
+		if (u->state == TRACKED_ENDED && ago_ns > keep_ns &&
+			(last_scrape_ns > u->ended_ns || ago_ns > LEDGER_KEEP_UNSCRAPED_NS))
 			mark_removed(u);
 	}
 	remove_marked(tracker);
@@ -228,7 +231,8 @@ static uint64_t capacity_us(
 /*
  * A cgroup's counters start at 0 with it, so all that a new unit has used fell into this interval,
  * unless the cgroup is older (it could not be read before). How long it has been there tells its
- * birth; without one, what its CPU time took at full load or, for want of better, half the interval.
+ * birth; without one, what its CPU time took at full load or, for want of better, half the
+ * interval.
  */
 static void measure_newborn(
 	struct tracked *u, const struct unit_sample *s, const struct ledger_interval *iv)
@@ -356,8 +360,8 @@ static uint64_t ended_total_us(const struct tracker *tracker, const struct ledge
 	uint64_t outside = iv->node_cpu_busy_us - MIN(live_us, iv->node_cpu_busy_us);
 	uint64_t usual = 0;
 
-	if (iv->ended_cpu_known)
-		return MIN(iv->ended_cpu_us, outside);
+	if (iv->units_cpu_known)
+		return MIN(iv->units_cpu_us - MIN(live_us, iv->units_cpu_us), outside);
 	if (tracker->outside_span_us)
 		usual = prorate(tracker->outside_us, iv->duration_us, tracker->outside_span_us);
 	return MIN(outside - MIN(usual, outside), expected_sum_us);

@@ -60,7 +60,9 @@ void tracker_done(struct tracker *tracker);
  */
 int tracker_follow(struct tracker *tracker, const struct ledger_interval *interval);
 
-/* Forgets units that ended more than keep_ns ago. */
-void tracker_forget(struct tracker *tracker, int64_t now_ns, int64_t keep_ns);
+/* Forgets units that ended more than keep_ns ago and were scraped since, or
+ * LEDGER_KEEP_UNSCRAPED_NS. */
+void tracker_forget(
+	struct tracker *tracker, int64_t now_ns, int64_t keep_ns, int64_t last_scrape_ns);
 
 #endif

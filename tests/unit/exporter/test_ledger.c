@@ -169,7 +169,7 @@ static void the_policy_compat_counts_page_cache_and_heads(void **state)
 	assert_parties(&b, DOMAIN_REST, 100, 0, 0, 0);
 
 	b.iv.n_units = 0;
-	b.iv.ended_cpu_known = true;
+	b.iv.units_cpu_known = true;
 	book(&b); /* their last moments */
 	b.iv.energy_uj[DOMAIN_REST] = 7;
 	book(&b);
@@ -352,8 +352,8 @@ static void the_last_moments_of_a_unit_are_told_by_its_parents(void **state)
 	book(&b);
 	assert_int_equal(energy(&b, "1", DOMAIN_CPU), 100 + 25);
 	b.iv.n_units = 0;
-	b.iv.ended_cpu_known = true;
-	b.iv.ended_cpu_us = 400000;
+	b.iv.units_cpu_known = true;
+	b.iv.units_cpu_us = 400000;
 	book(&b);
 	assert_int_equal(energy(&b, "1", DOMAIN_CPU), 125 + 40 + 10);
 	assert_true(b.totals.units[0].ended);
@@ -393,14 +393,36 @@ static void an_ended_unit_is_shown_for_its_time_and_its_energy_stays(void **stat
 	book(&b);
 	b.iv.energy_uj[DOMAIN_CPU] = 0;
 	b.iv.n_units = 0;
-	for (int i = 0; i < 11; i++) {
+	for (int i = 0; i < 20; i++) { /* nobody scraped it */
 		book(&b);
 		assert_int_equal(b.totals.n_units, 1);
 	}
+	b.iv.last_scrape_ns = b.iv.now_ns;
 	book(&b);
 	assert_int_equal(b.totals.n_units, 0);
 	assert_parties(&b, DOMAIN_CPU, 100, 0, 0, 0);
 	ledger_free(b.ledger);
+}
+
+static void a_scraped_unit_stays_for_its_time_and_an_unscraped_one_for_a_day(void **state)
+{
+	for (int scraped = 0; scraped < 2; scraped++) {
+		int64_t keep_s = scraped ? 10 : LEDGER_KEEP_UNSCRAPED_NS / SECOND_NS;
+		struct bench b;
+
+		begin(&b, LEDGER_POLICY_SPLIT, MAX_UNITS);
+		b.units[0] = unit("1", 0);
+		first(&b, 1);
+		b.iv.n_units = 0;
+		book(&b);
+		b.iv.last_scrape_ns = scraped ? b.iv.now_ns + 1 : 0;
+		b.iv.now_ns += (keep_s - 1) * SECOND_NS;
+		book(&b);
+		assert_int_equal(b.totals.n_units, 1);
+		book(&b);
+		assert_int_equal(b.totals.n_units, 0);
+		ledger_free(b.ledger);
+	}
 }
 
 static void units_beyond_the_limit_count_for_the_party_only(void **state)
@@ -474,8 +496,8 @@ static double short_job(uint64_t start_us, bool told_by_parents, bool birth_know
 		if (birth_known)
 			b.units[0].born_ns = b.iv.realtime_ns + SECOND_NS -
 				(int64_t)(now - start_us) * 1000;
-		b.iv.ended_cpu_known = told_by_parents;
-		b.iv.ended_cpu_us = b.iv.n_units ? 0 : used - before_us;
+		b.iv.units_cpu_known = told_by_parents;
+		b.iv.units_cpu_us = used - before_us;
 		b.iv.node_cpu_busy_us = busy / 10000 * 10000; /* /proc/stat counts in 10 ms */
 		b.iv.static_uj[DOMAIN_CPU] = 20 * SECOND_US;
 		b.iv.energy_uj[DOMAIN_CPU] = 20 * SECOND_US + 10 * busy;
@@ -598,6 +620,7 @@ int main(void)
 		TEST(the_last_moments_of_a_unit_are_told_by_its_parents),
 		TEST(without_parents_new_work_outside_units_is_the_last_moments),
 		TEST(an_ended_unit_is_shown_for_its_time_and_its_energy_stays),
+		TEST(a_scraped_unit_stays_for_its_time_and_an_unscraped_one_for_a_day),
 		TEST(units_beyond_the_limit_count_for_the_party_only),
 		TEST(units_are_sorted_by_their_key),
 		TEST(a_job_of_3_s_gets_its_energy_within_5_percent),

@@ -125,8 +125,10 @@ static void change_node(struct world *w)
 	iv->node_cpus_milli = one_in(100) ? 0 : 16000;
 	iv->node_memory_bytes = one_in(100) ? 0 : 1ull << 37;
 	iv->node_memory_used_bytes = amount(1ull << 37);
-	iv->ended_cpu_known = !one_in(4);
-	iv->ended_cpu_us = amount(2000000);
+	iv->units_cpu_known = !one_in(4);
+	iv->units_cpu_us = amount(16000000);
+	if (one_in(30))
+		iv->last_scrape_ns = iv->now_ns;
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
 		/* A sensor that is frozen or gone brings 0. */
 		iv->energy_uj[d] = one_in(8) ? 0 : below(400000000);
