@@ -18,6 +18,7 @@
 #include "basic/err.h"
 #include "basic/log.h"
 #include "basic/options.h"
+#include "net/http_target.h" /* struct http_param: const char *name, *value */
 
 struct http_request; /* opaque; valid inside the handler only */
 
@@ -36,9 +37,6 @@ struct arena *http_request_arena(struct http_request *req); /* lives until the a
  * Query parameters in order, decoded ("+" is a blank). A pair with a malformed escape or a ';' is
  * left out. NULL at the end. The form body of a POST counts too, after the query.
  */
-struct http_param {
-	const char *name, *value;
-};
 const struct http_param *http_request_params(const struct http_request *req, size_t *ret_n);
 const char *http_request_param(
 	const struct http_request *req, const char *name); /* first, or NULL */
@@ -50,7 +48,7 @@ void http_response_status(struct http_response *res, int status); /* default 200
 void http_response_header(struct http_response *res, const char *name, const char *value);
 /* The body: append to it. Capped by http_server_config.max_response_bytes. */
 struct buffer *http_response_body(struct http_response *res);
-/* Status, plain text body and the headers of an error page. */
+/* Status, plain text body (as it is, line end included) and the headers of an error page. */
 void http_response_text(struct http_response *res, int status, const char *text);
 
 /*
