@@ -29,11 +29,19 @@ struct manager_env {
 	int cancel_fd; /* readable when the program stops */
 };
 
+/*
+ * Half-open, in Unix ms, on whole seconds. Energy of a unit may be seen a while after its end, so
+ * units that ended in [since, start) are listed once more, with 0 seconds in this window.
+ */
+struct window {
+	int64_t since_ms, start_ms, end_ms;
+};
+
 struct manager {
 	const char *name; /* "slurm" */
 	int (*open)(const struct manager_env *env, void **ret_state, struct err *err);
-	/* Units that existed in [start, end), with TOTAL_TIME_SECONDS of this window only. */
-	int (*fetch_units)(void *state, int64_t start_ms, int64_t end_ms, struct arena *arena,
+	/* Units that existed in [since, end), with TOTAL_TIME_SECONDS of [start, end) only. */
+	int (*fetch_units)(void *state, const struct window *window, struct arena *arena,
 		struct unit_list *units, struct err *err);
 	int (*fetch_accounts)(void *state, int64_t now_ms, struct arena *arena,
 		struct user_list *users, struct project_list *projects, struct err *err);

@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Jobs from sacct, users and accounts from sacctmgr (spec api-server.md 7). Both show everything to
+ * root only, so they run as root where we may, else through sudo, else as we are.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/manager.h"
+#include "basic/buffer.h"
+#include "format/json_writer.h"
+#include "host/command.h"
+#include "host/privilege.h"
+#include "remote/nodelist.h"
+#include "remote/sacct.h"
+
+enum {
+	PROBE_TIMEOUT_MS = 5000,
+	OUTPUT_MAX_BYTES = 256 << 20,
+	PROBE_MAX_BYTES = 1 << 20,
+	ARGS_MAX = 24,
+	ENV_MAX = 256,
+	MIB_SHIFT = 20,
+};
+
+enum run_mode { RUN_AS_ROOT, RUN_BY_SUDO, RUN_AS_IS };
+
+struct slurm {
+	struct manager_env env;
+	char *directory; /* of sacct and sacctmgr */
+	enum run_mode mode;
+	int64_t timeout_ms;
+	const char *job_env[ENV_MAX + 2]; /* SLURM_TIME_FORMAT and the configured ones */
+	char **made; /* what job_env owns */
+	size_t n_made;
+	bool probed; /* whether this is Slurm's own sacct has been asked */
+	bool genuine;
+};
+
+struct slurm_extra {
+	int64_t command_timeout_ms;
+};
+
+static const struct config_key extra_keys[] = {
+	{ "command_timeout", CONFIG_DURATION, offsetof(struct slurm_extra, command_timeout_ms),
+		NULL, "5m", "Time limit of one call of sacct or sacctmgr (CEEMS in C only).", 0 },
+};
+static const struct config_table extra_table = {
+	.size = sizeof(struct slurm_extra),
+	.keys = extra_keys,
+	.n_keys = ARRAY_SIZE(extra_keys),
+};
+
+static void slurm_close(void *state)
+{
+	struct slurm *slurm = state;
+
+	if (!slurm)
+		return;
+	for (size_t i = 0; i < slurm->n_made; i++)
+		free(slurm->made[i]);
+	free(slurm->made);
+	free(slurm->directory);
+	free(slurm);
+}
+
+static void slurm_closep(struct slurm **slurm)
+{
+	slurm_close(*slurm);
+}
+
+static const capability_set run_capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID);
+
+static int run(struct slurm *slurm, const char *program, const char *const *args,
+	int64_t timeout_ms, struct buffer *out, struct err *err)
+{
+	const char *argv[ARGS_MAX + 4];
+	char path[4096];
+	capability_set raised = 0;
+	size_t n = 0;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/%s", slurm->directory, program) >= (int)sizeof(path))
+		return err_set(err, -ENAMETOOLONG, "path of %s", program);
+	if (slurm->mode == RUN_BY_SUDO) {
+		argv[n++] = "sudo";
+		argv[n++] = "-E";
+	}
+	argv[n++] = path;
+	for (size_t i = 0; args[i] && i < ARGS_MAX; i++)
+		argv[n++] = args[i];
+	argv[n] = NULL;
+
+	struct command command = {
+		.argv = argv,
+		.env = slurm->job_env,
+		.timeout_ms = timeout_ms,
+		.max_output_bytes = out->limit,
+		.merge_stderr = true,
+		.new_session = slurm->mode == RUN_BY_SUDO,
+		.as_root = slurm->mode == RUN_AS_ROOT,
+		.cancel_fd = slurm->env.cancel_fd,
+	};
+
+	if (slurm->mode == RUN_AS_ROOT)
+		raised = privilege_raise(run_capabilities);
+	r = command_run(&command, out, err);
+	privilege_lower(raised);
+	return r;
+}
+
+/* The directory of sacct on PATH. */
+static int find_directory(char **ret_directory, struct err *err)
+{
+	const char *path = getenv("PATH");
+	struct slice rest = slice_from(path ? path : ""), dir;
+
+	while (slice_next(&rest, ':', &dir)) {
+		char *file;
+		bool found;
+
+		if (!dir.n)
+			continue;
+		if (asprintf(&file, "%.*s/sacct", (int)dir.n, dir.p) < 0)
+			return err_errno(err, -ENOMEM, "looking for sacct");
+		found = access(file, X_OK) == 0;
+		if (found) {
+			file[dir.n] = '\0';
+			*ret_directory = file;
+			return 0;
+		}
+		free(file);
+	}
+	return err_set(err, -ENOENT,
+		"sacct is in none of the directories of PATH; set cli.path of the cluster");
+}
+
+static int choose_directory(struct slurm *slurm, struct err *err)
+{
+	const char *path = slurm->env.cluster->cli.path;
+	struct stat st;
+
+	if (!path || !*path)
+		return find_directory(&slurm->directory, err);
+	if (stat(path, &st) < 0)
+		return err_errno(err, -errno, "cli.path '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, -ENOTDIR, "cli.path '%s' is no directory", path);
+	slurm->directory = strdup(path);
+	return slurm->directory ? 0 : err_errno(err, -ENOMEM, "cli.path");
+}
+
+static int make_env(struct slurm *slurm, struct err *err)
+{
+	const struct config_map *vars = &slurm->env.cluster->cli.environment_variables;
+	size_t n = 0;
+
+	if (vars->n > ENV_MAX)
+		return err_set(err, -E2BIG, "more than %d environment_variables", ENV_MAX);
+	slurm->made = calloc(vars->n + 1, sizeof(*slurm->made));
+	if (!slurm->made)
+		return err_errno(err, -ENOMEM, "environment_variables");
+	slurm->job_env[n++] = "SLURM_TIME_FORMAT=%Y-%m-%dT%H:%M:%S%z";
+	for (size_t i = 0; i < vars->n; i++) {
+		char *text;
+
+		if (asprintf(&text, "%s=%s", vars->names[i], vars->values[i]) < 0)
+			return err_errno(err, -ENOMEM, "environment_variables");
+		slurm->made[slurm->n_made++] = text;
+		if (str_eq(vars->names[i], "SLURM_TIME_FORMAT"))
+			slurm->job_env[0] = text;
+		else
+			slurm->job_env[n++] = text;
+	}
+	slurm->job_env[n] = NULL;
+	return 0;
+}
+
+static void choose_mode(struct slurm *slurm)
+{
+	static const char *const help[] = { "--help", NULL };
+	CLEANUP(buffer_done) struct buffer out = { .limit = PROBE_MAX_BYTES };
+	capability_set raised = privilege_raise(run_capabilities);
+	struct err err;
+
+	privilege_lower(raised);
+	slurm->mode = RUN_AS_ROOT;
+	if (geteuid() == 0 || raised == run_capabilities)
+		return;
+	slurm->mode = RUN_BY_SUDO;
+	if (run(slurm, "sacct", help, PROBE_TIMEOUT_MS, &out, &err) >= 0)
+		return;
+	slurm->mode = RUN_AS_IS;
+	log_warn(slurm->env.log,
+		"sacct runs as the current user, who may see own jobs only; give CAP_SETUID and "
+		"CAP_SETGID, or allow it in sudoers",
+		LOG_STR("cluster_id", slurm->env.cluster->id));
+}
+
+static int slurm_open(const struct manager_env *env, void **ret_state, struct err *err)
+{
+	CLEANUP(slurm_closep) struct slurm *slurm = calloc(1, sizeof(*slurm));
+	struct slurm_extra extra;
+	struct arena arena;
+	int r;
+
+	if (!slurm)
+		return err_errno(err, -ENOMEM, "SLURM manager");
+	slurm->env = *env;
+	arena_init(&arena, 1 << 20);
+	r = config_decode(
+		env->cluster->extra_config, "extra_config", &extra_table, &extra, &arena, err);
+	arena_done(&arena);
+	if (r < 0)
+		return r;
+	if (extra.command_timeout_ms <= 0)
+		return err_set(err, -EINVAL, "command_timeout must be more than 0s");
+	slurm->timeout_ms = extra.command_timeout_ms;
+	r = choose_directory(slurm, err);
+	if (r >= 0)
+		r = make_env(slurm, err);
+	if (r < 0)
+		return r;
+	choose_mode(slurm);
+	*ret_state = TAKE(slurm);
+	return 0;
+}
+
+/*
+ * Slurm's own sacct can be told a separator that no job name contains. Scripts that stand in for it
+ * know only '|', so they are told nothing.
+ */
+static bool is_genuine(struct slurm *slurm)
+{
+	static const char *const version[] = { "--version", NULL };
+	CLEANUP(buffer_done) struct buffer out = { .limit = PROBE_MAX_BYTES };
+	struct err err;
+
+	if (!slurm->probed)
+		slurm->genuine = run(slurm, "sacct", version, PROBE_TIMEOUT_MS, &out, &err) >= 0 &&
+			str_starts(buffer_text(&out), "slurm ");
+	slurm->probed = true;
+	return slurm->genuine;
+}
+
+struct separator {
+	char text[24];
+	char option[40];
+};
+
+static void make_separator(struct slurm *slurm, struct separator *separator)
+{
+	uint64_t random;
+
+	strcpy(separator->text, "|");
+	separator->option[0] = '\0';
+	if (!is_genuine(slurm) || getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return;
+	snprintf(separator->text, sizeof(separator->text), "|%016llx|", (unsigned long long)random);
+	snprintf(separator->option, sizeof(separator->option), "--delimiter=%s", separator->text);
+}
+
+static const char *copy(struct slice s, struct arena *arena)
+{
+	return s.n ? arena_strndup(arena, s.p, s.n) : "";
+}
+
+/* The text as it stands, or converted to our zone; ms is 0 for "Unknown" and the like. */
+static const char *convert_time(
+	const struct slurm *slurm, struct slice text, struct arena *arena, int64_t *ret_ms)
+{
+	char zoned[TIME_TEXT_MAX];
+
+	*ret_ms = 0;
+	if (time_parse_zdt(text, ret_ms) < 0)
+		return copy(text, arena);
+	time_format_zdt(slurm->env.zone, *ret_ms, zoned);
+	return arena_strdup(arena, zoned);
+}
+
+static int64_t number(struct slice text)
+{
+	int64_t value;
+
+	return slice_to_i64(text, &value) < 0 ? 0 : value;
+}
+
+static void put_text(struct json_writer *w, const char *key, struct slice text)
+{
+	json_writer_key(w, key);
+	json_writer_string_n(w, text.n ? text.p : "", text.n);
+}
+
+static void put_int(struct json_writer *w, const char *key, int64_t value)
+{
+	json_writer_key(w, key);
+	json_writer_int(w, value);
+}
+
+static void write_allocation(const struct sacct_tres *tres, struct buffer *out)
+{
+	struct json_writer w = json_writer(out);
+
+	buffer_clear(out);
+	json_writer_open_object(&w);
+	put_int(&w, "billing", tres->billing);
+	put_int(&w, "cpus", tres->cpus);
+	put_int(&w, "gpus", tres->gpus);
+	put_int(&w, "mem", tres->mem_bytes);
+	put_int(&w, "nodes", tres->nodes);
+	json_writer_close_object(&w);
+}
+
+static int write_tags(const struct sacct_record *record, struct buffer *nodes, struct buffer *out)
+{
+	const struct slice *f = record->fields;
+	struct json_writer w = json_writer(out);
+
+	buffer_clear(out);
+	buffer_clear(nodes);
+	/* A list that is too long to be expanded leaves the expansion empty. */
+	if (nodelist_to_regex(f[SACCT_NODELIST], nodes) == -ENOMEM)
+		return -ENOMEM;
+	json_writer_open_object(&w);
+	put_text(&w, "exit_code", f[SACCT_EXIT_CODE]);
+	put_int(&w, "gid", number(f[SACCT_GID]));
+	put_text(&w, "nodelist", f[SACCT_NODELIST]);
+	put_text(&w, "nodelistexp", (struct slice){ buffer_text(nodes), nodes->len });
+	put_text(&w, "partition", f[SACCT_PARTITION]);
+	put_text(&w, "qos", f[SACCT_QOS]);
+	put_int(&w, "uid", number(f[SACCT_UID]));
+	put_text(&w, "workdir", f[SACCT_WORKDIR]);
+	json_writer_close_object(&w);
+	return 0;
+}
+
+static int put_times(
+	struct unit *unit, const struct sacct_tres *tres, int64_t seconds, struct arena *arena)
+{
+	struct metric_map *map = &unit->metrics[TOTAL_TIME_SECONDS];
+	double s = (double)seconds;
+	double mib = (double)tres->mem_bytes / (1 << MIB_SHIFT);
+	int r;
+
+	map->set = true;
+	r = metric_map_put(map, arena, "walltime", s);
+	if (r >= 0)
+		r = metric_map_put(map, arena, "alloc_cputime", (double)tres->cpus * s);
+	if (r >= 0)
+		r = metric_map_put(map, arena, "alloc_cpumemtime",
+			tres->mem_bytes ? (double)(int64_t)(mib * s) : s);
+	if (r >= 0)
+		r = metric_map_put(map, arena, "alloc_gputime", (double)tres->gpus * s);
+	if (r >= 0)
+		r = metric_map_put(map, arena, "alloc_gpumemtime", tres->gpus > 0 ? s : 0);
+	return r;
+}
+
+struct scratch {
+	struct buffer nodes, json;
+};
+
+static void scratch_done(struct scratch *scratch)
+{
+	buffer_done(&scratch->nodes);
+	buffer_done(&scratch->json);
+}
+
+static int record_to_unit(const struct slurm *slurm, const struct sacct_record *record,
+	const struct window *window, struct scratch *scratch, struct arena *arena,
+	struct unit_list *units)
+{
+	const struct slice *f = record->fields;
+	struct unit *unit = unit_list_push(units, arena);
+	struct sacct_tres tres;
+
+	if (!unit)
+		return -ENOMEM;
+	sacct_parse_tres(f[SACCT_ALLOC_TRES], &tres);
+	unit->resource_manager = "slurm";
+	unit->cluster_id = slurm->env.cluster->id;
+	unit->uuid = copy(f[SACCT_JOBID], arena);
+	unit->name = copy(f[SACCT_JOB_NAME], arena);
+	unit->project = copy(f[SACCT_ACCOUNT], arena);
+	unit->groupname = copy(f[SACCT_GROUP], arena);
+	unit->username = copy(f[SACCT_USER], arena);
+	unit->created_at = convert_time(slurm, f[SACCT_SUBMIT], arena, &unit->created_at_ms);
+	unit->started_at = convert_time(slurm, f[SACCT_START], arena, &unit->started_at_ms);
+	unit->ended_at = convert_time(slurm, f[SACCT_END], arena, &unit->ended_at_ms);
+	unit->elapsed = copy(f[SACCT_ELAPSED], arena);
+	unit->state = copy(f[SACCT_STATE], arena);
+	write_allocation(&tres, &scratch->json);
+	unit->allocation = arena_strndup(arena, buffer_text(&scratch->json), scratch->json.len);
+	if (write_tags(record, &scratch->nodes, &scratch->json) < 0)
+		return -ENOMEM;
+	unit->tags = arena_strndup(arena, buffer_text(&scratch->json), scratch->json.len);
+	if (buffer_error(&scratch->json) < 0 || !unit->uuid || !unit->name || !unit->project ||
+		!unit->groupname || !unit->username || !unit->created_at || !unit->started_at ||
+		!unit->ended_at || !unit->elapsed || !unit->state || !unit->allocation ||
+		!unit->tags)
+		return -ENOMEM;
+	return put_times(unit, &tres,
+		sacct_window_seconds(unit->started_at_ms, unit->ended_at_ms, window->since_ms,
+			window->start_ms, window->end_ms),
+		arena);
+}
+
+static int slurm_fetch_units(void *state, const struct window *window, struct arena *arena,
+	struct unit_list *units, struct err *err)
+{
+	struct slurm *slurm = state;
+	CLEANUP(buffer_done) struct buffer out = { .limit = OUTPUT_MAX_BYTES };
+	CLEANUP(scratch_done) struct scratch scratch = { 0 };
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	struct sacct_records records;
+	struct sacct_record record;
+	struct separator separator;
+	int r;
+
+	make_separator(slurm, &separator);
+	time_format_ldt(slurm->env.zone, window->since_ms, from);
+	time_format_ldt(slurm->env.zone, window->end_ms, to);
+	const char *const args[] = { "-D", "-X", "--noheader", "--allusers", "--parsable2",
+		"--format", sacct_format, "--state", sacct_states, "--starttime", from, "--endtime",
+		to, separator.option[0] ? separator.option : NULL, NULL };
+
+	r = run(slurm, "sacct", args, slurm->timeout_ms, &out, err);
+	if (r < 0)
+		return err_prefix(err, r, "jobs");
+	sacct_records_init(&records, (struct slice){ buffer_text(&out), out.len }, separator.text);
+	while (sacct_next(&records, &record)) {
+		r = record_to_unit(slurm, &record, window, &scratch, arena, units);
+		if (r < 0)
+			return err_errno(err, r, "jobs: %zu of them", units->n);
+	}
+	log_debug(slurm->env.log, "jobs fetched", LOG_STR("cluster_id", slurm->env.cluster->id),
+		LOG_INT("units", (int64_t)units->n), LOG_INT("skipped", (int64_t)records.skipped));
+	return 0;
+}
+
+struct association {
+	const char *account, *user;
+};
+
+static int by_user(const void *a, const void *b)
+{
+	const struct association *x = a, *y = b;
+	int r = strcmp(x->user, y->user);
+
+	return r ? r : strcmp(x->account, y->account);
+}
+
+static int by_account(const void *a, const void *b)
+{
+	const struct association *x = a, *y = b;
+	int r = strcmp(x->account, y->account);
+
+	return r ? r : strcmp(x->user, y->user);
+}
+
+static int parse_associations(
+	struct slice text, struct arena *arena, struct association **ret_list, size_t *ret_n)
+{
+	struct association *list = NULL;
+	size_t n = 0, cap = 0;
+	struct slice line, account, user;
+
+	while (slice_next_line(&text, &line)) {
+		if (!sacctmgr_parse_association(line, &account, &user))
+			continue;
+		if (n == cap) {
+			size_t more = cap ? 2 * cap : 64;
+
+			list = arena_grow(arena, list, cap, more, sizeof(*list));
+			if (!list)
+				return -ENOMEM;
+			cap = more;
+		}
+		list[n].account = copy(account, arena);
+		list[n].user = copy(user, arena);
+		if (!list[n].account || !list[n].user)
+			return -ENOMEM;
+		n++;
+	}
+	*ret_list = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* The distinct accounts (or users) of sorted associations [from, to). */
+static int distinct(const struct association *list, size_t from, size_t to, bool accounts,
+	struct arena *arena, struct strings *ret_names)
+{
+	struct strings names = { .v = ARENA_ARRAY(arena, const char *, to - from) };
+
+	if (!names.v)
+		return -ENOMEM;
+	for (size_t i = from; i < to; i++) {
+		const char *name = accounts ? list[i].account : list[i].user;
+
+		if (!names.n || !str_eq(names.v[names.n - 1], name))
+			names.v[names.n++] = name;
+	}
+	*ret_names = names;
+	return 0;
+}
+
+static int push_user(const struct slurm *slurm, const struct association *list, size_t from,
+	size_t to, const char *updated, struct arena *arena, struct user_list *users)
+{
+	struct user *user = user_list_push(users, arena);
+
+	if (!user)
+		return -ENOMEM;
+	user->cluster_id = slurm->env.cluster->id;
+	user->resource_manager = "slurm";
+	user->name = list[from].user;
+	user->last_updated_at = updated;
+	return distinct(list, from, to, true, arena, &user->projects);
+}
+
+static int push_project(const struct slurm *slurm, const struct association *list, size_t from,
+	size_t to, const char *updated, struct arena *arena, struct project_list *projects)
+{
+	struct project *project = project_list_push(projects, arena);
+
+	if (!project)
+		return -ENOMEM;
+	project->cluster_id = slurm->env.cluster->id;
+	project->resource_manager = "slurm";
+	project->name = list[from].account;
+	project->last_updated_at = updated;
+	return distinct(list, from, to, false, arena, &project->users);
+}
+
+static int associations_to_lists(const struct slurm *slurm, struct association *list, size_t n,
+	const char *updated, struct arena *arena, struct user_list *users,
+	struct project_list *projects)
+{
+	int r = 0;
+
+	if (n)
+		qsort(list, n, sizeof(*list), by_user);
+	for (size_t from = 0, to; r >= 0 && from < n; from = to) {
+		for (to = from + 1; to < n && str_eq(list[to].user, list[from].user);)
+			to++;
+		r = push_user(slurm, list, from, to, updated, arena, users);
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), by_account);
+	for (size_t from = 0, to; r >= 0 && from < n; from = to) {
+		for (to = from + 1; to < n && str_eq(list[to].account, list[from].account);)
+			to++;
+		r = push_project(slurm, list, from, to, updated, arena, projects);
+	}
+	return r;
+}
+
+static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
+	struct user_list *users, struct project_list *projects, struct err *err)
+{
+	static const char *const args[] = { "--parsable2", "--noheader", "list", "associations",
+		"format=Account,User", NULL };
+	struct slurm *slurm = state;
+	CLEANUP(buffer_done) struct buffer out = { .limit = OUTPUT_MAX_BYTES };
+	struct association *list;
+	char updated[TIME_TEXT_MAX];
+	const char *text;
+	size_t n;
+	int r;
+
+	r = run(slurm, "sacctmgr", args, slurm->timeout_ms, &out, err);
+	if (r < 0)
+		return err_prefix(err, r, "users and accounts");
+	time_format_ldt(slurm->env.zone, now_ms, updated);
+	text = arena_strdup(arena, updated);
+	r = text
+		? parse_associations((struct slice){ buffer_text(&out), out.len }, arena, &list, &n)
+		: -ENOMEM;
+	if (r >= 0)
+		r = associations_to_lists(slurm, list, n, text, arena, users, projects);
+	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
+}
+
+const struct manager manager_slurm = {
+	.name = "slurm",
+	.open = slurm_open,
+	.fetch_units = slurm_fetch_units,
+	.fetch_accounts = slurm_fetch_accounts,
+	.close = slurm_close,
+};
