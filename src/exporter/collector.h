@@ -36,8 +36,6 @@ struct scrape {
 	const struct log *log;
 };
 
-enum collector_result_is { COLLECTOR_NO_DATA = -61 /* -ENODATA: success 0, logged at debug */ };
-
 struct collector {
 	const char *name; /* --collector.NAME */
 	const char *help; /* "Enable the NAME collector (HELP)." */
@@ -71,5 +69,10 @@ extern const size_t n_collectors;
 	exposition_add((s)->out, (metric), (value), (const char *const[]){ __VA_ARGS__ })
 #define scrape_add_micro(s, metric, micro, ...) \
 	exposition_add_micro((s)->out, (metric), (micro), (const char *const[]){ __VA_ARGS__ })
+
+/* Says at debug level that one object of a collector was left out, and why. */
+#define scrape_skip(s, collector_name, object, r)                               \
+	log_debug((s)->log, "left out", LOG_STR("collector", (collector_name)), \
+		LOG_STR("object", (object)), LOG_STR("err", err_name(r)))
 
 #endif

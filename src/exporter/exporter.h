@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 #include "basic/err.h"
+#include "basic/options.h"
+#include "exporter/collector.h"
 
-struct exporter;
 struct unit_table;
+struct collector_choice;
 
 /* Flags that several collectors share; the core owns them. */
 struct exporter_settings {
@@ -41,5 +43,44 @@ struct exporter_scrapes {
 	int64_t last_start_ns; /* monotonic clock: when the latest answered one began; 0 = never */
 };
 void exporter_scrapes(struct exporter *exporter, struct exporter_scrapes *ret_scrapes);
+
+/*
+ * The rest is for the program: open, privileges change, start, gather, stop, free.
+ */
+struct exporter_config {
+	const struct host_root *host;
+	const struct clock *clock;
+	const struct log *log;
+	const char *hostname;
+	struct exporter_settings settings;
+	const struct collector_choice *choices; /* those that are on are opened */
+	size_t n_choices;
+};
+
+/* Opens the collectors; the pointers in config outlive the exporter. */
+int exporter_open(
+	const struct exporter_config *config, struct exporter **ret_exporter, struct err *err);
+/* Names of the collectors that are on, sorted. */
+struct strings exporter_collectors(const struct exporter *exporter);
+/* What the collectors need after the change of user. */
+capability_set exporter_capabilities(const struct exporter *exporter);
+struct strings exporter_paths(const struct exporter *exporter, bool for_writing);
+
+int exporter_start(struct exporter *exporter, struct err *err);
+
+/*
+ * One scrape: the collectors one after the other, each with its duration and success. What a
+ * failing one gave out stays. 0 or -ENOMEM (not even the successes could be told).
+ */
+int exporter_gather(struct exporter *exporter, struct exposition *out, struct arena *arena);
+/* The answer to the scrape that began at start_ns is complete. */
+void exporter_answered(struct exporter *exporter, int64_t start_ns);
+
+void exporter_stop(struct exporter *exporter); /* ends the threads of start; NULL is fine */
+void exporter_free(struct exporter *exporter); /* NULL is fine */
+
+/* The families of the scrape itself, for the reference page. */
+extern const struct metric *const exporter_metrics[];
+extern const size_t n_exporter_metrics;
 
 #endif

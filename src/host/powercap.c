@@ -14,7 +14,6 @@
 enum { NUMBER_TEXT_MAX = 64 };
 
 DEFINE_CLEANUP(DIR *, closedir);
-DEFINE_CLEANUP(struct powercap *, powercap_close);
 
 int powercap_parse_name(struct slice name, struct slice *ret_zone, int64_t *ret_index)
 {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "basic/macros.h"
 #include "basic/str.h"
 
 enum { POWERCAP_ZONES_MAX = 4096, POWERCAP_NAME_MAX = 128 };
@@ -40,6 +41,7 @@ struct powercap {
  */
 int powercap_open(int sysfs_fd, struct powercap **ret_powercap);
 void powercap_close(struct powercap *powercap); /* NULL is fine */
+DEFINE_CLEANUP(struct powercap *, powercap_close);
 
 /* Raw counter in microjoules, wraps to 0 after max_energy_uj. -EBADMSG: no number. */
 int powercap_read_energy(const struct powercap_zone *zone, uint64_t *ret_uj);

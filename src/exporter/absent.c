@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/absent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "basic/macros.h"
+#include "basic/str.h"
+
+enum kind {
+	COLLECTOR, /* turning it on is an error: its series would be missed */
+	FEATURE, /* a switch; turning it on is a warning */
+	SETTING, /* of one of the above; says nothing by itself */
+	HIDDEN_SETTING, /* the same, not in --help */
+	OLD_SETTING, /* the same under a deprecated name */
+};
+
+struct absent_flag {
+	const char *name;
+	enum kind kind;
+	enum option_type type;
+	const char *help;
+	const char *fallback, *env;
+	const char *const *choices;
+	const char *replaced_by;
+};
+
+static const char *const gpu_types[] = { "nvidia", "amd", "nogpu", NULL };
+static const char *const providers[] = { "owid", "emaps", "rte", "wt", NULL };
+
+#define ABSENT_COLLECTOR(name, what)                            \
+	{                                                       \
+		"collector." name, COLLECTOR, OPTION_BOOL, what \
+	}
+#define BOOL_FEATURE(name, what)                 \
+	{                                        \
+		name, FEATURE, OPTION_BOOL, what \
+	}
+#define STRING_SETTING(name, what, ...)                         \
+	{                                                       \
+		name, SETTING, OPTION_STRING, what, __VA_ARGS__ \
+	}
+#define HIDDEN_STRING(name, what, ...)                                 \
+	{                                                              \
+		name, HIDDEN_SETTING, OPTION_STRING, what, __VA_ARGS__ \
+	}
+#define STRINGS_SETTING(name, what)                 \
+	{                                           \
+		name, SETTING, OPTION_STRINGS, what \
+	}
+
+static const struct absent_flag rows[] = {
+	ABSENT_COLLECTOR("cray_pm_counters", "Power counters of Cray machines."),
+	BOOL_FEATURE("collector.ebpf.io-metrics", "File system use of units."),
+	BOOL_FEATURE("collector.ebpf.network-metrics", "Network use of units."),
+	STRINGS_SETTING("collector.ebpf.fs-mount-point", "Mount points to report."),
+	ABSENT_COLLECTOR("emissions", "Emission factors of electricity."),
+	{ "collector.emissions.provider", SETTING, OPTION_ENUMS, "Providers to ask.",
+		.choices = providers },
+	{ "collector.gpu.type", HIDDEN_SETTING, OPTION_ENUM,
+		"Kind of GPU instead of looking for it.", .choices = gpu_types },
+	HIDDEN_STRING("collector.gpu.nvidia-smi-path", "Path of nvidia-smi."),
+	HIDDEN_STRING("collector.gpu.rocm-smi-path", "Path of rocm-smi."),
+	HIDDEN_STRING("collector.gpu.amd-smi-path", "Path of amd-smi."),
+	ABSENT_COLLECTOR("hwmon", "Power and energy sensors of hwmon."),
+	ABSENT_COLLECTOR("infiniband", "InfiniBand counters."),
+	ABSENT_COLLECTOR("ipmi_dcmi", "Node power by IPMI DCMI."),
+	STRING_SETTING("collector.ipmi_dcmi.cmd", "Command that reads the power."),
+	{ "collector.ipmi_dcmi.dev-num", SETTING, OPTION_INT, "N of /dev/ipmiN." },
+	{ "collector.ipmi_dcmi.force-native-mode", SETTING, OPTION_BOOL, "Use no command." },
+	{ "collector.ipmi_dcmi.test-mode", HIDDEN_SETTING, OPTION_BOOL,
+		"Run the command as it is." },
+	{ "collector.ipmi.dcmi.cmd", OLD_SETTING, OPTION_STRING, "Command that reads the power.",
+		.replaced_by = "collector.ipmi_dcmi.cmd" },
+	ABSENT_COLLECTOR("k8s", "Pods of Kubernetes."),
+	BOOL_FEATURE("collector.k8s.psi-metrics", "Pressure of pods."),
+	STRING_SETTING("collector.k8s.kubeconfig.file", "Path of a kubeconfig file."),
+	STRING_SETTING("collector.k8s.kubelet-podresources-socket.file",
+		"Socket of the kubelet's pod resources.",
+		"/var/lib/kubelet/pod-resources/kubelet.sock"),
+	{ "collector.k8s.kube-config-file", OLD_SETTING, OPTION_STRING,
+		"Path of a kubeconfig file.", .replaced_by = "collector.k8s.kubeconfig.file" },
+	{ "collector.k8s.kubelet-socket-file", OLD_SETTING, OPTION_STRING,
+		"Socket of the kubelet's pod resources.",
+		.replaced_by = "collector.k8s.kubelet-podresources-socket.file" },
+	ABSENT_COLLECTOR("libvirt", "Virtual machines of libvirt."),
+	BOOL_FEATURE("collector.libvirt.swap-memory-metrics", "Swap use of virtual machines."),
+	BOOL_FEATURE("collector.libvirt.blkio-metrics", "Block device use of virtual machines."),
+	BOOL_FEATURE("collector.libvirt.psi-metrics", "Pressure of virtual machines."),
+	HIDDEN_STRING("collector.libvirt.xml-dir", "Folder of libvirt's definitions.",
+		"/etc/libvirt/qemu"),
+	ABSENT_COLLECTOR("netdev", "Network interfaces."),
+	STRING_SETTING("collector.netdev.device-include", "Regex of the interfaces to report."),
+	STRING_SETTING("collector.netdev.device-exclude", "Regex of the interfaces to leave out."),
+	BOOL_FEATURE("collector.perf.hardware-events", "Hardware performance events of units."),
+	BOOL_FEATURE("collector.perf.software-events", "Software performance events of units."),
+	BOOL_FEATURE("collector.perf.hardware-cache-events", "Cache performance events of units."),
+	STRINGS_SETTING("collector.perf.hardware-profilers", "Hardware events to count."),
+	STRINGS_SETTING("collector.perf.software-profilers", "Software events to count."),
+	STRINGS_SETTING("collector.perf.cache-profilers", "Cache events to count."),
+	STRINGS_SETTING("collector.perf.env-var", "Only processes with this variable."),
+	BOOL_FEATURE("collector.rdma.stats", "RDMA counters of units."),
+	HIDDEN_STRING("collector.rdma.cmd", "Path of the rdma command."),
+	ABSENT_COLLECTOR("redfish", "Node power by Redfish."),
+	STRING_SETTING("collector.redfish.config.file", "Path of its configuration file.", NULL,
+		"CEEMS_EXPORTER_REDFISH_COLL_CONFIG_FILE"),
+	{ "collector.redfish.config.file.expand-env-vars", SETTING, OPTION_BOOL,
+		"Expand variables in that file." },
+	{ "collector.redfish.web-config", OLD_SETTING, OPTION_STRING,
+		"Path of its configuration file.", .replaced_by = "collector.redfish.config.file",
+		.env = "CEEMS_EXPORTER_REDFISH_COLL_WEB_CONFIG_FILE" },
+	{ "collector.redfish.web-config-file", OLD_SETTING, OPTION_STRING,
+		"Path of its configuration file.", .replaced_by = "collector.redfish.config.file" },
+	BOOL_FEATURE("discoverer.alloy-targets", "Targets for Grafana Alloy."),
+	STRINGS_SETTING("discoverer.alloy-targets.env-var", "Only processes with this variable."),
+	{ "discoverer.alloy-targets.self-profiler", SETTING, OPTION_BOOL,
+		"Make the exporter itself a target." },
+	BOOL_FEATURE("profiling.ebpf", "Profiles of units."),
+	STRING_SETTING("profiling.ebpf.config.file", "Path of its configuration file.", NULL,
+		"CEEMS_EXPORTER_PROFILING_CONFIG_FILE"),
+	{ "profiling.ebpf.config.file.expand-env-vars", SETTING, OPTION_BOOL,
+		"Expand variables in that file." },
+	{ "profiling.ebpf.config-file", OLD_SETTING, OPTION_STRING,
+		"Path of its configuration file.", .replaced_by = "profiling.ebpf.config.file" },
+	STRINGS_SETTING("profiling.ebpf.env-var", "Only processes with this variable."),
+	{ "profiling.ebpf.self-profiler", SETTING, OPTION_BOOL, "Profile the exporter itself." },
+	BOOL_FEATURE("web.debug-server", "Profiling pages below /debug/."),
+	STRING_SETTING(
+		"web.targets-path", "Path of the targets for Grafana Alloy.", "/alloy-targets"),
+};
+
+enum { N_ROWS = ARRAY_SIZE(rows) };
+
+static const unsigned kind_flags[] = {
+	[HIDDEN_SETTING] = OPTION_HIDDEN,
+	[OLD_SETTING] = OPTION_DEPRECATED,
+};
+
+/* Room for a value of any type. */
+union slot {
+	bool is_on;
+	int choice;
+	int64_t number;
+	const char *text;
+	struct strings list;
+};
+
+struct absent_flags {
+	struct option_def options[N_ROWS];
+	union slot values[N_ROWS];
+};
+
+int absent_new(struct absent_flags **ret_absent)
+{
+	struct absent_flags *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		a->options[i] = (struct option_def){
+			.name = rows[i].name,
+			.type = rows[i].type,
+			.offset = i * sizeof(union slot),
+			.fallback = rows[i].fallback,
+			.env = rows[i].env,
+			.help = rows[i].help,
+			.choices = rows[i].choices,
+			.replaced_by = rows[i].replaced_by,
+			.flags = kind_flags[rows[i].kind],
+		};
+	}
+	*ret_absent = a;
+	return 0;
+}
+
+void absent_free(struct absent_flags *absent)
+{
+	free(absent);
+}
+
+struct option_group absent_group(struct absent_flags *absent)
+{
+	return (struct option_group){
+		.title = "Accepted, not in this version",
+		.options = absent->options,
+		.n_options = N_ROWS,
+		.values = absent->values,
+	};
+}
+
+int absent_check(const struct absent_flags *absent, struct err *err)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].kind == COLLECTOR && absent->values[i].is_on)
+			return err_set(err, -ENOTSUP,
+				"the collector of '--%s' is not in this version of CEEMS",
+				rows[i].name);
+	return 0;
+}
+
+void absent_features(const struct absent_flags *absent, struct buffer *ret_names)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].kind == FEATURE && absent->values[i].is_on)
+			buffer_printf(ret_names, "%s--%s", ret_names->len ? " " : "", rows[i].name);
+}

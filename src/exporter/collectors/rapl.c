@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Energy counters and power limits of the RAPL zones (/sys/class/powercap). The counters are given
+ * out raw: they restart at 0 after max_energy_range_uj, which Prometheus takes for a counter reset.
+ * Exact energy is the ledger's business.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "exporter/collector.h"
+#include "host/powercap.h"
+
+enum { ZONE_JOULES, ZONE_LIMIT, JOULES, LIMIT, N_METRICS };
+
+static const struct metric metrics[N_METRICS] = {
+	[ZONE_JOULES] = {
+		.name = "ceems_rapl_<zone>_joules_total",
+		.help = "Raw energy counter of RAPL zone <zone>.",
+		.type = METRIC_COUNTER,
+		.labels = { "hostname", "index", "path" },
+	},
+	[ZONE_LIMIT] = {
+		.name = "ceems_rapl_<zone>_power_limit_watts_total",
+		.help = "Power limit of RAPL zone <zone>.",
+		.type = METRIC_COUNTER,
+		.labels = { "hostname", "index", "path" },
+	},
+	[JOULES] = {
+		.name = "ceems_rapl_joules_total",
+		.help = "Raw energy counter of a RAPL zone.",
+		.type = METRIC_COUNTER,
+		.labels = { "hostname", "index", "path", "rapl_zone" },
+	},
+	[LIMIT] = {
+		.name = "ceems_rapl_power_limit_watts_total",
+		.help = "Power limit of a RAPL zone.",
+		.type = METRIC_COUNTER,
+		.labels = { "hostname", "index", "path", "rapl_zone" },
+	},
+};
+
+struct rapl_options {
+	bool zone_label;
+};
+
+static const struct option_def options[] = {
+	{ "collector.rapl.enable-zone-label", OPTION_BOOL,
+		offsetof(struct rapl_options, zone_label),
+		.help = "Name the zone in the label rapl_zone instead of the metric's name." },
+};
+
+struct rapl {
+	const struct rapl_options *options;
+	atomic_bool complained; /* that nothing could be read; once until something can */
+};
+
+static capability_set rapl_capabilities(const void *opts)
+{
+	return CAPABILITY(CAP_DAC_READ_SEARCH); /* since Linux 5.10 energy_uj is root's */
+}
+
+static int rapl_open(
+	const struct collector_env *env, const void *opts, void **ret_state, struct err *err)
+{
+	struct rapl *rapl = calloc(1, sizeof(*rapl));
+
+	if (!rapl)
+		return err_errno(err, -ENOMEM, "rapl");
+	rapl->options = opts;
+	*ret_state = rapl;
+	return 0;
+}
+
+static const char ALPHANUMERIC[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/*
+ * Runs of characters that a metric's name cannot have, underscores beside them included, become
+ * one underscore.
+ */
+static char *clean_zone(struct arena *arena, const char *zone)
+{
+	char *clean = arena_strdup(arena, zone), *to = clean;
+
+	while (clean && *zone) {
+		size_t good = strspn(zone, ALPHANUMERIC);
+		size_t other = strcspn(zone + good, ALPHANUMERIC);
+		bool underscores = strspn(zone + good, "_") >= other;
+		size_t kept = good + (underscores ? other : 0);
+
+		memmove(to, zone, kept);
+		to += kept;
+		zone += good + other;
+		if (!underscores)
+			*to++ = '_';
+	}
+	if (clean)
+		*to = '\0';
+	return clean;
+}
+
+/* The family of a zone whose name stands in the metric's name. */
+static const struct metric *zone_metric(
+	struct arena *arena, const struct metric *pattern, const char *zone)
+{
+	struct metric *m = ARENA_NEW(arena, struct metric);
+	const char *clean = clean_zone(arena, zone);
+
+	if (!m || !clean)
+		return NULL;
+	*m = *pattern;
+	m->name = arena_printf(arena, "ceems_rapl_%s%s", clean, strchr(pattern->name, '>') + 1);
+	m->help = arena_printf(
+		arena, "%.*s%s.", (int)strcspn(pattern->help, "<"), pattern->help, clean);
+	return m->name && m->help ? m : NULL;
+}
+
+static int add(struct scrape *s, const struct rapl *rapl, const struct powercap_zone *zone,
+	bool is_limit, uint64_t micro)
+{
+	char *index = arena_printf(s->arena, "%lld", (long long)zone->index);
+	char *path = arena_printf(
+		s->arena, "%s/class/powercap/%s", s->env->host->sysfs, zone->entry);
+	char *name = arena_strdup(s->arena, zone->zone);
+	double value = (double)micro / 1e6;
+	const struct metric *m;
+
+	if (!index || !path || !name)
+		return -ENOMEM;
+	if (rapl->options->zone_label)
+		return scrape_add(s, &metrics[is_limit ? LIMIT : JOULES], value, s->env->hostname,
+			index, path, name);
+	m = zone_metric(s->arena, &metrics[is_limit ? ZONE_LIMIT : ZONE_JOULES], name);
+	if (!m)
+		return -ENOMEM;
+	return scrape_add(s, m, value, s->env->hostname, index, path);
+}
+
+static int add_zone(struct scrape *s, const struct rapl *rapl, const struct powercap *powercap,
+	const struct powercap_zone *zone)
+{
+	uint64_t energy_uj, limit_uw;
+	int r;
+
+	if (zone->max_energy_uj == 0) {
+		scrape_skip(s, "rapl", zone->entry, -ENODATA);
+		return 0;
+	}
+	r = powercap_read_energy(zone, &energy_uj);
+	if (r >= 0)
+		r = add(s, rapl, zone, false, energy_uj);
+	else
+		scrape_skip(s, "rapl", zone->entry, r);
+	if (r == -ENOMEM)
+		return r;
+	r = powercap_read_limit(powercap, zone, &limit_uw);
+	return r < 0 ? 0 : add(s, rapl, zone, true, limit_uw);
+}
+
+/* -EACCES says more than that a file is empty. */
+static int first_error(const struct powercap *powercap)
+{
+	for (size_t i = 0; i < powercap->n; i++)
+		if (powercap->zones[i].energy_error)
+			return powercap->zones[i].energy_error;
+	return -ENODATA;
+}
+
+static void complain(struct rapl *rapl, struct scrape *s, const struct powercap *powercap)
+{
+	if (!atomic_exchange(&rapl->complained, true))
+		log_error(s->log, "no RAPL zone can be read", LOG_STR("collector", "rapl"),
+			LOG_STR("err", err_name(first_error(powercap))));
+}
+
+static int rapl_collect(void *state, struct scrape *s)
+{
+	struct rapl *rapl = state;
+	CLEANUP(powercap_closep) struct powercap *powercap = NULL;
+	size_t before = exposition_count(s->out);
+	capability_set raised = privilege_raise(rapl_capabilities(rapl->options));
+	int r = powercap_open(s->env->host->sysfs_fd, &powercap);
+
+	privilege_lower(raised); /* the descriptors stay good */
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < powercap->n; i++)
+		r = add_zone(s, rapl, powercap, &powercap->zones[i]);
+	if (r < 0)
+		return r;
+	if (exposition_count(s->out) == before)
+		complain(rapl, s, powercap);
+	else
+		atomic_store(&rapl->complained, false);
+	return 0;
+}
+
+const struct collector collector_rapl = {
+	.name = "rapl",
+	.help = "RAPL energy counters and power limits",
+	.default_on = true,
+	.metrics = metrics,
+	.n_metrics = N_METRICS,
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.options_size = sizeof(struct rapl_options),
+	.capabilities = rapl_capabilities,
+	.open = rapl_open,
+	.collect = rapl_collect,
+	.close = free,
+};

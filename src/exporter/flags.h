@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The exporter's command line: the core's flags, a switch for every row of the collectors' table,
+ * the collectors' own flags, and those of parts that are not in this version.
+ */
+#ifndef CEEMS_EXPORTER_FLAGS_H
+#define CEEMS_EXPORTER_FLAGS_H
+
+#include "basic/log.h"
+#include "basic/options.h"
+#include "exporter/absent.h"
+#include "exporter/collector.h"
+
+/* A row of collectors[] as the command line wants it. */
+struct collector_choice {
+	const struct collector *collector;
+	void *options; /* of collector->options_size; NULL if it has none */
+	bool on; /* disable-defaults is applied */
+};
+
+struct exporter_flags {
+	/* from the table */
+	bool disable_defaults;
+	struct strings listen_addresses;
+	const char *web_config_file;
+	const char *telemetry_path; /* with a leading slash */
+	bool disable_exporter_metrics, openmetrics;
+	int64_t max_requests;
+	bool systemd_socket;
+	const char *run_as_user;
+	bool drop_privileges, disable_cap_awareness;
+	int64_t gomaxprocs;
+	int log_level, log_format; /* enum log_level, enum log_format */
+	const char *procfs, *sysfs, *cgroupfs;
+	bool empty_hostname_label;
+	const char *active_subsystem, *old_active_subsystem;
+	int force_version; /* 0, 1 or 2 */
+
+	struct collector_choice *choices; /* one for each row of collectors[] */
+	struct absent_flags *absent;
+	struct options parsed;
+	struct arena tables; /* names that 'parsed' refers to */
+};
+
+/* As options_parse(): an enum options_outcome or -EINVAL, then everything is said. -ENOMEM. */
+int exporter_flags_parse(
+	struct exporter_flags *flags, int argc, char **argv, FILE *out, FILE *errors);
+void exporter_flags_done(struct exporter_flags *flags);
+
+/* Reference page in Markdown. 0 or -ENOMEM. */
+int exporter_flags_print_reference(FILE *out);
+
+#endif

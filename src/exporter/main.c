@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ceems_exporter. Order of the start: collectors are opened, sockets bound and TLS keys loaded
+ * with the rights that the program was started with; then these are given up; only then are threads
+ * made.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/version.h"
+#include "exporter/flags.h"
+#include "exporter/pages.h"
+#include "host/privilege.h"
+#include "net/http_server.h"
+
+enum {
+	STOP_GRACE_MS = 5000,
+	HEADER_TIMEOUT_MS = 2000,
+	IDLE_TIMEOUT_MS = 180000, /* longer than usual scrape intervals, so that connections stay */
+	HEADER_MAX_BYTES = 64 << 10,
+	RESPONSE_MAX_BYTES = 256 << 20,
+	THREADS_MAX = 64,
+	GZIP_LEVEL = 4,
+	HOSTNAME_MAX_BYTES = 256,
+};
+
+struct program {
+	struct exporter_flags flags;
+	struct log log;
+	char hostname[HOSTNAME_MAX_BYTES];
+	struct host_root host;
+	struct exporter *exporter;
+	struct pages *pages;
+	struct http_server *server;
+	struct privilege *privilege;
+	sigset_t stop_signals;
+};
+
+/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
+static void take_signals(sigset_t *ret_stop_signals)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(ret_stop_signals);
+	sigaddset(ret_stop_signals, SIGINT);
+	sigaddset(ret_stop_signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, ret_stop_signals, NULL);
+}
+
+static void log_build(const struct log *log)
+{
+	const struct version *v = version_info();
+	char version[512], build[512];
+
+	snprintf(version, sizeof(version), "(version=%s, branch=%s, revision=%s)", v->version,
+		v->branch, v->revision);
+	log_info(log, "starting ceems_exporter", LOG_STR("version", version));
+	snprintf(build, sizeof(build), "(compiler=%s, platform=%s/%s, date=%s, tags=%s)",
+		v->compiler, v->os, v->arch, v->date, v->tags);
+	log_info(log, "operational information", LOG_STR("build_context", build));
+}
+
+static void format_limit(char text[static 24], rlim_t limit)
+{
+	if (limit == RLIM_INFINITY)
+		strcpy(text, "unlimited");
+	else
+		snprintf(text, 24, "%llu", (unsigned long long)limit);
+}
+
+static void log_host(const struct log *log)
+{
+	struct utsname u = { .sysname = "" };
+	struct rlimit fds = { 0 };
+	char details[sizeof(u) + 16], soft[24], hard[24], limits[64];
+
+	uname(&u);
+	getrlimit(RLIMIT_NOFILE, &fds);
+	format_limit(soft, fds.rlim_cur);
+	format_limit(hard, fds.rlim_max);
+	snprintf(details, sizeof(details), "(%s %s %s %s %s %s)", u.sysname, u.release, u.version,
+		u.machine, u.nodename, u.domainname);
+	snprintf(limits, sizeof(limits), "(soft=%s, hard=%s)", soft, hard);
+	log_info(log, "operational information", LOG_STR("host_details", details),
+		LOG_STR("fd_limits", limits));
+}
+
+static void find_hostname(struct program *p)
+{
+	const char *name = getenv("NODE_NAME");
+
+	p->hostname[0] = '\0';
+	if (p->flags.empty_hostname_label)
+		return;
+	if (name && name[0])
+		snprintf(p->hostname, sizeof(p->hostname), "%s", name);
+	else if (gethostname(p->hostname, sizeof(p->hostname) - 1) < 0)
+		log_error(
+			&p->log, "the host's name cannot be had", LOG_STR("err", err_name(-errno)));
+}
+
+static void log_flags(const struct program *p)
+{
+	CLEANUP(buffer_done) struct buffer names;
+
+	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
+		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	buffer_init(&names, 0);
+	absent_features(p->flags.absent, &names);
+	if (names.len > 0)
+		log_warn(&p->log, "nothing is collected for some flags in this version",
+			LOG_STR("flags", buffer_text(&names)));
+}
+
+static int open_collectors(struct program *p, struct err *err)
+{
+	const struct exporter_flags *f = &p->flags;
+	const struct exporter_config config = {
+		.host = &p->host,
+		.clock = clock_system(),
+		.log = &p->log,
+		.hostname = p->hostname,
+		.settings = { f->active_subsystem, f->force_version },
+		.choices = f->choices,
+		.n_choices = n_collectors,
+	};
+	struct strings names;
+	int r = exporter_open(&config, &p->exporter, err);
+
+	if (r < 0)
+		return r;
+	names = exporter_collectors(p->exporter);
+	log_info(&p->log, "enabled collectors");
+	for (size_t i = 0; i < names.n; i++)
+		log_info(&p->log, names.v[i]);
+	return 0;
+}
+
+static int open_server(struct program *p, struct err *err)
+{
+	const struct exporter_flags *f = &p->flags;
+	const struct pages_config pages = {
+		.exporter = p->exporter,
+		.clock = clock_system(),
+		.log = &p->log,
+		.telemetry_path = f->telemetry_path,
+		.max_requests = f->max_requests,
+		.exporter_metrics = !f->disable_exporter_metrics,
+		.openmetrics = f->openmetrics,
+	};
+	struct http_server_config config = {
+		.listen_addresses = f->listen_addresses,
+		.web_config_file = f->web_config_file,
+		.systemd_socket = f->systemd_socket,
+		.threads = 1 + (unsigned)MIN(MAX(f->gomaxprocs, 1), THREADS_MAX),
+		.max_header_bytes = HEADER_MAX_BYTES,
+		.max_response_bytes = RESPONSE_MAX_BYTES,
+		.header_timeout_ms = HEADER_TIMEOUT_MS,
+		.idle_timeout_ms = IDLE_TIMEOUT_MS,
+		.gzip = true,
+		.gzip_level = GZIP_LEVEL,
+		.log = &p->log,
+		.handler = pages_handle,
+	};
+	int r = pages_new(&pages, &p->pages, err);
+
+	config.ctx = p->pages;
+	return r < 0 ? r : http_server_open(&config, &p->server, err);
+}
+
+static int drop_privileges(struct program *p, struct err *err)
+{
+	const struct exporter_flags *f = &p->flags;
+	struct privilege_plan plan = {
+		.run_as_user = f->run_as_user,
+		.needed = exporter_capabilities(p->exporter),
+		.keep_effective = f->disable_cap_awareness,
+	};
+	struct strings warnings;
+	int r = 0;
+
+	if (!f->drop_privileges)
+		return 0;
+	if (f->web_config_file[0])
+		r = exporter_need_path(p->exporter, f->web_config_file, false);
+	if (r < 0)
+		return err_errno(err, r, "'%s'", f->web_config_file);
+	plan.read_paths = exporter_paths(p->exporter, false);
+	plan.write_paths = exporter_paths(p->exporter, true);
+	r = privilege_drop(&plan, &p->privilege, &warnings, err);
+	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
+		log_warn(&p->log, warnings.v[i]);
+	return r;
+}
+
+static int start(struct program *p, struct err *err)
+{
+	const struct exporter_flags *f = &p->flags;
+	int r = absent_check(f->absent, err);
+
+	if (r >= 0)
+		r = host_root_open(&p->host, f->procfs, f->sysfs, f->cgroupfs, err);
+	if (r >= 0)
+		r = open_collectors(p, err);
+	if (r >= 0)
+		r = open_server(p, err);
+	if (r >= 0)
+		r = drop_privileges(p, err);
+	if (r >= 0)
+		r = exporter_start(p->exporter, err);
+	if (r >= 0)
+		r = http_server_serve(p->server, err);
+	return r;
+}
+
+static void wait_for_stop(const struct program *p)
+{
+	int sig = 0;
+
+	sigwait(&p->stop_signals, &sig);
+	log_info(&p->log, "stopping", LOG_STR("signal", strsignal(sig)));
+	/* A second one ends the process at once. */
+	sigprocmask(SIG_UNBLOCK, &p->stop_signals, NULL);
+}
+
+static void stop(struct program *p)
+{
+	http_server_stop(p->server, STOP_GRACE_MS);
+	exporter_stop(p->exporter);
+	pages_free(p->pages);
+	exporter_free(p->exporter);
+	privilege_free(p->privilege);
+	host_root_close(&p->host);
+}
+
+static int fail(const struct log *log, const struct err *err)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[32] = "";
+
+	log_error(log, "ceems_exporter cannot start", LOG_ERR(err));
+	if (localtime_r(&now, &tm))
+		strftime(text, sizeof(text), "%Y/%m/%d %H:%M:%S", &tm);
+	fprintf(stderr, "%s %s\n", text, err->text);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .host = { -1, -1, -1, NULL, NULL, NULL } };
+	struct err err = { 0 };
+	int r, status = 0;
+
+	take_signals(&p.stop_signals);
+	r = exporter_flags_parse(&p.flags, argc, argv, stdout, stderr);
+	if (r != OPTIONS_RUN) {
+		exporter_flags_done(&p.flags);
+		return r < 0;
+	}
+	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
+		(enum log_format)p.flags.log_format, clock_system() };
+	log_build(&p.log);
+	log_host(&p.log);
+	log_flags(&p);
+	find_hostname(&p);
+
+	r = start(&p, &err);
+	if (r < 0)
+		status = fail(&p.log, &err);
+	else
+		wait_for_stop(&p);
+	stop(&p);
+	exporter_flags_done(&p.flags);
+	return status;
+}
