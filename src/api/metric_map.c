@@ -295,6 +295,52 @@ int metric_map_parse(const char *text, struct arena *arena, struct metric_map *r
 	return map_from_entries(entries, n, arena, ret_map);
 }
 
+/* -?digits, with a fraction or without, at p. NULL if there is none. */
+static const char *plain_number(const char *p, const char *end)
+{
+	const char *start;
+
+	p += p < end && *p == '-';
+	start = p;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	if (p == start || (*start == '0' && p - start > 1))
+		return NULL;
+	if (p == end || *p != '.')
+		return p;
+	start = ++p;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p == start ? NULL : p;
+}
+
+bool metric_map_is_plain(struct slice text)
+{
+	const char *p = text.p, *end = p + text.n;
+
+	if (text.n < 2 || *p++ != '{' || end[-1] != '}')
+		return false;
+	if (p + 1 == end)
+		return true;
+	for (;;) {
+		const char *key = p;
+
+		if (p == end || *p++ != '"')
+			return false;
+		while (p < end && *p >= ' ' && *p <= '~' && !strchr("\"\\<>&", *p))
+			p++;
+		if (p == key + 1 || end - p < 2 || *p++ != '"' || *p++ != ':')
+			return false;
+		p = plain_number(p, end);
+		if (!p || p == end)
+			return false;
+		if (*p == '}')
+			return p + 1 == end;
+		if (*p++ != ',')
+			return false;
+	}
+}
+
 void metric_map_write(const struct metric_map *map, struct buffer *out)
 {
 	char text[NUM_TEXT_MAX];

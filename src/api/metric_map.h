@@ -7,9 +7,12 @@
 #include "api/model.h"
 #include "basic/buffer.h"
 #include "basic/err.h"
+#include "basic/str.h"
 
 /* Tolerates NULL, "", "null", NaN spellings. -EBADMSG for what is no object of numbers, -E2BIG. */
 int metric_map_parse(const char *text, struct arena *arena, struct metric_map *ret_map);
+/* Whether the text is JSON as metric_map_write() makes it, so that it may be passed on as it is. */
+bool metric_map_is_plain(struct slice text);
 /* Appends {"a":1,"b":0.50000000}. */
 void metric_map_write(const struct metric_map *map, struct buffer *out);
 double metric_map_get(const struct metric_map *map, const char *key); /* 0 if absent */

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Requests and answers of the API apart from how they travel: server.c carries them over HTTP,
+ * tests and fuzz targets hand them in directly.
+ */
+#ifndef CEEMS_API_API_H
+#define CEEMS_API_API_H
+
+#include "api/rate_limit.h"
+#include "api/result_cache.h"
+#include "api/server.h"
+#include "api/store.h"
+
+struct api {
+	const struct api_server_config *config;
+	struct store *store;
+	struct rate_limit *rate_limit; /* NULL: none */
+	struct result_cache *usage_cache;
+	void *cors_origin; /* compiled; NULL: any */
+};
+
+int api_init(struct api *api, const struct api_server_config *config, struct err *err);
+void api_done(struct api *api);
+
+struct api_request {
+	const char *method;
+	const char *path; /* decoded */
+	const char *query; /* raw, without the '?' */
+	const struct http_param *params;
+	size_t n_params;
+	const char *peer; /* address as text */
+	const char *(*header)(void *ctx, const char *name);
+	void *header_ctx;
+	struct arena *arena;
+
+	/* Filled by api_handle(). */
+	const char *user; /* NULL on open routes */
+	bool admin; /* the route is an administrator's, and so is the user */
+};
+
+enum { API_HEADERS_MAX = 16 };
+
+struct api_response {
+	int status;
+	struct {
+		const char *name, *value; /* in the request's arena */
+	} headers[API_HEADERS_MAX];
+	size_t n_headers;
+	struct buffer *body; /* given by the caller */
+	/* If set, it takes the place of the body: see http_response_stream(). */
+	http_stream_fn next;
+	void (*free_ctx)(void *ctx);
+	void *ctx;
+};
+
+void api_handle(struct api *api, struct api_request *req, struct api_response *res);
+
+/* value is formatted into the request's arena; a header that does not fit there is left out. */
+void api_header(struct api_request *req, struct api_response *res, const char *name,
+	const char *value, ...) PRINTF_FORMAT(4, 5);
+/* The envelope of an error (spec 5.6). */
+void api_error(struct api_request *req, struct api_response *res, int status, const char *type,
+	const char *text);
+/* 500, for a failure of the store; it is logged. */
+void api_store_error(
+	struct api *api, struct api_request *req, struct api_response *res, const struct err *err);
+
+static inline int64_t api_now_s(const struct api *api)
+{
+	return clock_realtime_ns(api->config->clock) / 1000000000;
+}
+
+/* Handlers, by route. */
+typedef void (*api_handler_fn)(struct api *api, struct api_request *req, struct api_response *res);
+
+enum api_access {
+	API_OPEN, /* anybody */
+	API_USER, /* an identified user, who sees what is their own */
+	API_ADMIN, /* administrators, who see all */
+};
+
+struct api_route {
+	const char *path; /* below /api/v1 or the whole path: see below */
+	bool rooted; /* the path is not below {prefix}/api/v1 */
+	enum api_access access;
+	api_handler_fn handler;
+	const char *help;
+};
+extern const struct api_route api_routes[];
+extern const size_t api_routes_count;
+
+void api_get_units(struct api *api, struct api_request *req, struct api_response *res);
+void api_verify_units(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_users(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_projects(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_clusters(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_current_usage(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_global_usage(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_current_stats(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_global_stats(struct api *api, struct api_request *req, struct api_response *res);
+
+#endif

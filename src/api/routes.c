@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Which path is answered by whom, and who may ask (spec api-server.md 5.1-5.6). Access is decided
+ * here, by the table's column, before any handler runs.
+ */
+#include <errno.h>
+#include <regex.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "format/json_writer.h"
+
+static const char api_root[] = "/api/v1";
+
+static void get_landing(struct api *api, struct api_request *req, struct api_response *res);
+static void get_health(struct api *api, struct api_request *req, struct api_response *res);
+
+const struct api_route api_routes[] = {
+	{ "/", true, API_OPEN, get_landing, "This page." },
+	{ "/health", true, API_OPEN, get_health, "Health Status" },
+	{ "/clusters/admin", false, API_ADMIN, api_get_clusters, "Clusters that have units." },
+	{ "/projects", false, API_USER, api_get_projects, "Projects of the calling user." },
+	{ "/projects/admin", false, API_ADMIN, api_get_projects, "All projects." },
+	{ "/stats/current/admin", false, API_ADMIN, api_get_current_stats,
+		"Counts of a period, by cluster." },
+	{ "/stats/global/admin", false, API_ADMIN, api_get_global_stats, "Counts, by cluster." },
+	{ "/units", false, API_USER, api_get_units, "Units of the calling user." },
+	{ "/units/admin", false, API_ADMIN, api_get_units, "Units of any user." },
+	{ "/units/verify", false, API_USER, api_verify_units,
+		"Whether units belong to projects of the calling user." },
+	{ "/usage/current", false, API_USER, api_get_current_usage,
+		"Usage in a period by the projects of the calling user." },
+	{ "/usage/current/admin", false, API_ADMIN, api_get_current_usage,
+		"Usage in a period by any project." },
+	{ "/usage/global", false, API_USER, api_get_global_usage,
+		"Usage ever by the projects of the calling user." },
+	{ "/usage/global/admin", false, API_ADMIN, api_get_global_usage,
+		"Usage ever by any project." },
+	{ "/users", false, API_USER, api_get_users, "The calling user." },
+	{ "/users/admin", false, API_ADMIN, api_get_users, "All users." },
+};
+const size_t api_routes_count = ARRAY_SIZE(api_routes);
+
+int api_init(struct api *api, const struct api_server_config *config, struct err *err)
+{
+	const char *origin = config->cors_origin;
+	struct buffer whole;
+	int r;
+
+	*api = (struct api){ .config = config };
+	api->usage_cache = result_cache_new();
+	if (!api->usage_cache)
+		return err_errno(err, -ENOMEM, "starting the API");
+	if (config->max_requests > 0) {
+		api->rate_limit = rate_limit_new(config->max_requests);
+		if (!api->rate_limit)
+			return err_errno(err, -ENOMEM, "starting the API");
+	}
+	if (!origin || str_eq(origin, ".*"))
+		return 0;
+	api->cors_origin = malloc(sizeof(regex_t));
+	if (!api->cors_origin)
+		return err_errno(err, -ENOMEM, "starting the API");
+	buffer_init(&whole, 0);
+	buffer_printf(&whole, "^(%s)$", origin);
+	r = buffer_error(&whole) ? REG_ESPACE
+				 : regcomp(api->cors_origin, whole.data, REG_EXTENDED | REG_NOSUB);
+	buffer_done(&whole);
+	if (r) {
+		char why[128];
+
+		regerror(r, api->cors_origin, why, sizeof(why));
+		free(api->cors_origin);
+		api->cors_origin = NULL;
+		return err_set(err, -EINVAL,
+			"failed to compile option for --web.cors.origin: '%s': %s", origin, why);
+	}
+	return 0;
+}
+
+void api_done(struct api *api)
+{
+	if (api->cors_origin)
+		regfree(api->cors_origin);
+	free(api->cors_origin);
+	rate_limit_free(api->rate_limit);
+	result_cache_free(api->usage_cache);
+	*api = (struct api){ 0 };
+}
+
+void api_header(
+	struct api_request *req, struct api_response *res, const char *name, const char *value, ...)
+{
+	struct buffer text;
+	va_list args;
+	char *copy = NULL;
+
+	buffer_init(&text, 0);
+	va_start(args, value);
+	buffer_vprintf(&text, value, args);
+	va_end(args);
+	if (!buffer_error(&text))
+		copy = arena_strdup(req->arena, buffer_text(&text));
+	buffer_done(&text);
+	if (!copy || res->n_headers == API_HEADERS_MAX)
+		return;
+	res->headers[res->n_headers].name = name;
+	res->headers[res->n_headers++].value = copy;
+}
+
+void api_error(struct api_request *req, struct api_response *res, int status, const char *type,
+	const char *text)
+{
+	struct json_writer w;
+
+	buffer_clear(res->body);
+	res->status = status;
+	w = json_writer(res->body);
+	json_writer_open_object(&w);
+	json_writer_key(&w, "status");
+	json_writer_string(&w, "error");
+	json_writer_key(&w, "data");
+	json_writer_null(&w);
+	json_writer_key(&w, "errorType");
+	json_writer_string(&w, type);
+	json_writer_key(&w, "error");
+	json_writer_string(&w, text);
+	json_writer_close_object(&w);
+	buffer_putc(res->body, '\n');
+}
+
+void api_store_error(
+	struct api *api, struct api_request *req, struct api_response *res, const struct err *err)
+{
+	log_error(api->config->log, "a request failed", LOG_STR("path", req->path), LOG_ERR(err));
+	api_error(req, res, 500, "internal", err->text);
+}
+
+static void text_answer(
+	struct api_request *req, struct api_response *res, int status, const char *text)
+{
+	res->status = status;
+	api_header(req, res, "Content-Type", "text/plain; charset=utf-8");
+	api_header(req, res, "X-Content-Type-Options", "nosniff");
+	buffer_puts(res->body, text);
+}
+
+static void get_landing(struct api *api, struct api_request *req, struct api_response *res)
+{
+	static const char page[] =
+		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+		"<title>CEEMS API Server</title></head>\n<body><h1>CEEMS API Server</h1>\n"
+		"<p>API server for reporting usage statistics for batchjobs/VMs/Pods.</p>\n"
+		"<p>Version: %s</p>\n<ul>\n";
+	const char *prefix = api->config->route_prefix;
+
+	api_header(req, res, "Content-Type", "text/html; charset=utf-8");
+	api_header(req, res, "X-Content-Type-Options", "nosniff");
+	buffer_printf(res->body, page, api->config->version);
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
+
+		if (route->handler == get_landing)
+			continue;
+		if (route->rooted)
+			buffer_printf(res->body, "<li><a href=\"%s\">%s</a></li>\n", route->path,
+				route->help);
+		else
+			buffer_printf(res->body, "<li>%s%s%s: %s</li>\n",
+				str_eq(prefix, "/") ? "" : prefix, api_root, route->path,
+				route->help);
+	}
+	buffer_puts(res->body, "</ul></body></html>\n");
+}
+
+static void get_health(struct api *api, struct api_request *req, struct api_response *res)
+{
+	if (store_ping(api->store) < 0)
+		text_answer(req, res, 503, "KO");
+	else
+		text_answer(req, res, 200, "CEEMS API Server is healthy");
+}
+
+/* The path below {prefix}/api/v1, NULL if it isn't there. */
+static const char *below_api(const struct api *api, const char *path)
+{
+	const char *prefix = api->config->route_prefix;
+
+	if (!str_eq(prefix, "/")) {
+		if (!str_starts(path, prefix))
+			return NULL;
+		path += strlen(prefix);
+	}
+	return str_starts(path, api_root) ? path + sizeof(api_root) - 1 : NULL;
+}
+
+static const struct api_route *find_route(const struct api *api, const char *path)
+{
+	const char *below = below_api(api, path);
+
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
+		const char *wanted = route->rooted ? path : below;
+
+		if (wanted && str_eq(route->path, wanted))
+			return route;
+	}
+	return NULL;
+}
+
+/* The path without empty, '.' and '..' segments, percent-encoded. */
+static void clean_path(const char *path, struct buffer *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~!$&'()*+,=:@";
+	struct slice rest = slice_from(path), segment;
+
+	while (slice_next(&rest, '/', &segment)) {
+		if (slice_eq(segment, "") || slice_eq(segment, "."))
+			continue;
+		if (slice_eq(segment, "..")) {
+			while (out->len && out->data[--out->len] != '/')
+				;
+			continue;
+		}
+		buffer_putc(out, '/');
+		for (size_t i = 0; i < segment.n; i++) {
+			if (strchr(plain, segment.p[i]))
+				buffer_putc(out, segment.p[i]);
+			else
+				buffer_printf(out, "%%%02X", (unsigned char)segment.p[i]);
+		}
+	}
+	if (!out->len || str_ends(path, "/"))
+		buffer_putc(out, '/');
+}
+
+static bool is_unclean(const char *path)
+{
+	return *path != '/' || strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") ||
+		str_ends(path, "/.") || str_ends(path, "/..");
+}
+
+static void redirect_to_clean_path(struct api_request *req, struct api_response *res)
+{
+	struct buffer clean;
+
+	buffer_init(&clean, 0);
+	clean_path(req->path, &clean);
+	res->status = 301;
+	api_header(req, res, "Location", "%s%s%s", buffer_text(&clean),
+		req->query && *req->query ? "?" : "", req->query ? req->query : "");
+	buffer_done(&clean);
+}
+
+static const char *header(const struct api_request *req, const char *name)
+{
+	return req->header(req->header_ctx, name);
+}
+
+/* Whom the request comes from, as far as proxies tell (spec 5.3). */
+static void client_address(struct api_request *req, char client[static RATE_CLIENT_MAX])
+{
+	static const char *const names[] = { "True-Client-IP", "X-Real-IP", "X-Forwarded-For" };
+	const char *address = req->peer, *value;
+	struct slice first;
+	char text[RATE_CLIENT_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		value = header(req, names[i]);
+		if (value && *value) {
+			struct slice rest = slice_from(value);
+
+			slice_next(&rest, ',', &first);
+			first = slice_trim(first);
+			snprintf(text, sizeof(text), "%.*s", (int)MIN(first.n, sizeof(text) - 1),
+				first.p);
+			address = text;
+			break;
+		}
+	}
+	rate_client(address, client);
+}
+
+static bool within_rate(struct api *api, struct api_request *req, struct api_response *res)
+{
+	char client[RATE_CLIENT_MAX];
+	struct rate_state state;
+	bool allowed;
+
+	if (!api->rate_limit)
+		return true;
+	client_address(req, client);
+	allowed = rate_limit_take(api->rate_limit, client, api_now_s(api), &state);
+	api_header(req, res, "X-RateLimit-Limit", "%lld", (long long)state.limit);
+	api_header(req, res, "X-RateLimit-Remaining", "%lld", (long long)state.remaining);
+	api_header(req, res, "X-RateLimit-Reset", "%lld", (long long)state.reset_s);
+	if (!allowed) {
+		api_header(req, res, "Retry-After", "60");
+		text_answer(req, res, 429, "Too Many Requests\n");
+	}
+	return allowed;
+}
+
+static void json_headers(struct api_request *req, struct api_response *res)
+{
+	api_header(req, res, "Content-Type", "application/json");
+	api_header(req, res, "X-Content-Type-Options", "nosniff");
+}
+
+static const char *identify(const struct api *api, const struct api_request *req)
+{
+	const struct strings *names = &api->config->user_headers;
+	static const char *const usual[] = { "X-Grafana-User" };
+	size_t n = names->n ? names->n : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *user = header(req, names->n ? names->v[i] : usual[i]);
+
+		if (user && *user)
+			return user;
+	}
+	return NULL;
+}
+
+/* Fills req->user and req->admin, or answers with a refusal. */
+static bool may_pass(struct api *api, const struct api_route *route, struct api_request *req,
+	struct api_response *res)
+{
+	struct err err = { 0 };
+	bool admin = false;
+
+	if (route->access == API_OPEN)
+		return true;
+	req->user = identify(api, req);
+	if (!req->user) {
+		json_headers(req, res);
+		api_error(req, res, 401, "unauthorized", "no user identified");
+		return false;
+	}
+	if (route->access == API_USER)
+		return true;
+	/* Without an answer from the store nobody is an administrator. */
+	if (store_is_admin(api->store, req->user, &admin, &err) < 0)
+		log_error(api->config->log, "cannot tell whether a user is an administrator",
+			LOG_STR("user", req->user), LOG_ERR(&err));
+	if (!admin) {
+		json_headers(req, res);
+		api_error(
+			req, res, 403, "forbidden", "current user does not have admin privileges");
+		return false;
+	}
+	req->admin = true;
+	return true;
+}
+
+static void cors_headers(struct api *api, struct api_request *req, struct api_response *res)
+{
+	const struct strings *names = &api->config->user_headers;
+	const char *origin = header(req, "Origin");
+	struct buffer allowed;
+
+	if (!origin)
+		return;
+	buffer_init(&allowed, 0);
+	buffer_puts(&allowed, "Accept, Authorization, Content-Type, Origin");
+	for (size_t i = 0; i < names->n; i++)
+		buffer_printf(&allowed, ", %s", names->v[i]);
+	if (!names->n)
+		buffer_puts(&allowed, ", X-Grafana-User");
+	api_header(req, res, "Access-Control-Allow-Headers", "%s", buffer_text(&allowed));
+	buffer_done(&allowed);
+	api_header(req, res, "Access-Control-Allow-Methods", "GET");
+	api_header(req, res, "Access-Control-Expose-Headers", "Date");
+	api_header(req, res, "Vary", "Origin");
+	if (!api->cors_origin || regexec(api->cors_origin, origin, 0, NULL, 0) == 0)
+		api_header(req, res, "Access-Control-Allow-Origin", "%s", origin);
+}
+
+static void answer(struct api *api, const struct api_route *route, struct api_request *req,
+	struct api_response *res)
+{
+	bool has_cors = !str_eq(route->path, "/");
+
+	if (str_eq(req->method, "OPTIONS")) {
+		cors_headers(api, req, res);
+		return;
+	}
+	if (!str_eq(req->method, "GET") && !str_eq(req->method, "HEAD")) {
+		api_header(req, res, "Allow", "GET, HEAD, OPTIONS");
+		text_answer(req, res, 405, "Method not allowed\n");
+		return;
+	}
+	if (!may_pass(api, route, req, res))
+		return;
+	if (req->user)
+		log_info(api->config->log, "request", LOG_STR("user", req->user),
+			LOG_STR("path", req->path), LOG_STR("query", req->query ? req->query : ""));
+	if (has_cors)
+		cors_headers(api, req, res);
+	if (!route->rooted)
+		json_headers(req, res);
+	route->handler(api, req, res);
+}
+
+void api_handle(struct api *api, struct api_request *req, struct api_response *res)
+{
+	const struct api_route *route = find_route(api, req->path);
+
+	res->status = 200;
+	if (route) {
+		if (within_rate(api, req, res))
+			answer(api, route, req, res);
+	} else if (is_unclean(req->path)) {
+		redirect_to_clean_path(req, res);
+	} else {
+		text_answer(req, res, 404, "404 page not found\n");
+	}
+	if (buffer_error(res->body) && !res->next) {
+		int r = buffer_error(res->body);
+
+		api_error(req, res, 500, "internal",
+			r == -E2BIG ? "the answer is too large; ask for less" : err_name(r));
+	}
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+
+enum {
+	HEADER_MAX_BYTES = 1 << 20, /* room for thousands of uuids in a query */
+	RESPONSE_MAX_BYTES = 256 << 20,
+	HEADER_TIMEOUT_MS = 2000,
+	IDLE_TIMEOUT_MS = 60 * 1000,
+};
+
+struct api_server {
+	struct api_server_config config;
+	struct api api;
+	struct http_server *http;
+};
+
+static const char *header(void *ctx, const char *name)
+{
+	return http_request_header(ctx, name);
+}
+
+static void peer_text(const struct http_request *http, char text[static INET6_ADDRSTRLEN])
+{
+	const struct sockaddr *peer = http_request_peer(http);
+	const void *address = NULL;
+
+	if (peer && peer->sa_family == AF_INET)
+		address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+	if (peer && peer->sa_family == AF_INET6)
+		address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+	if (!address || !inet_ntop(peer->sa_family, address, text, INET6_ADDRSTRLEN))
+		strcpy(text, "local");
+}
+
+static void handle(void *ctx, struct http_request *http, struct http_response *http_res)
+{
+	struct api_server *server = ctx;
+	const char *target = http_request_raw_target(http), *query = strchr(target, '?');
+	char peer[INET6_ADDRSTRLEN];
+	struct api_request req = {
+		.method = http_request_method(http),
+		.path = http_request_path(http),
+		.query = query ? query + 1 : NULL,
+		.peer = peer,
+		.header = header,
+		.header_ctx = http,
+		.arena = http_request_arena(http),
+	};
+	struct api_response res = { .body = http_response_body(http_res) };
+
+	req.params = http_request_params(http, &req.n_params);
+	peer_text(http, peer);
+	api_handle(&server->api, &req, &res);
+	http_response_status(http_res, res.status);
+	for (size_t i = 0; i < res.n_headers; i++)
+		http_response_header(http_res, res.headers[i].name, res.headers[i].value);
+	if (res.next)
+		http_response_stream(http_res, res.next, res.free_ctx, res.ctx);
+}
+
+int api_server_open(
+	const struct api_server_config *config, struct api_server **ret_server, struct err *err)
+{
+	struct api_server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server)
+		return err_errno(err, -ENOMEM, "starting the API");
+	server->config = *config;
+	server->config.http.handler = handle;
+	server->config.http.ctx = server;
+	server->config.http.max_request_body_bytes = 0;
+	server->config.http.max_header_bytes = HEADER_MAX_BYTES;
+	server->config.http.max_response_bytes = RESPONSE_MAX_BYTES;
+	server->config.http.header_timeout_ms = HEADER_TIMEOUT_MS;
+	server->config.http.idle_timeout_ms = IDLE_TIMEOUT_MS;
+	r = api_init(&server->api, &server->config, err);
+	if (r >= 0)
+		r = http_server_open(&server->config.http, &server->http, err);
+	if (r < 0) {
+		api_server_stop(server, 0);
+		return r;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+int api_server_serve(struct api_server *server, struct store *store, struct err *err)
+{
+	server->api.store = store;
+	return http_server_serve(server->http, err);
+}
+
+int api_server_port(const struct api_server *server, size_t listener)
+{
+	return http_server_port(server->http, listener);
+}
+
+void api_server_stop(struct api_server *server, int64_t grace_ms)
+{
+	if (!server)
+		return;
+	http_server_stop(server->http, grace_ms);
+	api_done(&server->api);
+	free(server);
+}

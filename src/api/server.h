@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The HTTP API (spec api-server.md 5) on the HTTP server of src/net.
+ *
+ * The order at start: api_server_open() takes the listeners, then the program changes its user and
+ * opens the store, then api_server_serve() answers.
+ */
+#ifndef CEEMS_API_SERVER_H
+#define CEEMS_API_SERVER_H
+
+#include "api/store.h"
+#include "api/timezone.h"
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "net/http_server.h"
+
+struct api_server_config {
+	struct http_server_config http; /* handler, ctx and limits of sizes and times are ours */
+	const char *route_prefix; /* "/" or "/x": in front of /api/v1 */
+	int64_t max_requests; /* per client and minute, 0 = no limit */
+	const char *cors_origin; /* regular expression for the whole Origin */
+	struct strings user_headers; /* none = X-Grafana-User */
+	int64_t max_period_ms; /* of a query, 0 = no limit */
+	const struct timezone_ *zone;
+	const struct clock *clock;
+	const struct log *log;
+	const char *version; /* for the landing page */
+};
+
+struct api_server;
+
+/* Strings, zone, clock and log are borrowed until api_server_stop(). */
+int api_server_open(
+	const struct api_server_config *config, struct api_server **ret_server, struct err *err);
+/* The store is borrowed until api_server_stop(). */
+int api_server_serve(struct api_server *server, struct store *store, struct err *err);
+int api_server_port(const struct api_server *server, size_t listener);
+/* Lets running requests finish for at most grace_ms. NULL is fine. */
+void api_server_stop(struct api_server *server, int64_t grace_ms);
+
+#endif

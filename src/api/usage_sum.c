@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/usage_sum.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/metric_map.h"
+#include "basic/num.h"
+
+enum {
+	SUM_MAX_BYTES = 512 << 20, /* all groups of one answer */
+	ROW_MAX_BYTES = 16 << 20,
+	FIRST_SLOTS = 256,
+	KEYS_MAX = 4096, /* of one metric */
+};
+
+/* Columns of store_usage. */
+enum { CLUSTER, MANAGER, NUM_UNITS, PROJECT, GROUPNAME, USERNAME, FIRST_METRIC };
+
+/* Sums of one metric in a group, by number of the key; shorter than the list of keys is fine. */
+struct sums {
+	double *v;
+	size_t n;
+	double weight;
+};
+
+struct group {
+	const char *names[FIRST_METRIC]; /* NUM_UNITS is unused */
+	int64_t num_units;
+	struct sums sums[N_UNIT_METRICS];
+};
+
+/* All keys of a metric in the order of their appearance. */
+struct keys {
+	const char **v;
+	size_t n, cap;
+};
+
+struct usage_sum {
+	uint64_t fields, group_by;
+	struct arena arena; /* groups and keys */
+	struct arena row_arena; /* reset for each row */
+	struct keys keys[N_UNIT_METRICS];
+	struct group **slots; /* hash table, open addressing */
+	size_t n_slots, n_groups;
+	size_t unreadable;
+};
+
+int usage_sum_new(uint64_t fields, uint64_t group_by, struct usage_sum **ret_sum)
+{
+	struct usage_sum *sum = calloc(1, sizeof(*sum));
+
+	if (!sum)
+		return -ENOMEM;
+	sum->fields = fields;
+	sum->group_by = group_by | 1 << USERNAME | 1 << PROJECT;
+	arena_init(&sum->arena, SUM_MAX_BYTES);
+	arena_init(&sum->row_arena, ROW_MAX_BYTES);
+	sum->n_slots = FIRST_SLOTS;
+	sum->slots = calloc(sum->n_slots, sizeof(struct group *));
+	if (!sum->slots) {
+		usage_sum_free(sum);
+		return -ENOMEM;
+	}
+	*ret_sum = sum;
+	return 0;
+}
+
+void usage_sum_free(struct usage_sum *sum)
+{
+	if (!sum)
+		return;
+	arena_done(&sum->arena);
+	arena_done(&sum->row_arena);
+	free(sum->slots);
+	free(sum);
+}
+
+size_t usage_sum_unreadable(const struct usage_sum *sum)
+{
+	return sum->unreadable;
+}
+
+size_t usage_sum_groups(const struct usage_sum *sum)
+{
+	return sum->n_groups;
+}
+
+static uint64_t hash_names(const struct usage_sum *sum, const char *const *names)
+{
+	uint64_t hash = 14695981039346656037U;
+
+	for (size_t i = 0; i < FIRST_METRIC; i++) {
+		if (!(sum->group_by >> i & 1))
+			continue;
+		for (const char *p = names[i]; *p; p++)
+			hash = (hash ^ (unsigned char)*p) * 1099511628211U;
+		hash = (hash ^ 0xff) * 1099511628211U;
+	}
+	return hash ^ hash >> 32;
+}
+
+static bool same_group(const struct usage_sum *sum, const char *const *a, const char *const *b)
+{
+	for (size_t i = 0; i < FIRST_METRIC; i++) {
+		if ((sum->group_by >> i & 1) && !str_eq(a[i], b[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct group **find_slot(
+	const struct usage_sum *sum, struct group **slots, size_t n, const char *const *names)
+{
+	size_t i = hash_names(sum, names) % n;
+
+	while (slots[i] && !same_group(sum, slots[i]->names, names))
+		i = (i + 1) % n;
+	return &slots[i];
+}
+
+static int grow_slots(struct usage_sum *sum)
+{
+	size_t n = sum->n_slots * 2;
+	struct group **slots = calloc(n, sizeof(struct group *));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < sum->n_slots; i++) {
+		if (sum->slots[i])
+			*find_slot(sum, slots, n, sum->slots[i]->names) = sum->slots[i];
+	}
+	free(sum->slots);
+	sum->slots = slots;
+	sum->n_slots = n;
+	return 0;
+}
+
+static int find_group(struct usage_sum *sum, const struct store_row *row, struct group **ret_group)
+{
+	const char *names[FIRST_METRIC] = { 0 };
+	struct group **slot, *group;
+	int r;
+
+	for (size_t i = 0; i < FIRST_METRIC; i++) {
+		struct slice text = store_row_text(row, i);
+
+		names[i] = text.p ? text.p : "";
+	}
+	if (sum->n_groups * 2 >= sum->n_slots) {
+		r = grow_slots(sum);
+		if (r < 0)
+			return r;
+	}
+	slot = find_slot(sum, sum->slots, sum->n_slots, names);
+	if (!*slot) {
+		group = ARENA_NEW(&sum->arena, struct group);
+		for (size_t i = 0; group && i < FIRST_METRIC; i++) {
+			group->names[i] = arena_strdup(&sum->arena, names[i]);
+			if (!group->names[i])
+				group = NULL;
+		}
+		if (!group)
+			return -ENOMEM;
+		*slot = group;
+		sum->n_groups++;
+	}
+	*ret_group = *slot;
+	return 0;
+}
+
+/* Number of the key among its metric's. */
+static int find_key(struct usage_sum *sum, struct keys *keys, const char *key, size_t *ret_number)
+{
+	const char **v;
+	size_t i = 0;
+
+	while (i < keys->n && !str_eq(keys->v[i], key))
+		i++;
+	if (i == keys->n) {
+		if (i == KEYS_MAX)
+			return -E2BIG;
+		if (keys->n == keys->cap) {
+			size_t cap = keys->cap ? keys->cap * 2 : 8;
+
+			v = arena_grow(&sum->arena, keys->v, keys->n, cap, sizeof(*v));
+			if (!v)
+				return -ENOMEM;
+			keys->v = v;
+			keys->cap = cap;
+		}
+		keys->v[i] = arena_strdup(&sum->arena, key);
+		if (!keys->v[i])
+			return -ENOMEM;
+		keys->n++;
+	}
+	*ret_number = i;
+	return 0;
+}
+
+static int add_map(struct usage_sum *sum, struct keys *keys, struct sums *sums,
+	const struct metric_map *map, double weight)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		size_t number;
+		int r = find_key(sum, keys, map->keys[i], &number);
+
+		if (r < 0)
+			return r;
+		if (number >= sums->n) {
+			size_t n = MAX(number + 1, keys->n);
+			double *v = arena_grow(&sum->arena, sums->v, sums->n, n, sizeof(*v));
+
+			if (!v)
+				return -ENOMEM;
+			sums->v = v;
+			sums->n = n;
+		}
+		sums->v[number] += map->values[i] * weight;
+	}
+	return 0;
+}
+
+static bool is_shown(const struct usage_sum *sum, size_t metric)
+{
+	return sum->fields >> (FIRST_METRIC + metric) & 1;
+}
+
+/* The maps of the row that are shown, and the times that weigh them. */
+static int parse_row(
+	struct usage_sum *sum, const struct store_row *row, struct metric_map maps[N_UNIT_METRICS])
+{
+	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
+		int r;
+
+		maps[m] = (struct metric_map){ 0 };
+		if (m != TOTAL_TIME_SECONDS && !is_shown(sum, m))
+			continue;
+		r = metric_map_parse(
+			store_row_text(row, FIRST_METRIC + m).p, &sum->row_arena, &maps[m]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int usage_sum_add(void *ctx, const struct store_row *row)
+{
+	struct metric_map maps[N_UNIT_METRICS];
+	struct usage_sum *sum = ctx;
+	struct group *group;
+	int r;
+
+	arena_reset(&sum->row_arena);
+	r = parse_row(sum, row, maps);
+	if (r == -EBADMSG || r == -E2BIG) {
+		sum->unreadable++;
+		return 0;
+	}
+	if (r >= 0)
+		r = find_group(sum, row, &group);
+	if (r < 0)
+		return r;
+	group->num_units += store_row_i64(row, NUM_UNITS);
+	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
+		const char *key = unit_metric_weight((enum unit_metric)m);
+		double weight = key ? metric_map_get(&maps[TOTAL_TIME_SECONDS], key) : 1;
+
+		if (!is_shown(sum, m))
+			continue;
+		group->sums[m].weight += weight;
+		r = add_map(sum, &sum->keys[m], &group->sums[m], &maps[m], weight);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	static const int order[] = { CLUSTER, USERNAME, PROJECT, MANAGER, GROUPNAME };
+	const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		int c = strcmp(x->names[order[i]], y->names[order[i]]);
+
+		if (c)
+			return c;
+	}
+	return 0;
+}
+
+static int compare_keys(const void *a, const void *b, void *keys)
+{
+	const char *const *v = ((const struct keys *)keys)->v;
+
+	return strcmp(v[*(const size_t *)a], v[*(const size_t *)b]);
+}
+
+/* Numbers of the metric's keys in the order of their names. */
+static const size_t *sorted_keys(struct usage_sum *sum, struct keys *keys)
+{
+	size_t *order = arena_alloc(&sum->arena, keys->n * sizeof(*order));
+
+	if (!order)
+		return NULL;
+	for (size_t i = 0; i < keys->n; i++)
+		order[i] = i;
+	qsort_r(order, keys->n, sizeof(*order), compare_keys, keys);
+	return order;
+}
+
+static void write_metric(const struct usage_sum *sum, size_t m, const size_t *order,
+	const struct group *group, struct json_writer *w)
+{
+	bool average = unit_metric_weight((enum unit_metric)m) != NULL;
+	const struct sums *sums = &group->sums[m];
+	char text[NUM_TEXT_MAX];
+
+	json_writer_key(w, unit_metric_names[m]);
+	json_writer_open_object(w);
+	for (size_t i = 0; i < sum->keys[m].n; i++) {
+		double value = order[i] < sums->n ? sums->v[order[i]] : 0;
+
+		if (average)
+			value = sums->weight > 0 ? value / sums->weight : 0;
+		json_writer_key(w, sum->keys[m].v[order[i]]);
+		json_writer_raw(w, text, num_metric_map(value, text));
+	}
+	json_writer_close_object(w);
+}
+
+static void write_group(const struct usage_sum *sum, const size_t *const *orders,
+	const struct group *group, struct json_writer *w)
+{
+	json_writer_open_object(w);
+	for (size_t i = 0; i < FIRST_METRIC; i++) {
+		bool shown = sum->fields >> i & 1;
+
+		json_writer_key(w, store_usage.columns[i].name);
+		if (i == NUM_UNITS)
+			json_writer_int(w, shown ? group->num_units : 0);
+		else
+			json_writer_string(w, shown ? group->names[i] : "");
+	}
+	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
+		if (is_shown(sum, m) && sum->keys[m].n)
+			write_metric(sum, m, orders[m], group, w);
+	}
+	json_writer_close_object(w);
+}
+
+int usage_sum_write(struct usage_sum *sum, struct json_writer *w)
+{
+	const size_t *orders[N_UNIT_METRICS];
+	struct group **groups = arena_alloc(&sum->arena, sum->n_groups * sizeof(struct group *));
+	size_t n = 0;
+
+	if (!groups)
+		return -ENOMEM;
+	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
+		orders[m] = sorted_keys(sum, &sum->keys[m]);
+		if (!orders[m])
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < sum->n_slots; i++) {
+		if (sum->slots[i])
+			groups[n++] = sum->slots[i];
+	}
+	qsort(groups, n, sizeof(*groups), compare_groups);
+	for (size_t i = 0; i < n; i++)
+		write_group(sum, orders, groups[i], w);
+	return buffer_error(w->out);
+}
