@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "basic/macros.h"
 #include "unit_test.h"
 
@@ -522,46 +523,11 @@ static void a_job_of_3_s_gets_its_energy_within_5_percent(void **state)
 	}
 }
 
-/* Failing allocations: the sums hold, and the next intervals go on. */
-static long allocations_left = -1;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-
-static bool may_allocate(void)
-{
-	if (allocations_left < 0)
-		return true;
-	if (!allocations_left)
-		return false;
-	allocations_left--;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return may_allocate() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size)
-{
-	return may_allocate() ? __real_reallocarray(old, n, size) : NULL;
-}
-
 static void without_memory_the_interval_is_unattributed_and_the_sums_hold(void **state)
 {
 	int r = -ENOMEM;
 
-	for (long n = 0; r == -ENOMEM; n++) {
+	for (size_t n = 1; r == -ENOMEM; n++) {
 		struct bench b;
 
 		begin(&b, LEDGER_POLICY_SPLIT, MAX_UNITS);
@@ -571,9 +537,9 @@ static void without_memory_the_interval_is_unattributed_and_the_sums_hold(void *
 		b.iv.n_units = 2;
 		b.iv.node_cpu_busy_us = SECOND_US;
 		b.iv.energy_uj[DOMAIN_CPU] = 100;
-		allocations_left = n;
+		alloc_fail_at(n);
 		r = ledger_book(b.ledger, &b.iv);
-		allocations_left = -1;
+		alloc_fail_at(0);
 		ledger_totals(b.ledger, &b.totals);
 		if (r == -ENOMEM)
 			assert_parties(&b, DOMAIN_CPU, 0, 0, 0, 100);
@@ -594,10 +560,10 @@ static void a_tick_allocates_nothing(void **state)
 	for (int i = 0; i < 3; i++)
 		b.units[i] = unit((const char *[]){ "1", "2", "3" }[i], 0);
 	first(&b, 3);
-	allocations_left = 0;
+	alloc_fail_at(0);
 	book(&b);
 	book(&b);
-	allocations_left = -1;
+	assert_int_equal(alloc_count(), 0);
 	ledger_free(b.ledger);
 }
 
