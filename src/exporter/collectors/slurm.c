@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Jobs of Slurm on this node: what their control groups counted, v1 and v2. GPUs of jobs are not
+ * told yet; their two flags are taken and have no effect.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "exporter/collector.h"
+#include "exporter/exporter.h"
+#include "exporter/slurm_units.h"
+#include "exporter/unit_metrics.h"
+#include "exporter/unit_table.h"
+
+#define CGROUP_MOUNT "/sys/fs/cgroup"
+
+struct slurm_options {
+	bool swap, swap_old, pressure, pressure_old;
+	const char *gres_config_file, *gpu_order_map;
+};
+
+#define SLURM_OPTION(member) offsetof(struct slurm_options, member)
+
+static const struct option_def options[] = {
+	{ .name = "collector.slurm.gpu-order-map",
+		.type = OPTION_STRING,
+		.offset = SLURM_OPTION(gpu_order_map),
+		.help = "Order of the GPUs as Slurm numbers them, if it isn't the driver's." },
+	{ .name = "collector.slurm.gres-config-file",
+		.type = OPTION_STRING,
+		.offset = SLURM_OPTION(gres_config_file),
+		.fallback = "/etc/slurm/gres.conf",
+		.help = "Slurm's gres.conf, for its shared GPUs." },
+	{ .name = "collector.slurm.psi-metrics",
+		.type = OPTION_BOOL,
+		.offset = SLURM_OPTION(pressure),
+		.help = "Show the pressure stall information of jobs (cgroup v2)." },
+	{ .name = "collector.slurm.psi.metrics",
+		.type = OPTION_BOOL,
+		.offset = SLURM_OPTION(pressure_old),
+		.help = "Old name of --collector.slurm.psi-metrics.",
+		.replaced_by = "collector.slurm.psi-metrics",
+		.flags = OPTION_DEPRECATED },
+	{ .name = "collector.slurm.swap-memory-metrics",
+		.type = OPTION_BOOL,
+		.offset = SLURM_OPTION(swap),
+		.help = "Show the swap of jobs." },
+	{ .name = "collector.slurm.swap.memory.metrics",
+		.type = OPTION_BOOL,
+		.offset = SLURM_OPTION(swap_old),
+		.help = "Old name of --collector.slurm.swap-memory-metrics.",
+		.replaced_by = "collector.slurm.swap-memory-metrics",
+		.flags = OPTION_DEPRECATED },
+};
+
+struct slurm {
+	struct unit_table *table;
+	unsigned sets;
+};
+
+static capability_set slurm_capabilities(const void *opts)
+{
+	/* Which job a SLUID stands for, from the environment of its processes. */
+	return CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH);
+}
+
+/* Descriptors are what keeps readings cheap: take what the system grants, use half of it. */
+static size_t descriptors_to_keep(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	return (size_t)limit.rlim_cur / 2;
+}
+
+static void slurm_close(void *state)
+{
+	struct slurm *slurm = state;
+
+	unit_table_free(slurm->table);
+	free(slurm);
+}
+
+static int slurm_open(
+	const struct collector_env *env, const void *opts, void **ret_state, struct err *err)
+{
+	const struct exporter_settings *settings = exporter_settings(env->exporter);
+	const struct slurm_options *o = opts;
+	struct slurm *slurm = calloc(1, sizeof(*slurm));
+	struct unit_table_config config = {
+		.manager = &slurm_unit_manager,
+		.host = env->host,
+		.log = env->log,
+		.version = settings->cgroups_force_version
+			? (enum cgroup_version)settings->cgroups_force_version
+			: cgroup_detect(CGROUP_MOUNT),
+		.active_subsystem = settings->cgroups_active_subsystem,
+		.open_max = descriptors_to_keep(),
+	};
+	int r;
+
+	if (!slurm)
+		return err_errno(err, -ENOMEM, "slurm");
+	if (o->swap || o->swap_old)
+		slurm->sets |= UNIT_FILES_SWAP;
+	if (o->pressure || o->pressure_old)
+		slurm->sets |= UNIT_FILES_PRESSURE;
+	config.sets = slurm->sets;
+	r = unit_table_new(&config, &slurm->table, err);
+	if (r >= 0) {
+		r = exporter_add_unit_table(env->exporter, slurm->table);
+		if (r < 0)
+			err_errno(err, r, "slurm");
+	}
+	if (r < 0) {
+		slurm_close(slurm);
+		return r;
+	}
+	*ret_state = slurm;
+	return 0;
+}
+
+static int slurm_collect(void *state, struct scrape *s)
+{
+	struct slurm *slurm = state;
+
+	return unit_metrics_collect(slurm->table, slurm_unit_manager.name, slurm->sets, s);
+}
+
+const struct collector collector_slurm = {
+	.name = "slurm",
+	.help = "jobs of Slurm",
+	.metrics = unit_metrics,
+	.n_metrics = N_UNIT_METRICS,
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.options_size = sizeof(struct slurm_options),
+	.capabilities = slurm_capabilities,
+	.open = slurm_open,
+	.collect = slurm_collect,
+	.close = slurm_close,
+};

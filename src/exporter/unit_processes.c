@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/unit_processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+#include "host/cgroup_parse.h"
+
+struct search {
+	struct unit_processes *p;
+	uint64_t *pids; /* NULL: one is enough */
+	size_t n, max;
+	int witness_fd;
+};
+
+static bool exists(const struct unit_processes *p, uint64_t pid)
+{
+	char name[24];
+
+	if (p->listed_is_alive)
+		return true;
+	snprintf(name, sizeof(name), "%" PRIu64, pid);
+	return faccessat(p->procfs_fd, name, F_OK, 0) == 0;
+}
+
+/* The kernel hands out the list in pieces of a page. What doesn't fit the scratch is left out. */
+static struct slice read_list(struct unit_processes *p, int fd)
+{
+	size_t len = 0;
+
+	while (len < p->text_cap) {
+		ssize_t n = pread(fd, p->text + len, p->text_cap - len, (off_t)len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (len == p->text_cap) {
+		while (len && p->text[len - 1] != '\n')
+			len--;
+	}
+	return (struct slice){ p->text, len };
+}
+
+static bool any_listed(struct unit_processes *p, int fd)
+{
+	struct slice rest = read_list(p, fd);
+	uint64_t pid;
+
+	while (cgroup_pid_next(&rest, &pid)) {
+		if (exists(p, pid))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the search can end. */
+static bool search_group(struct search *search, int dir_fd, const char *procs)
+{
+	CLEANUP(file_closep)
+	int fd = openat(dir_fd, procs, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct slice rest;
+	uint64_t pid;
+
+	if (fd < 0)
+		return false;
+	if (!search->pids) {
+		if (!any_listed(search->p, fd))
+			return false;
+		search->witness_fd = fd;
+		fd = -1;
+		return true;
+	}
+	rest = read_list(search->p, fd);
+	while (search->n < search->max && cgroup_pid_next(&rest, &pid)) {
+		if (exists(search->p, pid))
+			search->pids[search->n++] = pid;
+	}
+	return search->n == search->max;
+}
+
+static int visit(void *ctx, const struct cgroup_dir *dir)
+{
+	char procs[NAME_MAX + sizeof("/cgroup.procs")];
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", dir->name);
+	return search_group(ctx, dir->parent_fd, procs) ? CGROUP_STOP : CGROUP_DESCEND;
+}
+
+static void search_all(struct search *search, const char *path)
+{
+	struct cgroup_walk *walk = search->p->walk;
+	char procs[PATH_MAX];
+	int n = snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+
+	if (n < 0 || (size_t)n >= sizeof(procs) || search_group(search, search->p->base_fd, procs))
+		return;
+	walk->visit = visit;
+	walk->failed = NULL;
+	walk->ctx = search;
+	(void)cgroup_walk(walk, search->p->base_fd, path);
+}
+
+static bool still_shows_one(struct unit_processes *p, int fd)
+{
+	struct stat st;
+
+	if (!p->kept_files_last && (fstat(fd, &st) < 0 || st.st_nlink == 0))
+		return false;
+	return any_listed(p, fd);
+}
+
+bool unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd)
+{
+	struct search search = { .p = p, .witness_fd = -1 };
+
+	if (*witness_fd >= 0 && still_shows_one(p, *witness_fd))
+		return true;
+	file_closep(witness_fd);
+	search_all(&search, path);
+	*witness_fd = search.witness_fd;
+	return *witness_fd >= 0;
+}
+
+size_t unit_processes_list(struct unit_processes *p, const char *path, uint64_t *pids, size_t max)
+{
+	struct search search = { .p = p, .pids = pids, .max = max, .witness_fd = -1 };
+
+	search_all(&search, path);
+	return search.n;
+}

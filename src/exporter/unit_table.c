@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A scan lists the roots' directories and compares names and inodes with what is known, so that
+ * only a new directory costs more than its share of the listing. Whether a unit still has a process
+ * is asked of cgroup.events in v2, else of the one cgroup.procs that showed a process the last
+ * time.
+ */
+#include "exporter/unit_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+#include "basic/macros.h"
+#include "exporter/unit_index.h"
+#include "exporter/unit_processes.h"
+#include "exporter/unit_roots.h"
+#include "host/procfs.h"
+
+enum {
+	SAMPLES_PER_SEARCH = 10, /* a new daemon is noticed after so many, or at the next scrape */
+	IDENTITY_TRIES_MAX = 8, /* with pauses of 1, 2, 4, ... scans between them */
+	STALE_NAMED_MAX_BYTES = 512,
+};
+
+struct unit {
+	struct unit_key key;
+	const char *id;
+	char *identity; /* what it is known by, if that isn't the id */
+	uint64_t inode, scan; /* the last scan that saw it */
+	int64_t born_ns;
+	struct unit_files files;
+	int witness_fd; /* see unit_processes_any() */
+	bool live; /* shown */
+	bool sampled; /* the ledger's array has its key */
+	bool last_sample; /* it was handed out once more after its processes ended */
+	bool stale_logged, failure_logged, identity_wanted, identity_logged;
+	unsigned identity_tries;
+	uint64_t identity_scan; /* when to try again */
+	struct unit *next_dead;
+	size_t path_len;
+	char path[]; /* then the id and the virtual host, each with a NUL */
+};
+
+struct unit_table {
+	pthread_mutex_t lock;
+	struct unit_table_config config;
+	int base_fd; /* where paths begin: the mount or the active hierarchy; -1: not there yet */
+	struct unit_roots roots;
+	struct unit **units; /* by path once a scan is through */
+	size_t n, cap;
+	struct unit_index index;
+	struct unit *dead; /* gone, but the ledger's array has their keys */
+	uint64_t scan;
+	bool search_wanted, changed, incomplete, virtual_hosts;
+	bool no_root_logged, unreadable_logged, incomplete_logged, too_many_logged;
+	struct unit_root *scanned_root;
+	struct unit_sample *samples;
+	size_t samples_cap;
+	bool roots_cpu_known;
+	struct unit_processes processes;
+	struct cgroup_walk walk;
+	struct unit_values values;
+	struct unit_reader reader;
+	uint64_t pids[UNIT_PROCESSES_MAX];
+};
+
+#define UNIT_LOG(t, level, message, ...)                    \
+	LOG_AT((t)->config.log, LOG_LEVEL_##level, message, \
+		LOG_STR("collector", (t)->config.manager->name), ##__VA_ARGS__)
+
+static void unit_free(struct unit *u, struct unit_table *t)
+{
+	unit_files_done(&u->files, &t->reader);
+	if (u->witness_fd >= 0)
+		t->reader.n_open--;
+	file_closep(&u->witness_fd);
+	free(u->identity);
+	free(u);
+}
+
+/* Descriptors go at once, the key only when the ledger has let go of it. */
+static void unit_drop(struct unit *u, struct unit_table *t)
+{
+	if (!u->sampled) {
+		unit_free(u, t);
+		return;
+	}
+	unit_files_done(&u->files, &t->reader);
+	if (u->witness_fd >= 0)
+		t->reader.n_open--;
+	file_closep(&u->witness_fd);
+	u->next_dead = t->dead;
+	t->dead = u;
+}
+
+static void free_dead(struct unit_table *t)
+{
+	while (t->dead) {
+		struct unit *u = t->dead;
+
+		t->dead = u->next_dead;
+		unit_free(u, t);
+	}
+}
+
+static struct unit *unit_new(
+	const struct unit_table *t, const struct cgroup_dir *dir, const struct unit_match *match)
+{
+	const size_t id_at = dir->path_len + 1, host_at = id_at + strlen(match->id) + 1;
+	struct unit *u = calloc(1, sizeof(*u) + host_at + strlen(match->virtual_host) + 1);
+	struct stat st;
+
+	if (!u)
+		return NULL;
+	memcpy(u->path, dir->path, dir->path_len);
+	strcpy(u->path + id_at, match->id);
+	strcpy(u->path + host_at, match->virtual_host);
+	u->path_len = dir->path_len;
+	u->id = u->path + id_at;
+	u->key = (struct unit_key){ t->config.manager->name, u->path + host_at, u->id };
+	u->inode = dir->inode;
+	u->identity_wanted = match->needs_identity;
+	u->witness_fd = -1;
+	unit_files_init(&u->files);
+	if (fstatat(dir->parent_fd, dir->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		u->born_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	return u;
+}
+
+static int unit_add(
+	struct unit_table *t, const struct cgroup_dir *dir, const struct unit_match *match)
+{
+	struct unit *u;
+
+	if (t->n == UNITS_MAX) {
+		if (!t->too_many_logged)
+			UNIT_LOG(t, ERROR, "too many units, the others are left out",
+				LOG_INT("limit", UNITS_MAX));
+		t->too_many_logged = true;
+		return 0;
+	}
+	if (t->n == t->cap) {
+		size_t cap = MAX(t->cap * 2, 64);
+		struct unit **units = reallocarray(t->units, cap, sizeof(*units));
+
+		if (!units)
+			return -ENOMEM;
+		t->units = units;
+		t->cap = cap;
+	}
+	u = unit_new(t, dir, match);
+	if (!u)
+		return -ENOMEM;
+	if (unit_index_add(
+		    &t->index, (struct unit_index_key){ u->inode, u->path, u->path_len }, u) < 0) {
+		unit_free(u, t);
+		return -ENOMEM;
+	}
+	u->scan = t->scan;
+	t->units[t->n++] = u;
+	t->changed = true;
+	return 0;
+}
+
+static int visit(void *ctx, const struct cgroup_dir *dir)
+{
+	struct unit_table *t = ctx;
+	struct unit_match match;
+	struct unit *u = unit_index_find(
+		&t->index, (struct unit_index_key){ dir->inode, dir->path, dir->path_len });
+
+	if (u) {
+		u->scan = t->scan;
+		return CGROUP_SKIP;
+	}
+	switch (t->config.manager->classify(
+		t->config.version, (struct slice){ dir->path, dir->path_len }, &match)) {
+	case UNIT_PATH_OTHER:
+		return CGROUP_DESCEND;
+	case UNIT_PATH_CHILD:
+		return CGROUP_SKIP;
+	case UNIT_PATH_UNIT:
+		break;
+	}
+	t->scanned_root->has_units = true;
+	if (unit_add(t, dir, &match) < 0)
+		t->incomplete = true;
+	return CGROUP_SKIP;
+}
+
+static void list_failed(void *ctx, const char *path, int r)
+{
+	struct unit_table *t = ctx;
+
+	if (r == -EACCES || r == -EPERM) {
+		if (!t->unreadable_logged)
+			UNIT_LOG(t, WARN, "a control group may not be listed and is left out",
+				LOG_STR("path", path), LOG_STR("err", err_name(r)));
+		t->unreadable_logged = true;
+		return;
+	}
+	if (!t->incomplete_logged)
+		UNIT_LOG(t, ERROR, "a control group can't be listed", LOG_STR("path", path),
+			LOG_STR("err", err_name(r)));
+	t->incomplete_logged = true;
+	t->incomplete = true;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp((*(struct unit *const *)a)->path, (*(struct unit *const *)b)->path);
+}
+
+/* After a scan that saw everything: what it didn't see is gone. */
+static void drop_unseen(struct unit_table *t)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->units[i]->scan == t->scan)
+			t->units[kept++] = t->units[i];
+		else
+			unit_drop(t->units[i], t);
+	}
+	if (kept == t->n)
+		return;
+	t->n = kept;
+	t->changed = true;
+	unit_index_clear(&t->index);
+	for (size_t i = 0; i < t->n; i++) {
+		struct unit *u = t->units[i];
+
+		/* It has room: it held more before. */
+		(void)unit_index_add(
+			&t->index, (struct unit_index_key){ u->inode, u->path, u->path_len }, u);
+	}
+}
+
+static void after_change(struct unit_table *t)
+{
+	t->changed = false;
+	qsort(t->units, t->n, sizeof(struct unit *), by_path);
+	t->virtual_hosts = false;
+	for (size_t i = 0; i < t->n; i++)
+		t->virtual_hosts |= t->units[i]->key.cgrouphostname[0] != '\0';
+}
+
+/* v1: the directory of the controller, or of those that share its mount. */
+static int open_active(const struct unit_table *t)
+{
+	static const char *const shared[][4] = {
+		{ "cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu" },
+		{ "net_cls", "net_prio", "net_cls,net_prio", "net_prio,net_cls" },
+	};
+	const int mount_fd = t->config.host->cgroupfs_fd;
+	const char *name = t->config.active_subsystem;
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		if (!str_eq(name, shared[i][0]) && !str_eq(name, shared[i][1]))
+			continue;
+		for (size_t k = 2; k < ARRAY_SIZE(shared[i]) && fd < 0; k++)
+			fd = openat(mount_fd, shared[i][k], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return fd >= 0 ? fd : openat(mount_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int open_base(struct unit_table *t)
+{
+	struct statfs fs;
+
+	if (t->base_fd >= 0)
+		return 0;
+	if (t->config.host->cgroupfs_fd < 0)
+		return -ENODATA;
+	unit_reader_find_hierarchies(&t->reader, t->config.host);
+	t->base_fd = t->config.version == CGROUP_V2
+		? openat(t->config.host->cgroupfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
+		: open_active(t);
+	if (t->base_fd < 0)
+		return -ENODATA;
+	t->walk.fs = t->reader.fs = cgroup_fs_of(t->base_fd);
+	t->processes.base_fd = t->base_fd;
+	t->processes.kept_files_last = t->reader.fs == CGROUP_FS_V1 || t->reader.fs == CGROUP_FS_V2;
+	t->processes.listed_is_alive = t->processes.kept_files_last &&
+		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	return 0;
+}
+
+static void search_roots(struct unit_table *t)
+{
+	int r = unit_roots_search(&t->roots, t->config.manager, &t->walk, t->base_fd, &t->reader);
+
+	t->search_wanted = false;
+	unit_reader_find_hierarchies(&t->reader, t->config.host);
+	if (r < 0 && !t->incomplete_logged) {
+		UNIT_LOG(t, ERROR, "searching for control groups failed",
+			LOG_STR("err", err_name(r)));
+		t->incomplete_logged = true;
+	}
+	if (t->roots.n == 0 && !t->no_root_logged)
+		UNIT_LOG(t, WARN, "no control group of the manager's daemon yet, will look again");
+	if (t->roots.n > 0 && t->no_root_logged)
+		UNIT_LOG(t, INFO, "control groups of the manager's daemon are there now");
+	t->no_root_logged = t->roots.n == 0;
+}
+
+static void find_units(struct unit_table *t)
+{
+	t->scan++;
+	t->incomplete = false;
+	t->walk.visit = visit;
+	t->walk.failed = list_failed;
+	t->walk.ctx = t;
+	for (size_t i = 0; i < t->roots.n; i++) {
+		int r;
+
+		t->scanned_root = &t->roots.v[i];
+		r = cgroup_walk(&t->walk, t->base_fd, t->roots.v[i].path);
+		if (r == -ENOENT)
+			t->search_wanted = true;
+		else if (r < 0)
+			list_failed(t, t->roots.v[i].path, r);
+	}
+	if (!t->incomplete) {
+		t->incomplete_logged = false;
+		drop_unseen(t);
+	}
+	if (t->changed)
+		after_change(t);
+}
+
+static bool has_process(struct unit_table *t, struct unit *u)
+{
+	bool kept, any;
+
+	if (!t->config.manager->needs_processes)
+		return true;
+	if (t->reader.fs == CGROUP_FS_V2) {
+		int r = unit_files_populated(&t->reader, &u->files, u->path);
+
+		if (r >= 0 || r == -ENODEV)
+			return r > 0;
+	}
+	kept = u->witness_fd >= 0;
+	any = unit_processes_any(&t->processes, u->path, &u->witness_fd);
+	if (!kept && u->witness_fd >= 0 && t->reader.n_open >= t->reader.open_max)
+		file_closep(&u->witness_fd);
+	t->reader.n_open += (u->witness_fd >= 0) - kept;
+	return any;
+}
+
+/* Processes are counted by id: one under another virtual host keeps this one too. */
+static void keep_siblings(struct unit_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct unit *u = t->units[i];
+
+		for (size_t k = 0; k < t->n && !u->live; k++)
+			u->live = t->units[k]->live && str_eq(t->units[k]->id, u->id);
+	}
+}
+
+static void identify(struct unit_table *t, struct unit *u)
+{
+	char uuid[UNIT_NAME_MAX];
+	size_t n;
+
+	if (t->scan < u->identity_scan)
+		return;
+	n = unit_processes_list(&t->processes, u->path, t->pids, UNIT_PROCESSES_MAX);
+	if (t->config.manager->identify(t->config.host->procfs_fd, t->pids, n, uuid) >= 0) {
+		u->identity = strdup(uuid);
+		if (u->identity) {
+			u->key.uuid = u->identity;
+			u->identity_wanted = false;
+		}
+		return;
+	}
+	if (!u->identity_logged)
+		UNIT_LOG(t, WARN,
+			"no process tells the job's number, its directory's name stands in",
+			LOG_STR("unit", u->id));
+	u->identity_logged = true;
+	u->identity_scan = t->scan + (UINT64_C(1) << u->identity_tries);
+	u->identity_wanted = ++u->identity_tries < IDENTITY_TRIES_MAX;
+}
+
+static void check_units(struct unit_table *t)
+{
+	bool any_stale = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		t->units[i]->live = has_process(t, t->units[i]);
+		any_stale |= !t->units[i]->live;
+	}
+	if (any_stale && t->virtual_hosts)
+		keep_siblings(t);
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->units[i]->live && t->units[i]->identity_wanted)
+			identify(t, t->units[i]);
+	}
+}
+
+/* 0, or -ENODATA: there are no control groups. */
+static int scan(struct unit_table *t, bool search)
+{
+	int r = open_base(t);
+
+	if (r < 0)
+		return r;
+	if (search || t->search_wanted || t->roots.n == 0)
+		search_roots(t);
+	find_units(t);
+	check_units(t);
+	return 0;
+}
+
+struct failed_ctx {
+	struct unit_table *t;
+	struct unit *u;
+	bool failed;
+};
+
+static void read_failed(void *ctx, const char *file, int r)
+{
+	struct failed_ctx *f = ctx;
+
+	f->failed = true;
+	if (!f->u->failure_logged)
+		UNIT_LOG(f->t, ERROR, "a unit's file can't be used",
+			LOG_STR("unit", f->u->key.uuid), LOG_STR("path", f->u->path),
+			LOG_STR("file", file), LOG_STR("err", err_name(r)));
+}
+
+/* Into t->values. 0, or -ENODEV: it has vanished since the scan. */
+static int read_unit(struct unit_table *t, struct unit *u, unsigned sets)
+{
+	struct failed_ctx ctx = { t, u, false };
+	struct stat st;
+	int r = unit_files_read(
+		&t->reader, &u->files, u->path, sets, &t->values, read_failed, &ctx);
+
+	if (r > 0 && fstatat(t->base_fd, u->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		r = -ENODEV;
+	if (r < 0)
+		return r;
+	if (ctx.failed || sets & UNIT_FILES_MORE)
+		u->failure_logged = ctx.failed;
+	return 0;
+}
+
+static void fill_sample(const struct unit *u, const struct unit_values *v, struct unit_sample *s)
+{
+	const uint32_t good = v->present & ~v->failed;
+	const uint32_t memory = UNIT_VALUE_BIT(UNIT_MEMORY_USED) |
+		UNIT_VALUE_BIT(UNIT_INACTIVE_FILE);
+	const uint64_t used = v->v[UNIT_MEMORY_USED], inactive = v->v[UNIT_INACTIVE_FILE];
+
+	*s = (struct unit_sample){
+		.key = u->key,
+		.incarnation = u->inode,
+		.born_ns = u->born_ns,
+		.cpu_known = good & UNIT_VALUE_BIT(UNIT_CPU_USAGE),
+		.memory_known = (good & memory) == memory,
+		.alloc_cpus_milli = good & UNIT_VALUE_BIT(UNIT_CPUS) ? v->v[UNIT_CPUS] : 0,
+	};
+	if (s->cpu_known)
+		s->cpu_usage_us = v->v[UNIT_CPU_USAGE];
+	if (s->memory_known) {
+		s->memory_used_bytes = used;
+		s->working_set_bytes = used > inactive ? used - inactive : 0;
+	}
+	if (good & UNIT_VALUE_BIT(UNIT_MEMORY_LIMIT) && !v->unlimited)
+		s->alloc_memory_bytes = v->v[UNIT_MEMORY_LIMIT];
+}
+
+static int reserve_samples(struct unit_table *t)
+{
+	struct unit_sample *samples;
+
+	if (t->samples_cap >= t->cap)
+		return 0;
+	samples = reallocarray(t->samples, t->cap, sizeof(*samples));
+	if (!samples)
+		return -ENOMEM;
+	t->samples = samples;
+	t->samples_cap = t->cap;
+	return 0;
+}
+
+/* A unit whose processes ended is read once more: what it used last is still there. */
+static bool wants_sample(struct unit *u)
+{
+	if (u->live) {
+		u->last_sample = false;
+		return true;
+	}
+	if (!u->sampled || u->last_sample)
+		return false;
+	u->last_sample = true;
+	return true;
+}
+
+int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_samples, size_t *ret_n)
+{
+	size_t n = 0;
+	int r;
+
+	pthread_mutex_lock(&t->lock);
+	free_dead(t);
+	r = scan(t, t->scan % SAMPLES_PER_SEARCH == 0);
+	if (r >= 0)
+		r = reserve_samples(t);
+	for (size_t i = 0; r >= 0 && i < t->n; i++) {
+		struct unit *u = t->units[i];
+		bool wanted = wants_sample(u);
+
+		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE) >= 0;
+		if (u->sampled)
+			fill_sample(u, &t->values, &t->samples[n++]);
+	}
+	t->roots_cpu_known = r >= 0 && unit_roots_read_cpu(&t->roots, &t->reader) >= 0;
+	if (r >= 0) {
+		*ret_samples = t->samples;
+		*ret_n = n;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+int unit_table_roots_cpu_usage(struct unit_table *t, uint64_t *ret_us)
+{
+	int r;
+
+	pthread_mutex_lock(&t->lock);
+	r = t->roots_cpu_known ? 0 : -ENODATA;
+	if (r >= 0)
+		*ret_us = t->roots.cpu_total_us;
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+/* Names those that weren't named before. */
+static void warn_of_stale(struct unit_table *t)
+{
+	char ids[STALE_NAMED_MAX_BYTES] = "";
+	size_t len = 0, n = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct unit *u = t->units[i];
+		size_t id_len = strlen(u->id);
+
+		if (u->live || u->stale_logged)
+			continue;
+		u->stale_logged = true;
+		n++;
+		if (len + id_len + 2 < sizeof(ids)) {
+			if (len)
+				ids[len++] = ',';
+			memcpy(ids + len, u->id, id_len + 1);
+			len += id_len;
+		}
+	}
+	if (n)
+		UNIT_LOG(t, WARN, "units without processes are left out", LOG_STR("ids", ids),
+			LOG_INT("count", (int64_t)n));
+}
+
+int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
+{
+	int r, n = 0;
+
+	pthread_mutex_lock(&t->lock);
+	r = scan(t, true);
+	if (r >= 0)
+		warn_of_stale(t);
+	for (size_t i = 0; r >= 0 && i < t->n; i++) {
+		struct unit *u = t->units[i];
+
+		if (!u->live ||
+			read_unit(t, u, UNIT_FILES_USAGE | UNIT_FILES_MORE | t->config.sets) < 0)
+			continue;
+		n++;
+		r = each(ctx, &u->key, &t->values);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return r < 0 ? r : n;
+}
+
+/* Read once: what the host has stands for "max". */
+static void read_host_memory(struct unit_table *t)
+{
+	struct procfs_file file = { .fd = -1 };
+	struct slice text;
+
+	if (procfs_file_open(&file, t->config.host->procfs_fd, "meminfo") < 0)
+		return;
+	if (procfs_file_read(&file, &text) >= 0) {
+		struct procfs_meminfo_field field;
+
+		while (procfs_meminfo_next(&text, &field) > 0) {
+			if (slice_eq(field.name, "MemTotal"))
+				t->reader.memory_total_bytes = (uint64_t)field.value;
+			if (slice_eq(field.name, "SwapTotal"))
+				t->reader.swap_total_bytes = (uint64_t)field.value;
+		}
+	}
+	procfs_file_close(&file);
+}
+
+int unit_table_new(
+	const struct unit_table_config *config, struct unit_table **ret_table, struct err *err)
+{
+	struct unit_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return err_errno(err, -ENOMEM, "%s", config->manager->name);
+	pthread_mutex_init(&t->lock, NULL);
+	t->config = *config;
+	t->base_fd = -1;
+	cgroup_walk_init(&t->walk);
+	unit_reader_init(&t->reader, config->host, config->version, config->open_max);
+	t->processes = (struct unit_processes){
+		.procfs_fd = config->host->procfs_fd,
+		.text = t->reader.text,
+		.text_cap = sizeof(t->reader.text),
+		.walk = &t->walk,
+	};
+	read_host_memory(t);
+	if (open_base(t) >= 0)
+		search_roots(t);
+	else
+		UNIT_LOG(t, WARN, "no control groups to be seen yet, will look again",
+			LOG_STR("path", config->host->cgroupfs));
+	*ret_table = t;
+	return 0;
+}
+
+void unit_table_free(struct unit_table *t)
+{
+	if (!t)
+		return;
+	free_dead(t);
+	for (size_t i = 0; i < t->n; i++)
+		unit_free(t->units[i], t);
+	free(t->units);
+	free(t->samples);
+	unit_index_done(&t->index);
+	unit_roots_done(&t->roots, &t->reader);
+	unit_reader_done(&t->reader);
+	cgroup_walk_done(&t->walk);
+	file_closep(&t->base_fd);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}

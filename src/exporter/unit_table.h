@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Making a unit table, and what a scrape asks of it; the ledger's side is exporter/unit.h. */
+#ifndef CEEMS_EXPORTER_UNIT_TABLE_H
+#define CEEMS_EXPORTER_UNIT_TABLE_H
+
+#include "basic/err.h"
+#include "basic/log.h"
+#include "exporter/unit.h"
+#include "exporter/unit_files.h"
+#include "exporter/unit_manager.h"
+#include "host/root.h"
+
+enum { UNITS_MAX = 65536 };
+
+/* Pointers are borrowed and outlive the table. */
+struct unit_table_config {
+	const struct unit_manager *manager;
+	const struct host_root *host;
+	const struct log *log; /* may be NULL */
+	enum cgroup_version version;
+	const char *active_subsystem; /* v1: the controller whose hierarchy is searched */
+	unsigned sets; /* enum unit_file_set that a scrape reads besides usage and more */
+	size_t open_max; /* descriptors that it may keep */
+};
+
+/* Warns when there is nothing yet. -EINVAL (active_subsystem), -ENOMEM. */
+int unit_table_new(
+	const struct unit_table_config *config, struct unit_table **ret_table, struct err *err);
+void unit_table_free(struct unit_table *table);
+
+/*
+ * Finds units anew, reads all of their files and hands out each; the key and the values are valid
+ * during the call, which comes under the table's lock. Its -errno ends the scrape. Sorted by path.
+ */
+typedef int (*unit_table_each_fn)(
+	void *ctx, const struct unit_key *key, const struct unit_values *values);
+/* How many units there were, or -ENODATA: no control groups can be seen here. */
+int unit_table_scrape(struct unit_table *table, unit_table_each_fn each, void *ctx);
+
+#endif

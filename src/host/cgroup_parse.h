@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of a control group say (Documentation/admin-guide/cgroup-v2.rst and
+ * cgroup-v1/). All pure; -EBADMSG stands for any text of another form, numbers of 2^64 and more
+ * included.
+ */
+#ifndef CEEMS_HOST_CGROUP_PARSE_H
+#define CEEMS_HOST_CGROUP_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "basic/str.h"
+
+enum { CGROUP_CPU_MAX = 8192 }; /* as the kernel's largest NR_CPUS */
+
+/*
+ * "key number" lines (cpu.stat, memory.stat, memory.events, cgroup.events, cpuacct.stat). Values of
+ * keys that don't stand there are 0; ret_found has bit i set for keys[i] (at most 32) and may be
+ * NULL. Negative numbers, which v1 may show, are 0. Every line must have the form.
+ */
+int cgroup_parse_keyed(struct slice text, const char *const *keys, size_t n, uint64_t *ret_values,
+	uint32_t *ret_found);
+
+/* A single number; "max" is UINT64_MAX, a negative one 0. */
+int cgroup_parse_number(struct slice text, uint64_t *ret_value);
+
+/* How many CPUs a list as "0-3,8" names; an empty list 0. */
+int cgroup_parse_cpus(struct slice text, unsigned *ret_n);
+
+/* Total of the line 'full' of a pressure file, in microseconds; without the line 0. */
+int cgroup_parse_pressure(struct slice text, uint64_t *ret_total_us);
+
+struct cgroup_rdma {
+	struct slice device;
+	uint64_t handles, objects; /* UINT32_MAX for "max" */
+};
+
+/* Cuts the next line of an rdma.current off *rest; lines of another form are passed over. */
+bool cgroup_rdma_next(struct slice *rest, struct cgroup_rdma *ret_line);
+
+/* Cuts the next process off a cgroup.procs. 0, which stands for one that we can't see, is left out.
+ */
+bool cgroup_pid_next(struct slice *rest, uint64_t *ret_pid);
+
+#endif
