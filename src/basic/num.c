@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "basic/num.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,27 +18,52 @@ struct digits {
 	bool negative;
 };
 
-/* Counters are mostly whole numbers; those need no trial printing. */
-static bool whole_digits(double value, struct digits *d)
+/* The digits of a whole number, most significant first. Returns how many. */
+static int put_whole(uint64_t v, char *text)
 {
-	char tmp[24];
-	uint64_t v;
+	char tmp[20];
 	int n = 0;
 
-	if (value >= 9007199254740992.0 || value != (double)(uint64_t)value)
-		return false;
-	v = (uint64_t)value;
 	do {
 		tmp[n++] = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	d->point = n;
 	for (int i = 0; i < n; i++)
-		d->text[i] = tmp[n - 1 - i];
-	while (n > 1 && d->text[n - 1] == '0')
-		n--;
-	d->n = n;
-	return true;
+		text[i] = tmp[n - 1 - i];
+	return n;
+}
+
+static void trim_zeros(struct digits *d)
+{
+	while (d->n > 1 && d->text[d->n - 1] == '0')
+		d->n--;
+}
+
+/*
+ * Most values are whole or have few decimals, and need no trial printing: if value is the nearest
+ * double to v / 10^decimals and v has at most 15 digits, then no shorter text reads back as value
+ * (15 digits survive the way to a double and back). The division is exact but for its one rounding,
+ * as both of its sides are.
+ */
+static bool decimal_digits(double value, struct digits *d)
+{
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9 };
+
+	for (int decimals = 0; decimals < (int)ARRAY_SIZE(powers); decimals++) {
+		double scaled = value * powers[decimals];
+		uint64_t v;
+
+		if (scaled >= 1e15)
+			return false;
+		v = (uint64_t)(scaled + 0.5);
+		if ((double)v / powers[decimals] != value)
+			continue;
+		d->n = put_whole(v, d->text);
+		d->point = d->n - decimals;
+		trim_zeros(d);
+		return true;
+	}
+	return false;
 }
 
 static void shortest(double value, struct digits *d)
@@ -47,9 +73,10 @@ static void shortest(double value, struct digits *d)
 
 	d->negative = signbit(value);
 	value = fabs(value);
-	if (whole_digits(value, d))
+	if (decimal_digits(value, d))
 		return;
-	for (int precision = 14; precision <= 16; precision++) {
+	/* 15 digits always survive, but not those of denormal numbers, which have fewer bits. */
+	for (int precision = value < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
 		snprintf(text, sizeof(text), "%.*e", precision, value);
 		if (precision == 16 || strtod(text, NULL) == value)
 			break;
@@ -60,8 +87,7 @@ static void shortest(double value, struct digits *d)
 		if (*p >= '0' && *p <= '9')
 			d->text[d->n++] = *p;
 	}
-	while (d->n > 1 && d->text[d->n - 1] == '0')
-		d->n--;
+	trim_zeros(d);
 	d->point = atoi(e + 1) + 1;
 }
 
@@ -115,7 +141,14 @@ size_t num_exposition(double value, char text[static NUM_TEXT_MAX])
 		memcpy(text + n, d.text + 1, (size_t)d.n - 1);
 		n += (size_t)d.n - 1;
 	}
-	return n + (size_t)sprintf(text + n, "e%c%02d", e < 0 ? '-' : '+', abs(e));
+	text[n++] = 'e';
+	text[n++] = e < 0 ? '-' : '+';
+	e = abs(e);
+	if (e < 10)
+		text[n++] = '0';
+	n += (size_t)put_whole((uint64_t)e, text + n);
+	text[n] = '\0';
+	return n;
 }
 
 size_t num_plain(double value, char text[static NUM_TEXT_MAX])
@@ -131,15 +164,18 @@ size_t num_plain(double value, char text[static NUM_TEXT_MAX])
 size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX])
 {
 	uint64_t v = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;
-	int n = sprintf(text, "%s%llu.%06llu", micro < 0 ? "-" : "",
-		(unsigned long long)(v / 1000000), (unsigned long long)(v % 1000000));
+	uint64_t fraction = v % 1000000;
+	size_t n = 0;
 
-	while (text[n - 1] == '0')
-		n--;
-	if (text[n - 1] == '.')
-		n--;
+	if (micro < 0)
+		text[n++] = '-';
+	n += (size_t)put_whole(v / 1000000, text + n);
+	if (fraction)
+		text[n++] = '.';
+	for (uint64_t scale = 100000; fraction; fraction %= scale, scale /= 10)
+		text[n++] = (char)('0' + fraction / scale);
 	text[n] = '\0';
-	return (size_t)n;
+	return n;
 }
 
 size_t num_metric_map(double value, char text[static NUM_TEXT_MAX])

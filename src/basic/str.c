@@ -9,7 +9,7 @@ bool slice_eq(struct slice a, const char *b)
 {
 	size_t n = strlen(b);
 
-	return a.n == n && memcmp(a.p, b, n) == 0;
+	return a.n == n && (n == 0 || memcmp(a.p, b, n) == 0);
 }
 
 bool str_starts(const char *text, const char *prefix)

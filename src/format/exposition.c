@@ -125,7 +125,7 @@ static struct sample *add_sample(
 		s->values[i] = label_values[family->order[i]];
 	*family->end = s;
 	family->end = &s->next;
-	family->n_samples++;
+	s->index = family->n_samples++;
 	e->n_samples++;
 	return s;
 }

@@ -51,7 +51,8 @@ int sorter_init(struct sorter *sorter, struct arena *arena, size_t max_samples)
 {
 	sorter->samples = ARENA_ARRAY(arena, const struct sample *, max_samples);
 	sorter->scratch = ARENA_ARRAY(arena, const struct sample *, max_samples);
-	return sorter->samples && sorter->scratch ? 0 : -ENOMEM;
+	sorter->order = ARENA_ARRAY(arena, uint32_t, max_samples);
+	return sorter->samples && sorter->scratch && sorter->order ? 0 : -ENOMEM;
 }
 
 static void merge(const struct sample **v, size_t middle, size_t n, const struct sample **scratch)
@@ -78,6 +79,33 @@ static void merge_sort(const struct sample **v, size_t n, const struct sample **
 		merge(v, middle, n, scratch);
 }
 
+static bool is_sorted(const struct sample *const *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		int r = sample_compare(v[i - 1], v[i]);
+
+		if (r > 0 || (r == 0 && v[i - 1]->index > v[i]->index))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A collector adds the same units to family after family, so what put the last family in order
+ * mostly does it for this one.
+ */
+static bool same_order_fits(struct sorter *sorter)
+{
+	if (sorter->n != sorter->n_order)
+		return false;
+	for (size_t i = 0; i < sorter->n; i++)
+		sorter->scratch[i] = sorter->samples[sorter->order[i]];
+	if (!is_sorted(sorter->scratch, sorter->n))
+		return false;
+	memcpy(sorter->samples, sorter->scratch, sorter->n * sizeof(*sorter->samples));
+	return true;
+}
+
 void sorter_load(struct sorter *sorter, struct family *const *families, size_t n_families)
 {
 	sorter->n = 0;
@@ -85,5 +113,14 @@ void sorter_load(struct sorter *sorter, struct family *const *families, size_t n
 		for (const struct sample *s = families[i]->first; s; s = s->next)
 			sorter->samples[sorter->n++] = s;
 	}
+	if (n_families > 1) {
+		merge_sort(sorter->samples, sorter->n, sorter->scratch);
+		return;
+	}
+	if (same_order_fits(sorter))
+		return;
 	merge_sort(sorter->samples, sorter->n, sorter->scratch);
+	sorter->n_order = sorter->n;
+	for (size_t i = 0; i < sorter->n; i++)
+		sorter->order[i] = sorter->samples[i]->index;
 }

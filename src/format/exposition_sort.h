@@ -13,7 +13,7 @@ struct family {
 	size_t n_labels;
 	uint8_t order[METRIC_LABELS_MAX]; /* label names sorted, as indices into the metric's */
 	struct sample *first, **end;
-	size_t n_samples;
+	uint32_t n_samples;
 };
 
 struct sample {
@@ -24,6 +24,7 @@ struct sample {
 		int64_t micro;
 	};
 	bool is_micro;
+	uint32_t index; /* in the family */
 	const char *values[]; /* in the family's order of labels */
 };
 
@@ -38,6 +39,8 @@ struct sorter {
 	const struct sample **samples; /* the result */
 	size_t n;
 	const struct sample **scratch;
+	uint32_t *order; /* of the last family that had to be sorted, as sample indices */
+	size_t n_order;
 };
 
 int sorter_init(struct sorter *sorter, struct arena *arena, size_t max_samples);

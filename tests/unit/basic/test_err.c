@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "basic/err.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "unit_test.h"
+
+static struct err err;
+static char longer[3000];
+
+static void sentences_are_stored_with_their_code(void **state)
+{
+	assert_int_equal(err_set(&err, -EINVAL, "unit '%s'", "7"), -EINVAL);
+	assert_int_equal(err.code, -EINVAL);
+	assert_string_equal(err.text, "unit '7'");
+	assert_int_equal(err_errno(&err, -ENOENT, "reading '%s'", "x"), -ENOENT);
+	assert_string_equal(err.text, "reading 'x': No such file or directory");
+	assert_int_equal(err_prefix(&err, -EIO, "rapl"), -EIO);
+	assert_string_equal(err.text, "rapl: reading 'x': No such file or directory");
+	assert_int_equal(err.code, -EIO);
+}
+
+static void nobody_need_want_them(void **state)
+{
+	assert_int_equal(err_set(NULL, -EINVAL, "x"), -EINVAL);
+	assert_int_equal(err_errno(NULL, -EINVAL, "x"), -EINVAL);
+	assert_int_equal(err_prefix(NULL, -EINVAL, "x"), -EINVAL);
+}
+
+static void long_sentences_are_cut_with_dots(void **state)
+{
+	memset(longer, 'x', sizeof(longer) - 1);
+	err_set(&err, -EINVAL, "%s", longer);
+	assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
+	err_errno(&err, -EINVAL, "%s", longer);
+	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
+	err_prefix(&err, -EINVAL, "front");
+	assert_memory_equal(err.text, "front: xxx", 10);
+	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
+	err_errno(&err, -EINVAL, "%.*s", ERR_TEXT_MAX - 5, longer);
+	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
+}
+
+static void control_characters_become_blanks(void **state)
+{
+	err_set(&err, -EINVAL,
+		"a\nb\x1b[1m\x7f"
+		"c\t");
+	assert_string_equal(err.text, "a b [1m c ");
+}
+
+static void errno_has_words(void **state)
+{
+	assert_string_equal(err_name(-EACCES), "Permission denied");
+	assert_string_equal(err_name(EACCES), "Permission denied");
+	assert_string_equal(err_name(-99999), "Unknown error");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(sentences_are_stored_with_their_code),
+		TEST(nobody_need_want_them),
+		TEST(long_sentences_are_cut_with_dots),
+		TEST(control_characters_become_blanks),
+		TEST(errno_has_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
