@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tool/discover.h"
+
+#include <errno.h>
+
+#include "basic/macros.h"
+#include "basic/str.h"
+
+const char *const wanted_series_names[N_WANTED_SERIES] = {
+	[SERIES_LEDGER_UNIT] = "ceems_energy_unit_joules_total",
+	[SERIES_LEDGER_METER] = "ceems_energy_meter_joules_total",
+	[SERIES_POWER_MODEL] = "ceems_power_model_watts",
+	[SERIES_RAPL_PACKAGE] = "ceems_rapl_package_joules_total",
+	[SERIES_RAPL_DRAM] = "ceems_rapl_dram_joules_total",
+	[SERIES_IPMI] = "ceems_ipmi_dcmi_current_watts",
+	[SERIES_REDFISH] = "ceems_redfish_current_watts",
+	[SERIES_CRAY] = "ceems_cray_pm_counters_power_watts",
+	[SERIES_UNIT_CPU] = "ceems_compute_unit_cpu_user_seconds_total",
+	[SERIES_UNIT_GPU] = "ceems_compute_unit_gpu_index_flag",
+	[SERIES_GPU_NVIDIA] = "DCGM_FI_DEV_POWER_USAGE_INSTANT",
+	[SERIES_GPU_AMD_SMI] = "amd_gpu_power",
+	[SERIES_GPU_AMD_DEVICE] = "gpu_power_usage",
+};
+
+static struct job *find_job(struct job_list *jobs, const char *name)
+{
+	for (size_t i = 0; i < jobs->n; i++) {
+		if (str_eq(jobs->v[i].name, name))
+			return &jobs->v[i];
+	}
+	return NULL;
+}
+
+int discover_from_series(
+	const struct tsdb_series *series, size_t n, struct arena *arena, struct job_list *ret_jobs)
+{
+	struct job_list jobs = { 0 };
+	size_t cap = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = tsdb_series_label(&series[i], "__name__");
+		const char *job_name = tsdb_series_label(&series[i], "job");
+		struct job *job = find_job(&jobs, job_name);
+
+		if (!job && jobs.n == cap) {
+			const size_t more = cap ? 2 * cap : 16;
+
+			jobs.v = arena_grow(arena, jobs.v, cap, more, sizeof(*jobs.v));
+			if (!jobs.v)
+				return -ENOMEM;
+			cap = more;
+		}
+		if (!job) {
+			job = &jobs.v[jobs.n++];
+			*job = (struct job){ .name = job_name };
+		}
+		for (size_t s = 0; s < N_WANTED_SERIES; s++)
+			job->has[s] |= str_eq(name, wanted_series_names[s]);
+	}
+	*ret_jobs = jobs;
+	return 0;
+}
+
+void discover_intervals(struct job_list *jobs, const struct tsdb_target *targets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct job *job = find_job(jobs, targets[i].job);
+
+		if (job && targets[i].scrape_interval_ms > 0)
+			job->scrape_interval_ms = targets[i].scrape_interval_ms;
+	}
+}
+
+enum power_source job_power_source(const struct job *job)
+{
+	static const struct {
+		enum wanted_series series;
+		enum power_source source;
+	} order[] = {
+		{ SERIES_LEDGER_UNIT, POWER_LEDGER },
+		{ SERIES_LEDGER_METER, POWER_LEDGER },
+		{ SERIES_CRAY, POWER_CRAY },
+		{ SERIES_REDFISH, POWER_REDFISH },
+		{ SERIES_IPMI, POWER_IPMI },
+		{ SERIES_RAPL_PACKAGE, POWER_RAPL },
+		{ SERIES_POWER_MODEL, POWER_MODEL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (job->has[order[i].series])
+			return order[i].source;
+	}
+	return POWER_NONE;
+}
+
+bool job_has_gpu(const struct job *job)
+{
+	return job->has[SERIES_UNIT_GPU] || job->has[SERIES_GPU_NVIDIA] ||
+		job->has[SERIES_GPU_AMD_SMI] || job->has[SERIES_GPU_AMD_DEVICE];
+}

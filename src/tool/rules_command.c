@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ceems_tool tsdb create-recording-rules: ask the TSDB what it has, write a rule file for each job.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "basic/file.h"
+#include "basic/macros.h"
+#include "basic/num.h"
+#include "basic/str.h"
+#include "remote/emissions/owid.h"
+#include "tool/rules.h"
+#include "tool/tsdb_command.h"
+
+enum { NS_PER_MS = 1000000 };
+
+static const char failed[] = "failed to create the recording rules";
+
+static int check_options(const struct rules_options *o, struct err *err)
+{
+	if (*o->country_code && o->emission_factor > 0)
+		return err_set(
+			err, -EINVAL, "--country-code cannot be combined with --emission-factor");
+	if (!(o->pue > 0))
+		return err_set(err, -EINVAL, "--pue must be more than 0");
+	if (o->eval_interval_ns != 0 && o->eval_interval_ns < NS_PER_MS)
+		return err_set(err, -EINVAL, "--eval-interval must be 0s or at least 1ms");
+	return 0;
+}
+
+static int ask_intervals(struct tsdb_command *cmd, struct tsdb_settings *settings, struct err *err)
+{
+	int r = tsdb_command_tick(cmd, err);
+
+	if (r >= 0)
+		r = tsdb_global_intervals(cmd->tsdb, settings, err);
+	return r;
+}
+
+static int ask_jobs(struct tsdb_command *cmd, struct job_list *jobs, struct err *err)
+{
+	struct tsdb_target *targets = NULL;
+	struct tsdb_series *series = NULL;
+	size_t n_targets = 0, n_series = 0;
+	int r;
+
+	r = tsdb_command_tick(cmd, err);
+	if (r >= 0)
+		r = tsdb_targets(cmd->tsdb, &cmd->arena, &targets, &n_targets, err);
+	if (r >= 0)
+		r = tsdb_command_series(
+			cmd, wanted_series_names, N_WANTED_SERIES, &series, &n_series, err);
+	if (r < 0)
+		return r;
+	r = discover_from_series(series, n_series, &cmd->arena, jobs);
+	if (r < 0)
+		return err_errno(err, r, "reading the series");
+	discover_intervals(jobs, targets, n_targets);
+	return 0;
+}
+
+static const char *provider_matcher(struct arena *arena, const char *country_code)
+{
+	CLEANUP(buffer_done) struct buffer matcher = { 0 };
+
+	buffer_puts(&matcher, "ceems_emissions_gCo2_kWh{country_code=");
+	rules_append_quoted(&matcher, country_code);
+	buffer_putc(&matcher, '}');
+	return buffer_error(&matcher) ? NULL : arena_strdup(arena, buffer_text(&matcher));
+}
+
+static void use_owid(struct tool *tool, struct rules_emission *emission)
+{
+	const struct owid_factor *owid = owid_find(emission->country_code);
+	char text[NUM_TEXT_MAX];
+
+	emission->provider = "owid";
+	if (!owid) {
+		fprintf(tool->messages,
+			"no emission factor for country code '%s': rules for emissions are left out\n",
+			emission->country_code);
+		return;
+	}
+	emission->factor = owid->gco2_per_kwh;
+	num_plain(owid->gco2_per_kwh, text);
+	fprintf(tool->messages,
+		"no emission factors in the TSDB for '%s': using OWID's of %d for %s, %s g/kWh\n",
+		emission->country_code, owid->year, owid->country, text);
+}
+
+/* Where the emission factors come from; never fails the command. */
+static void choose_emission(
+	struct tool *tool, struct tsdb_command *cmd, struct rules_emission *emission)
+{
+	const struct rules_options *o = &tool->rules;
+	const char *matcher = provider_matcher(&cmd->arena, o->country_code);
+	struct err err = { 0 };
+
+	emission->country_code = o->country_code;
+	if (o->emission_factor != 0) {
+		emission->provider = "custom";
+		emission->factor = o->emission_factor;
+		return;
+	}
+	if (!o->disable_providers && *o->country_code && matcher &&
+		tsdb_command_values(cmd, "provider", matcher, &emission->providers, &err) < 0)
+		fprintf(tool->messages, "asking for emission factors: %s\n", err.text);
+	if (emission->providers.n == 0)
+		use_owid(tool, emission);
+}
+
+/* A job's name is any text; '/' and a leading '.' must not lead out of the folder. */
+static void file_name(const char *dir, const char *job, struct buffer *path)
+{
+	buffer_printf(path, "%s/", dir);
+	for (const char *p = job; *p; p++) {
+		if (*p == '/' || *p == '%' || (*p == '.' && p == job))
+			buffer_printf(path, "%%%02X", *p);
+		else
+			buffer_putc(path, *p);
+	}
+	buffer_puts(path, ".rules");
+}
+
+static int write_job(struct tool *tool, const struct rules_job *job,
+	const struct rules_settings *settings, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	CLEANUP(buffer_done) struct buffer path = { 0 };
+	int r;
+
+	buffer_init(&text, RULES_MAX_BYTES);
+	r = rules_write(job, settings, &text);
+	file_name(tool->rules.output_dir, job->name, &path);
+	if (r >= 0)
+		r = buffer_error(&path);
+	if (r < 0)
+		return err_errno(err, r, "rules of job '%s'", job->name);
+	r = file_replace(buffer_text(&path), 0600, buffer_text(&text), text.len, err);
+	if (r >= 0)
+		fprintf(tool->messages, "recording rules of job '%s' written to %s\n", job->name,
+			buffer_text(&path));
+	return r;
+}
+
+static bool supported(struct tool *tool, const struct job *job, enum power_source source)
+{
+	static const char *const names[] = {
+		[POWER_CRAY] = "Cray PM counters",
+		[POWER_REDFISH] = "Redfish",
+		[POWER_IPMI] = "IPMI DCMI",
+	};
+
+	if (source == POWER_NONE)
+		return false;
+	if (source >= POWER_CRAY) {
+		fprintf(tool->messages,
+			"job '%s' measures power by %s: rules for it are not in this version, the "
+			"job is left out\n",
+			job->name, names[source]);
+		return false;
+	}
+	if (job_has_gpu(job))
+		fprintf(tool->messages,
+			"job '%s' has GPUs: rules for GPUs are not in this version, only those for "
+			"the hosts are written\n",
+			job->name);
+	return true;
+}
+
+/* All jobs, whatever happens to one of them. */
+static int write_jobs(struct tool *tool, const struct job_list *jobs,
+	const struct tsdb_settings *global, const struct rules_settings *settings)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *job = &jobs->v[i];
+		const struct rules_job of_job = {
+			.name = job->name,
+			.scrape_interval_ms = job->scrape_interval_ms > 0
+				? job->scrape_interval_ms
+				: global->scrape_interval_ms,
+			.source = job_power_source(job),
+			.has_rapl = job->has[SERIES_RAPL_PACKAGE],
+			.has_dram = job->has[SERIES_RAPL_DRAM],
+			.has_model = job->has[SERIES_POWER_MODEL],
+		};
+		struct err err = { 0 };
+
+		if (!supported(tool, job, of_job.source))
+			continue;
+		if (write_job(tool, &of_job, settings, &err) < 0)
+			status = tool_failed(tool, failed, &err);
+	}
+	return status;
+}
+
+static int run(struct tool *tool, struct tsdb_command *cmd)
+{
+	struct rules_settings settings = { .pue = tool->rules.pue };
+	struct tsdb_settings global = { 0 };
+	struct job_list jobs = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	r = file_mkdirs(tool->rules.output_dir, 0700, &err);
+	if (r >= 0)
+		r = ask_intervals(cmd, &global, &err);
+	if (r >= 0)
+		r = ask_jobs(cmd, &jobs, &err);
+	if (r < 0)
+		return tool_failed(tool, failed, &err);
+	settings.eval_interval_ms = tool->rules.eval_interval_ns != 0
+		? tool->rules.eval_interval_ns / NS_PER_MS
+		: global.evaluation_interval_ms;
+	if (global.scrape_interval_ms <= 0 || settings.eval_interval_ms <= 0) {
+		err_set(&err, -EBADMSG,
+			"the TSDB did not tell its scrape and evaluation intervals");
+		return tool_failed(tool, failed, &err);
+	}
+	choose_emission(tool, cmd, &settings.emission);
+	return write_jobs(tool, &jobs, &global, &settings);
+}
+
+int command_create_recording_rules(struct tool *tool)
+{
+	CLEANUP(tsdb_command_done) struct tsdb_command cmd = { 0 };
+	struct err err = { 0 };
+
+	if (check_options(&tool->rules, &err) < 0)
+		return tool_fatal(tool, err.text);
+	if (tsdb_command_init(&cmd, &tool->tsdb, &err) < 0)
+		return tool_fatal(tool, err.text);
+	return run(tool, &cmd);
+}
