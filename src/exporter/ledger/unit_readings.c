@@ -52,6 +52,10 @@ static int read_table(struct unit_readings *u, size_t i)
 
 	u->roots_known[i] = false; /* a difference over a gap would count for one interval */
 	r = unit_table_sample(u->tables[i], &samples, &n);
+	if (r == -ENODATA) { /* nothing that could hold units: there are none */
+		u->cpu_known = false;
+		return 0;
+	}
 	if (r >= 0)
 		r = append(u, samples, n);
 	if (r < 0)
