@@ -4,7 +4,7 @@
 #include <errno.h>
 
 enum { DAY_S = 24 * 3600 };
-#define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+#define LAST_SECOND INT64_C(253402128000) /* 9999-12-30: four digits of a year in every zone */
 
 int api_query_values(struct api_request *req, const char *name, struct strings *ret_values)
 {

@@ -209,51 +209,6 @@ static const struct api_route *find_route(const struct api *api, const char *pat
 	return NULL;
 }
 
-/* The path without empty, '.' and '..' segments, percent-encoded. */
-static void clean_path(const char *path, struct buffer *out)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-._~!$&'()*+,=:@";
-	struct slice rest = slice_from(path), segment;
-
-	while (slice_next(&rest, '/', &segment)) {
-		if (slice_eq(segment, "") || slice_eq(segment, "."))
-			continue;
-		if (slice_eq(segment, "..")) {
-			while (out->len && out->data[--out->len] != '/')
-				;
-			continue;
-		}
-		buffer_putc(out, '/');
-		for (size_t i = 0; i < segment.n; i++) {
-			if (strchr(plain, segment.p[i]))
-				buffer_putc(out, segment.p[i]);
-			else
-				buffer_printf(out, "%%%02X", (unsigned char)segment.p[i]);
-		}
-	}
-	if (!out->len || str_ends(path, "/"))
-		buffer_putc(out, '/');
-}
-
-static bool is_unclean(const char *path)
-{
-	return *path != '/' || strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") ||
-		str_ends(path, "/.") || str_ends(path, "/..");
-}
-
-static void redirect_to_clean_path(struct api_request *req, struct api_response *res)
-{
-	struct buffer clean;
-
-	buffer_init(&clean, 0);
-	clean_path(req->path, &clean);
-	res->status = 301;
-	api_header(req, res, "Location", "%s%s%s", buffer_text(&clean),
-		req->query && *req->query ? "?" : "", req->query ? req->query : "");
-	buffer_done(&clean);
-}
-
 static const char *header(const struct api_request *req, const char *name)
 {
 	return req->header(req->header_ctx, name);
@@ -412,8 +367,6 @@ void api_handle(struct api *api, struct api_request *req, struct api_response *r
 	if (route) {
 		if (within_rate(api, req, res))
 			answer(api, route, req, res);
-	} else if (is_unclean(req->path)) {
-		redirect_to_clean_path(req, res);
 	} else {
 		text_answer(req, res, 404, "404 page not found\n");
 	}

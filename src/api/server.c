@@ -9,7 +9,7 @@
 #include "api/api.h"
 
 enum {
-	HEADER_MAX_BYTES = 1 << 20, /* room for thousands of uuids in a query */
+	HEADER_MAX_BYTES = 64 << 10, /* room for a thousand uuids in a query */
 	RESPONSE_MAX_BYTES = 256 << 20,
 	HEADER_TIMEOUT_MS = 2000,
 	IDLE_TIMEOUT_MS = 60 * 1000,
