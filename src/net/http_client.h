@@ -13,6 +13,19 @@
 #include "basic/buffer.h"
 #include "basic/err.h"
 #include "format/config.h"
+#include "net/url.h"
+
+struct http_client_tls {
+	const char *ca, *ca_file, *cert, *cert_file, *key, *key_file, *server_name;
+	const char *min_version, *max_version; /* TLS10 .. TLS13 */
+	bool insecure_skip_verify;
+};
+
+struct http_client_proxy {
+	const char *url, *no_proxy;
+	bool from_environment;
+	struct config_map connect_header; /* name -> value */
+};
 
 /* Decoded by http_client_config_table; place it inline beside 'url'. */
 struct http_client_config {
@@ -29,16 +42,13 @@ struct http_client_config {
 		const char *client_id, *client_secret, *client_secret_file, *token_url;
 		struct strings scopes;
 		struct config_map endpoint_params;
+		struct http_client_tls tls;
+		struct http_client_proxy proxy;
 	} oauth2;
 	const char *bearer_token, *bearer_token_file;
-	struct {
-		const char *ca, *ca_file, *cert, *cert_file, *key, *key_file, *server_name;
-		const char *min_version, *max_version;
-		bool insecure_skip_verify;
-	} tls;
-	bool follow_redirects, enable_http2, proxy_from_environment;
-	const char *proxy_url, *no_proxy;
-	struct config_map proxy_connect_header; /* name -> value */
+	struct http_client_tls tls;
+	struct http_client_proxy proxy;
+	bool follow_redirects, enable_http2;
 	struct config_list http_headers; /* of struct http_client_header, named */
 	const char *directory; /* relative *_file paths start here; set by the caller */
 };
@@ -51,7 +61,13 @@ extern const struct config_table http_client_config_inline;
 
 struct http_client;
 
-/* The rules of 2.7 (one kind of auth, no reserved header). config is borrowed; NULL = defaults. */
+/*
+ * The rules of 2.7: one kind of authentication, at most one of each value and its file, no reserved
+ * header, TLS versions by name. The tables check them as well, with the file's line. -EINVAL.
+ */
+int http_client_config_check(const struct http_client_config *config, struct err *err);
+
+/* Checks the rules. config is borrowed; NULL = defaults. */
 int http_client_new(const struct http_client_config *config, const char *user_agent,
 	struct http_client **ret_client, struct err *err);
 void http_client_free(struct http_client *client);
@@ -82,13 +98,5 @@ struct http_reply {
 int http_client_call(struct http_client *client, const struct http_call *call,
 	struct http_reply *ret_reply, struct err *err);
 void http_reply_done(struct http_reply *reply);
-
-/* URL pieces: base with a path segment appended ("http://h/x/" + "api/v1" -> "http://h/x/api/v1").
- */
-int url_join(const char *base, const char *path, struct buffer *ret_url);
-/* Appends name=value, form-encoded, with '&' in front if the buffer isn't empty. */
-void url_append_param(struct buffer *query, const char *name, const char *value);
-/* The URL with any password replaced by xxxxx. */
-int url_redact(const char *url, struct buffer *ret_url);
 
 #endif

@@ -321,7 +321,6 @@ static void ambiguous_framing_is_refused(void **state)
 		snprintf(request, sizeof(request), "POST /echo HTTP/1.1\r\nHost: h\r\n%s\r\n",
 			heads[i]);
 		status = raw_status(raw_request(port, request));
-		print_message("%s -> %d\n", heads[i], status);
 		assert_true(status == 400 || status == 413 || status == 501);
 	}
 	assert_int_equal(raw_status(raw_request(port, "GET /echo HTTP/1.1\r\n\r\n")), 400);
@@ -341,7 +340,6 @@ static void odd_versions_and_garbage_are_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		const char *reply = raw_request(port, requests[i]);
 
-		print_message("%zu -> %.40s\n", i, reply);
 		assert_int_not_equal(raw_status(reply), 200);
 	}
 }
@@ -657,7 +655,6 @@ static void taken_ports_and_bad_addresses_are_sentences(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		address = addresses[i];
 		assert_true(http_server_open(&config, &other, &err) < 0);
-		print_message("%s\n", err.text);
 		assert_non_null(strstr(err.text, address));
 	}
 	config.listen_addresses.n = 0;

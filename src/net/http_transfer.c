@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One request on a curl handle. */
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "basic/str.h"
+#include "net/http_client_internal.h"
+
+enum { POLL_MAX_MS = 1000 };
+
+/* What the callbacks fill. */
+struct receiver {
+	struct http_reply *reply;
+	bool too_large;
+};
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+	struct receiver *rx = ctx;
+
+	buffer_append(&rx->reply->body, data, size * n);
+	rx->too_large |= buffer_error(&rx->reply->body) == -E2BIG;
+	return buffer_error(&rx->reply->body) ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+{
+	struct receiver *rx = ctx;
+	struct buffer *headers = &rx->reply->headers;
+	struct slice line = slice_trim((struct slice){ data, size * n });
+
+	/* A status line: what came before belongs to an interim answer (100, 103). */
+	if (line.n > 5 && memcmp(line.p, "HTTP/", 5) == 0 && !memchr(line.p, ':', line.n)) {
+		buffer_clear(headers);
+	} else if (line.n) {
+		buffer_append(headers, line.p, line.n);
+		buffer_putc(headers, '\n');
+	}
+	rx->too_large |= buffer_error(headers) == -E2BIG;
+	return buffer_error(headers) ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+static void set_request(CURL *easy, const struct http_transfer *t)
+{
+	curl_easy_setopt(easy, CURLOPT_URL, t->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)MAX(t->end_ms - http_client_now_ms(), 1));
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, t->user_agent);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+		t->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	if (t->body) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body);
+	}
+	if (str_eq(t->method, "HEAD"))
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	else
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method);
+	if (t->auth && t->auth->username) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERNAME, t->auth->username);
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, t->auth->password);
+	}
+}
+
+static void set_tls(CURL *easy, const struct http_tls_files *tls)
+{
+	const long min = tls->min_version ? tls->min_version : CURL_SSLVERSION_TLSv1_2;
+
+	/* Curl's values for the highest version are those for the lowest, shifted. */
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, min | (long)tls->max_version << 16);
+	/* A resumed session would go on with files that have been replaced. */
+	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	if (tls->paths[HTTP_TLS_CA])
+		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->paths[HTTP_TLS_CA]);
+	if (tls->paths[HTTP_TLS_CERT]) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->paths[HTTP_TLS_CERT]);
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->paths[HTTP_TLS_KEY]);
+	}
+	if (tls->insecure) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+/* The lists are freed by the caller after the transfer. */
+static int set_proxy(
+	CURL *easy, const struct http_client_proxy *proxy, struct curl_slist **ret_headers)
+{
+	if (proxy->from_environment)
+		return 0;
+	/* "" also switches the environment's proxies off. */
+	curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "");
+	if (proxy->no_proxy)
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, proxy->no_proxy);
+	for (size_t i = 0; i < proxy->connect_header.n; i++) {
+		int r = http_header_add(ret_headers, proxy->connect_header.names[i],
+			proxy->connect_header.values[i]);
+
+		if (r < 0)
+			return r;
+	}
+	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	curl_easy_setopt(easy, CURLOPT_PROXYHEADER, *ret_headers);
+	return 0;
+}
+
+/*
+ * Curl verifies the name in the URL. For another one that name goes into the URL, the connection
+ * to where the URL pointed before, and the Host header stays.
+ */
+static int set_server_name(CURL *easy, const struct http_transfer *t, const char *name,
+	struct curl_slist **ret_connect_to)
+{
+	CLEANUP(curl_url_cleanupp) CURLU *u = curl_url();
+	CLEANUP(curl_textp) char *host = NULL;
+	CLEANUP(curl_textp) char *port = NULL;
+	CLEANUP(curl_textp) char *url = NULL;
+	CLEANUP(buffer_done) struct buffer rule = { 0 };
+	struct curl_slist *list;
+
+	if (!u)
+		return -ENOMEM;
+	if (curl_url_set(u, CURLUPART_URL, t->url, 0) != CURLUE_OK ||
+		curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+		curl_url_set(u, CURLUPART_HOST, name, 0) != CURLUE_OK ||
+		curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK)
+		return -EINVAL;
+	buffer_printf(&rule, "%s:%s:%s:%s", name, port, host, port);
+	list = buffer_error(&rule) ? NULL : curl_slist_append(NULL, buffer_text(&rule));
+	if (!list)
+		return -ENOMEM;
+	*ret_connect_to = list;
+	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list);
+	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+/* Until the transfer is over, cancelled or out of time. */
+static int perform(struct http_handle *handle, const struct http_transfer *t, CURLcode *ret_code)
+{
+	int running = 1, left;
+	CURLMsg *message;
+
+	if (curl_multi_add_handle(handle->multi, handle->easy) != CURLM_OK)
+		return -ENOMEM;
+	for (;;) {
+		struct curl_waitfd cancel = { .fd = t->cancel_fd, .events = CURL_WAIT_POLLIN };
+
+		if (curl_multi_perform(handle->multi, &running) != CURLM_OK)
+			break;
+		if (!running)
+			break;
+		curl_multi_poll(handle->multi, &cancel, t->cancel_fd > 0, POLL_MAX_MS, NULL);
+		if (cancel.revents) {
+			curl_multi_remove_handle(handle->multi, handle->easy);
+			return -ECANCELED;
+		}
+	}
+	message = curl_multi_info_read(handle->multi, &left);
+	*ret_code = message && message->msg == CURLMSG_DONE ? message->data.result
+							    : CURLE_FAILED_INIT;
+	curl_multi_remove_handle(handle->multi, handle->easy);
+	return 0;
+}
+
+static int connect_error(CURL *easy)
+{
+	long number = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+	switch (number) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return -EHOSTUNREACH;
+	case ETIMEDOUT:
+		return -ETIMEDOUT;
+	default:
+		return -ECONNREFUSED;
+	}
+}
+
+static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
+{
+	if (rx->too_large)
+		return -E2BIG;
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_COULDNT_CONNECT:
+		return connect_error(easy);
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return -EHOSTUNREACH;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return -EINVAL;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case CURLE_FAILED_INIT:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return -EIO;
+	default: /* the many ways in which TLS and HTTP can be broken */
+		return -EPROTO;
+	}
+}
+
+static int explain(const struct http_transfer *t, int r, const char *why, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer url = { 0 };
+
+	(void)url_redact(t->url, &url);
+	if (r == -E2BIG)
+		return err_set(err, r, "%s %s: the answer is larger than %zu bytes", t->method,
+			buffer_text(&url), t->max_response_bytes);
+	if (r == -ECANCELED)
+		return err_set(err, r, "%s %s: cancelled", t->method, buffer_text(&url));
+	if (!why || !*why)
+		return err_errno(err, r, "%s %s", t->method, buffer_text(&url));
+	return err_set(err, r, "%s %s: %s", t->method, buffer_text(&url), why);
+}
+
+static void fill_reply(CURL *easy, struct http_reply *reply)
+{
+	const char *type = NULL;
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+	reply->status = (int)status;
+	snprintf(reply->content_type, sizeof(reply->content_type), "%s", type ? type : "");
+}
+
+int http_transfer_run(struct http_handle *handle, const struct http_transfer *t,
+	struct http_reply *ret_reply, struct err *err)
+{
+	CLEANUP(curl_slist_free_allp) struct curl_slist *proxy_headers = NULL;
+	CLEANUP(curl_slist_free_allp) struct curl_slist *connect_to = NULL;
+	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
+	char why[CURL_ERROR_SIZE] = "";
+	struct receiver rx = { .reply = &reply };
+	CURL *easy = handle->easy;
+	CURLcode code = CURLE_OK;
+	int r;
+
+	buffer_init(&reply.body, t->max_response_bytes);
+	buffer_init(&reply.headers, HTTP_REPLY_HEADERS_MAX_BYTES);
+	curl_easy_reset(easy);
+	set_request(easy, t);
+	set_tls(easy, t->tls);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &rx);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &rx);
+	r = set_proxy(easy, t->proxy, &proxy_headers);
+	if (r >= 0 && t->tls->server_name)
+		r = set_server_name(easy, t, t->tls->server_name, &connect_to);
+	if (r >= 0)
+		r = perform(handle, t, &code);
+	if (r >= 0 && code != CURLE_OK)
+		r = error_of(easy, code, &rx);
+	if (r >= 0)
+		fill_reply(easy, &reply);
+	/* The handle outlives what it was given here. */
+	curl_easy_reset(easy);
+	if (r < 0)
+		return explain(
+			t, r, *why || code == CURLE_OK ? why : curl_easy_strerror(code), err);
+	*ret_reply = reply;
+	reply = (struct http_reply){ 0 };
+	return 0;
+}
