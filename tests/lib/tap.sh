@@ -23,15 +23,16 @@ tap_cleanup() {
 	[ -n "${KEEP_SCRATCH:-}" ] && echo "# scratch kept: $T" || rm -rf "$T"
 }
 
+# In this shell and not in a subshell, so that a case can wait for what was started.
 ok() {
-	local name=$1 out
+	local name=$1
 	shift
 	TAP_N=$((TAP_N + 1))
-	if out=$("$@" 2>&1); then
+	if "$@" >"$T/ok.out" 2>&1; then
 		echo "ok $TAP_N - $name"
 	else
 		echo "not ok $TAP_N - $name"
-		printf '%s\n' "\$ $*" "$out" | head -n 60 | sed 's/^/# /'
+		{ printf '%s\n' "\$ $*"; cat "$T/ok.out"; } | head -n 60 | sed 's/^/# /'
 		TAP_FAILED=$((TAP_FAILED + 1))
 	fi
 }
