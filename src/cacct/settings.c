@@ -160,6 +160,9 @@ static int inline_files(struct settings *s, struct arena *arena, struct err *err
 		{ &c->tls.ca, &c->tls.ca_file, false },
 		{ &c->tls.cert, &c->tls.cert_file, false },
 		{ &c->tls.key, &c->tls.key_file, false },
+		{ &c->oauth2.tls.ca, &c->oauth2.tls.ca_file, false },
+		{ &c->oauth2.tls.cert, &c->oauth2.tls.cert_file, false },
+		{ &c->oauth2.tls.key, &c->oauth2.tls.key_file, false },
 	};
 	const char *slash = strrchr(s->path, '/');
 	const char *dir = arena_strndup(arena, s->path, (size_t)(slash - s->path));

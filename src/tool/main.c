@@ -9,6 +9,62 @@
 
 static struct tool tool;
 
+#define HTTP_CONFIG_OPTION(type)                                                             \
+	{                                                                                    \
+		"http.config.file", OPTION_STRING, offsetof(type, http_config_file),         \
+			.value_name = "FILE", .flags = OPTION_EXISTING_FILE,                 \
+			.help = "How to reach the server, in the form of Prometheus's HTTP " \
+				"clients (basic_auth, tls_config, ...).",                    \
+	}
+
+static const struct option_def api_options[] = {
+	HTTP_CONFIG_OPTION(struct server_options),
+	{ "url", OPTION_STRING, offsetof(struct server_options, url),
+		.fallback = "http://localhost:9020", .help = "Address of the API server." },
+};
+
+static const struct option_def lb_options[] = {
+	HTTP_CONFIG_OPTION(struct server_options),
+	{ "url", OPTION_STRING, offsetof(struct server_options, url),
+		.fallback = "http://localhost:9030", .help = "Address of the load balancer." },
+};
+
+static const struct option_def tsdb_server_options[] = {
+	HTTP_CONFIG_OPTION(struct server_options),
+	{ "url", OPTION_STRING, offsetof(struct server_options, url),
+		.fallback = "http://localhost:9090", .help = "Address of the TSDB." },
+};
+
+static const struct option_def tsdb_range_options[] = {
+	{ "end", OPTION_STRING, offsetof(struct tsdb_options, end), .value_name = "TIME",
+		.help = "Look at series until then, RFC 3339 or Unix seconds; now by default." },
+	{ "start", OPTION_STRING, offsetof(struct tsdb_options, start), .value_name = "TIME",
+		.help = "Look at series since then; three hours ago by default." },
+};
+
+static const struct option_def output_options[] = {
+	{ "output", OPTION_STRING, offsetof(struct tsdb_options, output), .value_name = "FILE",
+		.help = "Write the document there, '-' for stdout; to stderr by default, among the "
+			"messages." },
+};
+
+static const struct option_def rules_options[] = {
+	{ "country-code", OPTION_STRING, offsetof(struct rules_options, country_code),
+		.value_name = "CODE",
+		.help = "ISO code (two capitals) of the country whose emission factors are used." },
+	{ "disable-providers", OPTION_BOOL, offsetof(struct rules_options, disable_providers),
+		.flags = OPTION_HIDDEN, .help = "Take no emission factors from the TSDB." },
+	{ "emission-factor", OPTION_DOUBLE, offsetof(struct rules_options, emission_factor),
+		.fallback = "0", .help = "Fixed emission factor in g CO2e/kWh; 0 for none." },
+	{ "eval-interval", OPTION_DURATION_GO, offsetof(struct rules_options, eval_interval_ns),
+		.fallback = "0s", .help = "Evaluation interval of the rules; 0s for the TSDB's." },
+	{ "output-dir", OPTION_STRING, offsetof(struct rules_options, output_dir),
+		.fallback = "rules", .value_name = "DIR",
+		.help = "Folder to write to; made (0700) if missing." },
+	{ "pue", OPTION_DOUBLE, offsetof(struct rules_options, pue), .fallback = "1",
+		.help = "Power usage effectiveness: a factor on all power." },
+};
+
 static const struct option_def web_config_options[] = {
 	{ "basic-auth", OPTION_BOOL, offsetof(struct web_config_options, basic_auth),
 		.fallback = "true",
@@ -25,17 +81,43 @@ static const struct option_def web_config_options[] = {
 		.fallback = "8760h", .help = "How long the certificate is valid from now on." },
 };
 
+#define GROUP(rows, values)                          \
+	{                                            \
+		NULL, rows, ARRAY_SIZE(rows), values \
+	}
+#define TSDB_GROUPS \
+	GROUP(tsdb_server_options, &tool.tsdb.server), GROUP(tsdb_range_options, &tool.tsdb)
+
 static const struct command_def commands[] = {
+	{ .name = "check api-healthy",
+		.help = "Ask the API server whether it is healthy.",
+		.groups = { GROUP(api_options, &tool.api) } },
+	{ .name = "check lb-healthy",
+		.help = "Ask the load balancer whether it is healthy.",
+		.groups = { GROUP(lb_options, &tool.lb) } },
 	{ .name = "config create-web-config",
 		.help = "Write a web config file for the daemons, with a random password and, if "
 			"wanted, a self-signed TLS pair.",
-		.groups = { { NULL, web_config_options, ARRAY_SIZE(web_config_options),
-			&tool.web_config } } },
+		.groups = { GROUP(web_config_options, &tool.web_config) } },
+	{ .name = "tsdb create-ceems-tsdb-updater-queries",
+		.help = "Print the queries for the API server's TSDB updater.",
+		.groups = { TSDB_GROUPS, GROUP(output_options, &tool.tsdb) } },
+	{ .name = "tsdb create-recording-rules",
+		.help = "Write recording rules for each scrape job of the TSDB.",
+		.groups = { TSDB_GROUPS, GROUP(rules_options, &tool.rules) } },
+	{ .name = "tsdb create-relabel-configs",
+		.help = "Print the relabel configs that GPU exporters need.",
+		.groups = { TSDB_GROUPS, GROUP(output_options, &tool.tsdb) } },
 };
 
 /* In the order of commands[]. */
 static int (*const runs[])(struct tool *) = {
+	command_check_api,
+	command_check_lb,
 	command_create_web_config,
+	command_create_updater_queries,
+	command_create_recording_rules,
+	command_create_relabel_configs,
 };
 _Static_assert(ARRAY_SIZE(runs) == ARRAY_SIZE(commands), "a function for each command");
 
