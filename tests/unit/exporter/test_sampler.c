@@ -1,178 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The sampling loop on a synthetic tree: RAPL zones, /proc/stat, /proc/meminfo, a table of units.
- */
+/* The sampling loop on a synthetic node. */
 #include "exporter/ledger/sampler.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "basic/file.h"
 #include "exporter/ledger/energy_source.h"
-#include "unit_test.h"
-
-static const int64_t S_NS = 1000000000;
-
-static struct {
-	char path[64];
-	struct host_root host;
-	int64_t mono_ns, real_ns, asleep_ns;
-	uint64_t busy_ticks;
-	struct unit_sample units[4];
-	size_t n_units;
-	int units_error;
-	uint64_t roots_us;
-	struct sampler *sampler;
-	struct sampler_report report;
-} t;
-
-/* The table that the sampler is given. */
-int unit_table_sample(
-	struct unit_table *table, const struct unit_sample **ret_samples, size_t *ret_n)
-{
-	*ret_samples = t.units;
-	*ret_n = t.n_units;
-	return t.units_error;
-}
-
-int unit_table_roots_cpu_usage(struct unit_table *table, uint64_t *ret_us)
-{
-	*ret_us = t.roots_us;
-	return 0;
-}
-
-static int64_t mono(void *ctx)
-{
-	return t.mono_ns;
-}
-
-static int64_t real(void *ctx)
-{
-	return t.real_ns;
-}
-
-static int64_t asleep(void)
-{
-	return t.asleep_ns;
-}
-
-static const struct clock fake_clock = { real, mono, NULL };
-
-/* In place, as sysfs does: the file stays the same. */
-static void put(const char *name, const char *text)
-{
-	char path[256], *slash;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", t.path, name);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	assert_int_equal(file_mkdirs(path, 0755, NULL), 0);
-	*slash = '/';
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
-static void put_energy(const char *entry, uint64_t uj)
-{
-	char name[128], text[32];
-
-	snprintf(name, sizeof(name), "sys/class/powercap/%s/energy_uj", entry);
-	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)uj);
-	put(name, text);
-}
-
-static void zone(const char *entry, const char *zone_name, uint64_t uj)
-{
-	char name[128];
-
-	snprintf(name, sizeof(name), "sys/class/powercap/%s/name", entry);
-	put(name, zone_name);
-	snprintf(name, sizeof(name), "sys/class/powercap/%s/max_energy_range_uj", entry);
-	put(name, "262143328850\n");
-	put_energy(entry, uj);
-}
-
-static void put_stat(void)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text),
-		"cpu  %llu 0 0 1000000 0 0 0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\n",
-		(unsigned long long)t.busy_ticks);
-	put("proc/stat", text);
-}
-
-static void remove_tree(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", t.path);
-	assert_int_equal(system(command), 0);
-}
-
-static int setup(void **state)
-{
-	char proc[80], sys[80];
-
-	memset(&t, 0, sizeof(t));
-	strcpy(t.path, "/tmp/ceems-sampler.XXXXXX");
-	assert_non_null(mkdtemp(t.path));
-	t.mono_ns = 1000 * S_NS;
-	t.real_ns = 1700000000 * S_NS;
-	put_stat();
-	put("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 600 kB\nMemAvailable: 600 kB\n");
-	put("sys/x", "");
-	snprintf(proc, sizeof(proc), "%s/proc", t.path);
-	snprintf(sys, sizeof(sys), "%s/sys", t.path);
-	assert_int_equal(host_root_open(&t.host, proc, sys, proc, NULL), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	sampler_close(t.sampler);
-	host_root_close(&t.host);
-	remove_tree();
-	return 0;
-}
-
-static void report(void)
-{
-	sampler_lock(t.sampler, &t.report);
-	sampler_unlock(t.sampler);
-}
-
-static void tick(double after_s)
-{
-	t.mono_ns += (int64_t)(after_s * 1e9);
-	t.real_ns += (int64_t)(after_s * 1e9);
-	put_stat();
-	sampler_tick(t.sampler);
-	report();
-}
-
-static void start(const struct sampler_config *extra)
-{
-	static struct unit_table *const table = (struct unit_table *)&t;
-	struct sampler_config c = extra ? *extra : (struct sampler_config){ .interval_ns = 0 };
-
-	c.host = &t.host;
-	c.clock = &fake_clock;
-	c.asleep_ns = asleep;
-	c.ledger = (struct ledger_config){ .keep_ended_ns = 60 * S_NS, .max_units = 100 };
-	c.interval_ns = S_NS;
-	c.max_gap_ns = 60 * S_NS;
-	assert_int_equal(sampler_open(&c, &t.sampler, NULL), 0);
-	assert_int_equal(sampler_use_tables(t.sampler, &table, 1), 0);
-	tick(0);
-}
+#include "sampler_node.h"
 
 static uint64_t meter(enum energy_domain d)
 {
@@ -198,7 +33,7 @@ static void a_server(void)
 static void packages_and_drams_count_and_what_contains_them_does_not(void **state)
 {
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	assert_string_equal(t.report.domains[DOMAIN_CPU].source, "rapl");
 	assert_true(t.report.domains[DOMAIN_CPU].measured);
 	assert_null(t.report.domains[DOMAIN_REST].source);
@@ -220,7 +55,7 @@ static void packages_and_drams_count_and_what_contains_them_does_not(void **stat
 static void a_zone_that_vanishes_and_returns_brings_its_energy_later(void **state)
 {
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	put("sys/class/powercap/intel-rapl:0/energy_uj", "");
 	for (int i = 0; i < 5; i++) {
 		put_energy("intel-rapl:1", 2000 + 1000000 * (uint64_t)(i + 1));
@@ -242,7 +77,7 @@ static void a_zone_whose_file_was_made_anew_is_found_again(void **state)
 	char old[160], new[160];
 
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	snprintf(old, sizeof(old), "%s/sys/class/powercap/intel-rapl:0", t.path);
 	snprintf(new, sizeof(new), "%s/gone", t.path);
 	put("sys/class/powercap/intel-rapl:0/energy_uj", "");
@@ -258,7 +93,7 @@ static void a_zone_whose_file_was_made_anew_is_found_again(void **state)
 
 static void a_node_without_sensors_has_the_power_model(void **state)
 {
-	start(&(struct sampler_config){ .model_idle_uw = 10000000, .model_max_uw = 30000000 });
+	node_start(&(struct sampler_config){ .model_idle_uw = 10000000, .model_max_uw = 30000000 });
 	assert_string_equal(t.report.domains[DOMAIN_CPU].source, "power_model");
 	assert_false(t.report.domains[DOMAIN_CPU].measured);
 	t.busy_ticks = 50; /* half a second of one of two CPUs */
@@ -274,7 +109,7 @@ static void a_node_without_sensors_has_the_power_model(void **state)
 
 static void the_power_models_defaults_grow_with_the_cpus(void **state)
 {
-	start(NULL);
+	node_start(NULL);
 	tick(1);
 	assert_int_equal(t.report.model_uw, 2 * POWER_MODEL_IDLE_UW_PER_CPU);
 	t.busy_ticks = 1000; /* more than can be */
@@ -285,7 +120,7 @@ static void the_power_models_defaults_grow_with_the_cpus(void **state)
 static void a_model_beside_a_sensor_is_shown_but_not_counted(void **state)
 {
 	a_server();
-	start(&(struct sampler_config){ .model_mode = POWER_MODEL_ON });
+	node_start(&(struct sampler_config){ .model_mode = POWER_MODEL_ON });
 	put_energy("intel-rapl:0", 1000 + 10000000);
 	tick(1);
 	assert_true(t.report.model_on);
@@ -296,7 +131,7 @@ static void a_model_beside_a_sensor_is_shown_but_not_counted(void **state)
 
 static void with_the_model_off_and_no_sensor_the_ledger_is_empty(void **state)
 {
-	start(&(struct sampler_config){ .model_mode = POWER_MODEL_OFF });
+	node_start(&(struct sampler_config){ .model_mode = POWER_MODEL_OFF });
 	tick(1);
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		assert_false(t.report.totals.present[d]);
@@ -305,7 +140,7 @@ static void with_the_model_off_and_no_sensor_the_ledger_is_empty(void **state)
 static void a_long_gap_is_bridged_up_to_the_limit_and_unattributed_beyond(void **state)
 {
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	put_energy("intel-rapl:0", 1000 + 1000000);
 	put_energy("intel-rapl:1", 2001);
 	t.busy_ticks += 10;
@@ -325,7 +160,7 @@ static void a_long_gap_is_bridged_up_to_the_limit_and_unattributed_beyond(void *
 static void after_a_suspend_the_energy_is_unattributed(void **state)
 {
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	t.asleep_ns = 3600 * S_NS;
 	put_energy("intel-rapl:0", 1000 + 700000);
 	tick(1);
@@ -335,7 +170,7 @@ static void after_a_suspend_the_energy_is_unattributed(void **state)
 static void without_the_nodes_or_the_units_usage_energy_is_unattributed(void **state)
 {
 	a_server();
-	start(NULL);
+	node_start(NULL);
 	put_energy("intel-rapl:0", 1000 + 100);
 	t.units_error = -EIO;
 	tick(1);
@@ -356,7 +191,7 @@ static void without_the_nodes_or_the_units_usage_energy_is_unattributed(void **s
 static void given_static_watts_are_used_and_others_learned(void **state)
 {
 	a_server();
-	start(&(struct sampler_config){ .static_given = { [DOMAIN_DRAM] = true },
+	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_DRAM] = true },
 		.static_uw = { [DOMAIN_DRAM] = 2000000 } });
 	for (uint64_t i = 1; i <= 11; i++) {
 		put_energy("intel-rapl:0", 1000 + i * 40000000);
@@ -374,7 +209,7 @@ static void given_static_watts_are_used_and_others_learned(void **state)
 
 static void a_unit_is_charged_to_its_last_moment(void **state)
 {
-	start(&(struct sampler_config){ .model_idle_uw = 1, .model_max_uw = 20000000 });
+	node_start(&(struct sampler_config){ .model_idle_uw = 1, .model_max_uw = 20000000 });
 	t.n_units = 1;
 	t.units[0] = (struct unit_sample){ .key = { "slurm", "", "7" },
 		.incarnation = 1,
@@ -416,7 +251,7 @@ static void the_thread_ticks_and_stops(void **state)
 	assert_true(meter(DOMAIN_CPU) > 0);
 }
 
-#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, node_setup, node_teardown)
 
 int main(void)
 {
