@@ -37,8 +37,6 @@ static inline uint64_t split_next(struct split *split, split_weight weight)
 	uint64_t upto, share;
 
 	split->sum += weight >> split->shift;
-	if (split->sum > split->whole)
-		split->sum = split->whole;
 	upto = (uint64_t)(split->amount * split->sum / split->whole);
 	share = upto - split->given;
 	split->given = upto;

@@ -12,7 +12,7 @@
 #include "exporter/ledger/split.h"
 #include "unit_test.h"
 
-enum { INTERVALS = 100000, IDS = 24 };
+enum { INTERVALS = 100000, IDS = 40 };
 
 static uint64_t seed;
 

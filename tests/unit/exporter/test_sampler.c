@@ -231,6 +231,132 @@ static void a_unit_is_charged_to_its_last_moment(void **state)
 	assert_true(t.report.totals.units[0].start_realtime_ns == t.real_ns - S_NS);
 }
 
+static void a_frozen_zone_is_not_covered_until_it_moves(void **state)
+{
+	zone("intel-rapl:0", "package-0\n", 1000);
+	node_start(NULL);
+	for (int i = 0; i < 15; i++)
+		tick(1);
+	assert_int_equal(t.report.domains[DOMAIN_CPU].covered_us, 9000000);
+	assert_int_equal(t.report.domains[DOMAIN_CPU].age_ns, 15 * S_NS);
+	put_energy("intel-rapl:0", 5000);
+	tick(1);
+	assert_int_equal(meter(DOMAIN_CPU), 4000);
+	assert_int_equal(t.report.domains[DOMAIN_CPU].covered_us, 16000000);
+	assert_int_equal(t.report.domains[DOMAIN_CPU].bridged_us, 6000000);
+}
+
+static void the_power_model_catches_up_after_unreadable_ticks(void **state)
+{
+	node_start(&(struct sampler_config){ .model_idle_uw = 10000000, .model_max_uw = 30000000 });
+	t.mono_ns += S_NS;
+	put("proc/stat", "garbage\n");
+	sampler_tick(t.sampler);
+	report();
+	assert_int_equal(meter(DOMAIN_CPU), 0);
+	t.busy_ticks = 100;
+	t.n_units = 1;
+	t.units[0] = (struct unit_sample){ .key = { "slurm", "", "7" },
+		.incarnation = 1,
+		.cpu_known = true,
+		.cpu_usage_us = 500000,
+		.born_ns = t.real_ns + S_NS / 2 };
+	tick(1);
+	/* Two seconds of 10 W, and one second of one CPU of two. */
+	assert_int_equal(meter(DOMAIN_CPU), 30000000);
+	assert_int_equal(t.report.domains[DOMAIN_CPU].covered_us, 2000000);
+	/* Half of the second fell into this tick, and the unit used it all. */
+	assert_int_equal(t.report.totals.party_uj[DOMAIN_CPU][PARTY_SYSTEM], 0);
+	tick(61);
+	assert_int_equal(
+		t.report.totals.party_uj[DOMAIN_CPU][PARTY_UNATTRIBUTED], UINT64_C(610000000));
+}
+
+static void the_model_does_not_fill_up_a_measurement(void **state)
+{
+	zone("intel-rapl:0:0", "dram\n", 5);
+	node_start(&(struct sampler_config){ .model_mode = POWER_MODEL_ON });
+	tick(1);
+	assert_true(t.report.model_on);
+	assert_null(t.report.domains[DOMAIN_CPU].source);
+	assert_string_equal(t.report.domains[DOMAIN_DRAM].source, "rapl");
+}
+
+/* A unit at one CPU that ends: what it gets depends on whether its parents told. */
+static uint64_t end_of_unit(uint64_t roots_before, uint64_t roots_after)
+{
+	node_start(&(struct sampler_config){ .model_idle_uw = 1, .model_max_uw = 20000000 });
+	t.n_units = 1;
+	t.units[0] = (struct unit_sample){ .key = { "slurm", "", "7" },
+		.incarnation = 1,
+		.cpu_known = true,
+		.cpu_usage_us = 1000000,
+		.born_ns = t.real_ns };
+	t.roots_us = roots_before;
+	t.busy_ticks = 100;
+	tick(1);
+	t.n_units = 0;
+	t.roots_us = roots_after;
+	t.busy_ticks += 80;
+	tick(1);
+	return (t.report.totals.units[0].energy_uj[DOMAIN_CPU] + 500) / 1000;
+}
+
+static void parents_whose_counter_went_back_tell_nothing(void **state)
+{
+	/* By what appeared outside units: all 0.8 s. */
+	assert_int_equal(end_of_unit(9000000, 0), 18000);
+}
+
+static void parents_tell_the_difference_only(void **state)
+{
+	assert_int_equal(end_of_unit(9000000, 9300000), 13000);
+}
+
+static void after_unreadable_units_the_parents_begin_anew(void **state)
+{
+	node_start(&(struct sampler_config){ .model_idle_uw = 1, .model_max_uw = 20000000 });
+	t.n_units = 1;
+	t.units[0] = (struct unit_sample){ .key = { "slurm", "", "7" },
+		.incarnation = 1,
+		.cpu_known = true,
+		.born_ns = t.real_ns };
+	tick(1);
+	t.units_error = -EIO;
+	tick(1);
+	t.units_error = 0;
+	t.n_units = 0;
+	t.roots_us = 500000; /* over two intervals: not this one's */
+	t.busy_ticks = 100;
+	tick(1);
+	assert_in_range(t.report.totals.units[0].energy_uj[DOMAIN_CPU], 0, 2);
+}
+
+static void without_control_groups_there_are_no_units(void **state)
+{
+	node_start(&(struct sampler_config){ .model_idle_uw = 10, .model_max_uw = 20000000 });
+	t.units_error = -ENODATA;
+	t.busy_ticks = 10;
+	tick(1);
+	assert_int_equal(t.report.totals.party_uj[DOMAIN_CPU][PARTY_UNATTRIBUTED], 0);
+	assert_int_equal(t.report.totals.party_uj[DOMAIN_CPU][PARTY_SYSTEM], 999999);
+}
+
+static void cpu_time_that_goes_back_is_not_known(void **state)
+{
+	a_server();
+	t.busy_ticks = 500;
+	node_start(NULL);
+	t.busy_ticks = 400;
+	put_energy("intel-rapl:0", 1000 + 100);
+	tick(1);
+	assert_int_equal(t.report.totals.party_uj[DOMAIN_CPU][PARTY_UNATTRIBUTED], 100);
+	t.busy_ticks = 410;
+	put_energy("intel-rapl:0", 1000 + 150);
+	tick(1);
+	assert_int_equal(t.report.totals.party_uj[DOMAIN_CPU][PARTY_SYSTEM], 50);
+}
+
 static void the_thread_ticks_and_stops(void **state)
 {
 	struct sampler_config c = { .host = &t.host,
@@ -268,6 +394,14 @@ int main(void)
 		TREE_TEST(without_the_nodes_or_the_units_usage_energy_is_unattributed),
 		TREE_TEST(given_static_watts_are_used_and_others_learned),
 		TREE_TEST(a_unit_is_charged_to_its_last_moment),
+		TREE_TEST(a_frozen_zone_is_not_covered_until_it_moves),
+		TREE_TEST(the_power_model_catches_up_after_unreadable_ticks),
+		TREE_TEST(the_model_does_not_fill_up_a_measurement),
+		TREE_TEST(parents_whose_counter_went_back_tell_nothing),
+		TREE_TEST(parents_tell_the_difference_only),
+		TREE_TEST(after_unreadable_units_the_parents_begin_anew),
+		TREE_TEST(without_control_groups_there_are_no_units),
+		TREE_TEST(cpu_time_that_goes_back_is_not_known),
 		TREE_TEST(the_thread_ticks_and_stops),
 	};
 
