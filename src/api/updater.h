@@ -3,6 +3,7 @@
 #ifndef CEEMS_API_UPDATER_H
 #define CEEMS_API_UPDATER_H
 
+#include "api/manager.h" /* struct window */
 #include "api/model.h"
 #include "basic/clock.h"
 #include "basic/log.h"
@@ -23,6 +24,12 @@ struct updater_env {
 	int cancel_fd;
 };
 
+/* What the answers of an updater's server need in order to be complete. */
+struct updater_timing {
+	int64_t settle_ms; /* a window must have ended this long ago */
+	int64_t min_window_ms; /* a shorter window would get no metrics */
+};
+
 struct updater {
 	const char *name; /* "tsdb" */
 	int (*open)(const struct updater_env *env, void **ret_state, struct err *err);
@@ -30,8 +37,9 @@ struct updater {
 	 * Fills metrics and ignore of the units. -errno if the window should be tried again later
 	 * (the server was unreachable); a single bad query is logged and leaves its sub-key out.
 	 */
-	int (*update)(void *state, int64_t start_ms, int64_t end_ms, struct unit_list *units,
+	int (*update)(void *state, const struct window *window, struct unit_list *units,
 		struct arena *arena, struct err *err);
+	void (*timing)(void *state, struct updater_timing *ret_timing);
 	void (*close)(void *state);
 };
 

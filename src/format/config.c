@@ -387,8 +387,8 @@ static int decode_table(struct decoder *d, const struct config_node *node,
 	struct config_node stand_in = empty;
 	int r;
 
-	if (node->is_null) { /* an item or a named section without anything in it */
-		stand_in.line = node->line;
+	if (!node || node->is_null) { /* an item or a named section without anything in it */
+		stand_in.line = node ? node->line : 0;
 		node = &stand_in;
 	}
 	if (node->kind != CONFIG_MAPPING)

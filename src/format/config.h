@@ -88,7 +88,8 @@ int config_parse(const char *text, size_t len, const char *name, struct arena *a
 /* The value of a key, NULL if absent or node is no mapping (or NULL). */
 const struct config_node *config_get(const struct config_node *node, const char *name);
 
-/* Fills value (defaults first). -EBADMSG for what the file got wrong, -ENOMEM. */
+/* Fills value (defaults first); a node that is NULL or null counts as an empty mapping. -EBADMSG
+ * for what the file got wrong, -ENOMEM. */
 int config_decode(const struct config_node *node, const char *name,
 	const struct config_table *table, void *value, struct arena *arena, struct err *err);
 

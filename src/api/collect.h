@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The collection loop (spec api-server.md 4): fetches the units of each cluster window by window,
+ * has the updaters add metrics, and commits each window at once, exactly once. Each cluster has its
+ * own thread and its own watermark (the end of its last committed window), so that a cluster whose
+ * manager, updater or disk fails loses nothing and holds up nobody: the window is fetched later.
+ */
+#ifndef CEEMS_API_COLLECT_H
+#define CEEMS_API_COLLECT_H
+
+#include "api/manager.h"
+#include "api/store.h"
+#include "api/updater.h"
+
+struct collect_updater {
+	const char *id;
+	const struct updater *updater;
+	void *state;
+};
+
+struct collect_cluster {
+	const char *id;
+	const struct manager *manager;
+	void *state;
+	const struct collect_updater *updaters; /* in order */
+	size_t n_updaters;
+};
+
+/* Where windows go; in the program the functions of store.h. */
+struct collect_sink {
+	void *ctx;
+	int (*watermark)(void *ctx, const char *cluster_id, int64_t *ret_ms, struct err *err);
+	int (*commit)(void *ctx, const struct store_step *step,
+		struct store_step_result *ret_result, struct err *err);
+};
+
+struct collect_config {
+	int64_t update_interval_ms, max_update_interval_ms;
+	int64_t settle_delay_ms; /* windows end at least this long ago */
+	int64_t late_metrics_ms; /* ended units are listed again for this long */
+	int64_t pause_ms; /* between the windows of one catch-up */
+	int64_t update_from_ms; /* where a cluster without watermark begins */
+	int retention_days;
+	bool purge;
+	const struct clock *clock;
+	const struct log *log;
+	int cancel_fd; /* readable: stop */
+	struct collect_sink sink;
+};
+
+struct collect;
+
+/* Everything is borrowed until collect_free(). */
+int collect_new(const struct collect_config *config, const struct collect_cluster *clusters,
+	size_t n_clusters, struct collect **ret_collect, struct err *err);
+/* Starts a thread for each cluster; the first collection begins at once. */
+int collect_start(struct collect *collect, struct err *err);
+/* Waits for the threads, for which cancel_fd must be readable, and frees. NULL is fine. */
+void collect_free(struct collect *collect);
+
+/*
+ * One tick of one cluster, in the calling thread: all windows up to now. 0: the cluster is up to
+ * date; -errno: the window that begins at the watermark failed and is tried again next time.
+ */
+int collect_tick(struct collect *collect, size_t cluster);
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/flags.h"
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const log_formats[] = { "logfmt", "json", NULL };
+
+#define AT(field) offsetof(struct api_flags, field)
+
+static const struct option_def options[] = {
+	{ "config.file", OPTION_STRING, AT(config_file), .env = "CEEMS_API_SERVER_CONFIG_FILE",
+		.value_name = "FILE", .help = "Configuration file." },
+	{ "config.file.expand-env-vars", OPTION_BOOL, AT(expand_env),
+		.help = "Replace $NAME and ${NAME} in the configuration file by the environment." },
+	{ "log.format", OPTION_ENUM, AT(log_format), .fallback = "logfmt", .choices = log_formats,
+		.help = "Form of the log records." },
+	{ "log.level", OPTION_ENUM, AT(log_level), .fallback = "info", .choices = log_levels,
+		.help = "Least severe records that are logged.", .flags = OPTION_IGNORE_CASE },
+	{ "query.max-period", OPTION_DURATION, AT(max_period_ms), .fallback = "0s",
+		.help = "Longest period of one API query; 0s is without a limit." },
+	{ "runtime.gomaxprocs", OPTION_INT, AT(gomaxprocs), .fallback = "1", .env = "GOMAXPROCS",
+		.value_name = "N",
+		.help = "Requests that are worked on at the same time, at least 4." },
+	{ "security.disable-cap-awareness", OPTION_BOOL, AT(disable_cap_awareness),
+		.help = "Keep the needed capabilities effective all the time.",
+		.flags = OPTION_HIDDEN },
+	{ "security.drop-privileges", OPTION_BOOL, AT(drop_privileges), .fallback = "true",
+		.help = "Become an unprivileged user and drop all capabilities that are not needed.",
+		.flags = OPTION_HIDDEN },
+	{ "security.run-as-user", OPTION_STRING, AT(run_as_user), .value_name = "USER",
+		.help = "User name or uid to become when started as root. Without it: nobody." },
+	{ "storage.data.skip.delete.old.units", OPTION_BOOL, AT(skip_purge),
+		.help = "Keep units beyond the retention period.", .flags = OPTION_HIDDEN },
+	{ "test.disable.checks", OPTION_BOOL, AT(no_checks),
+		.help = "Accept a configuration that breaks the rules.", .flags = OPTION_HIDDEN },
+	{ "web.compression", OPTION_BOOL, AT(compression), .help = "Compress answers." },
+	{ "web.compression.level", OPTION_INT, AT(compression_level), .fallback = "5",
+		.value_name = "N", .help = "Level of the compression, 1 to 9." },
+	{ "web.config.file", OPTION_STRING, AT(web_config_file),
+		.env = "CEEMS_API_SERVER_WEB_CONFIG_FILE", .value_name = "FILE",
+		.help = "File that turns on TLS or authentication." },
+	{ "web.cors.origin", OPTION_STRING, AT(cors_origin), .fallback = ".*",
+		.value_name = "REGEX", .help = "Origins that browsers may call from." },
+	{ "web.debug-server", OPTION_BOOL, AT(debug_server),
+		.help = "Accepted for compatibility; there is no profiler for Go in this program." },
+	{ "web.external-url", OPTION_STRING, AT(external_url), .value_name = "URL",
+		.help = "Host and scheme in the API's description.", .flags = OPTION_HIDDEN },
+	{ "web.listen-address", OPTION_STRINGS, AT(listen_addresses), .fallback = ":9020",
+		.value_name = "ADDRESS",
+		.help = "Address to listen on: host:port, :port, [v6]:port." },
+	{ "web.max-requests", OPTION_INT, AT(max_requests), .fallback = "0", .value_name = "N",
+		.help = "Requests per minute and client; 0 is without a limit." },
+	{ "web.route-prefix", OPTION_STRING, AT(route_prefix), .fallback = "/",
+		.value_name = "PATH", .help = "Prefix of the API's paths." },
+	{ "web.systemd-socket", OPTION_BOOL, AT(systemd_socket),
+		.help = "Use sockets that systemd opened instead of listening." },
+	{ "web.user-header-name", OPTION_STRINGS, AT(user_headers), .fallback = "X-Grafana-User",
+		.value_name = "NAME", .help = "Headers that are searched for the user's name.",
+		.flags = OPTION_HIDDEN },
+};
+
+static struct program_def make_program(struct option_group *group)
+{
+	return (struct program_def){
+		.name = "ceems_api_server",
+		.description = "API server for reporting usage statistics for batchjobs/VMs/Pods.",
+		.error_style = OPTIONS_ERROR_DAEMON,
+		.groups = group,
+		.n_groups = 1,
+	};
+}
+
+int api_flags_parse(struct api_flags *flags, int argc, char **argv, FILE *out, FILE *errors)
+{
+	struct option_group group = { NULL, options, ARRAY_SIZE(options), flags };
+	struct program_def program = make_program(&group);
+
+	return options_parse(&program, argc, argv, &flags->parsed, out, errors);
+}
+
+void api_flags_done(struct api_flags *flags)
+{
+	options_done(&flags->parsed);
+}
+
+void api_flags_print_reference(FILE *out)
+{
+	static struct api_flags flags;
+	struct option_group group = { NULL, options, ARRAY_SIZE(options), &flags };
+	struct program_def program = make_program(&group);
+
+	options_print_reference(&program, out);
+}

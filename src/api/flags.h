@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command line of ceems_api_server (spec api-server.md 1). */
+#ifndef CEEMS_API_FLAGS_H
+#define CEEMS_API_FLAGS_H
+
+#include "basic/options.h"
+
+struct api_flags {
+	const char *config_file, *web_config_file;
+	bool expand_env;
+	struct strings listen_addresses, user_headers;
+	bool systemd_socket, compression, debug_server;
+	const char *route_prefix, *cors_origin, *external_url, *run_as_user;
+	int64_t max_requests, compression_level, gomaxprocs;
+	int64_t max_period_ms;
+	int log_level, log_format;
+	bool skip_purge, no_checks, disable_cap_awareness, drop_privileges;
+	struct options parsed; /* holds the strings */
+};
+
+/* As options_parse(). */
+int api_flags_parse(struct api_flags *flags, int argc, char **argv, FILE *out, FILE *errors);
+void api_flags_done(struct api_flags *flags);
+/* The reference page in Markdown. */
+void api_flags_print_reference(FILE *out);
+
+#endif

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ceems_api_server. Order of the start (spec api-server.md 1.1): the configuration is read,
+ * directories are made and sockets bound with the rights that the program was started with; then
+ * these are given up; then the database, managers and updaters are opened; only then are threads
+ * made.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/admins.h"
+#include "api/flags.h"
+#include "api/server.h"
+#include "api/sources.h"
+#include "basic/file.h"
+#include "basic/version.h"
+#include "host/privilege.h"
+
+enum {
+	STOP_GRACE_MS = 5000,
+	CATCH_UP_PAUSE_MS = 1000,
+	CONFIG_ARENA_BYTES = 64 << 20,
+	DATA_MODE = 0750,
+	THREADS_MIN = 4,
+	THREADS_MAX = 64,
+	MS_PER_DAY = 24 * 3600 * 1000,
+};
+
+struct program {
+	struct api_flags flags;
+	struct log log;
+	struct arena arena; /* configuration and paths */
+	struct api_config config;
+	const char *config_file, *config_dir, *data_dir, *backup_dir; /* absolute */
+	struct timezone_ *zone;
+	struct api_server *server;
+	struct privilege *privilege;
+	struct store *store;
+	struct admins *admins;
+	struct sources sources;
+	struct collect *collect;
+	int cancel_fd; /* readable when the program stops */
+	sigset_t stop_signals;
+};
+
+/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
+static void take_signals(sigset_t *ret_stop_signals)
+{
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(ret_stop_signals);
+	sigaddset(ret_stop_signals, SIGINT);
+	sigaddset(ret_stop_signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, ret_stop_signals, NULL);
+}
+
+static void log_start(const struct program *p)
+{
+	const struct version *v = version_info();
+	char text[512];
+
+	snprintf(text, sizeof(text), "(version=%s, branch=%s, revision=%s)", v->version, v->branch,
+		v->revision);
+	log_info(&p->log, "starting ceems_api_server", LOG_STR("version", text));
+	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
+		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	if (p->flags.debug_server)
+		log_warn(&p->log, "--web.debug-server has no effect in this program");
+}
+
+static int make_absolute(
+	struct program *p, const char *path, const char **ret_path, struct err *err)
+{
+	char cwd[PATH_MAX];
+	const char *made = path;
+
+	if (path[0] != '/') {
+		if (!getcwd(cwd, sizeof(cwd)))
+			return err_errno(err, -errno, "working directory");
+		made = arena_printf(&p->arena, "%s/%s", cwd, path);
+	}
+	if (!made)
+		return err_errno(err, -ENOMEM, "path '%s'", path);
+	*ret_path = made;
+	return 0;
+}
+
+static int load_config(struct program *p, struct err *err)
+{
+	const char *slash;
+	int r;
+
+	r = api_config_load(p->flags.config_file, p->flags.expand_env, p->flags.no_checks,
+		&p->arena, &p->config, err);
+	if (r >= 0)
+		r = make_absolute(p, p->flags.config_file, &p->config_file, err);
+	if (r < 0)
+		return r;
+	slash = strrchr(p->config_file, '/');
+	p->config_dir = slash == p->config_file
+		? "/"
+		: arena_strndup(&p->arena, p->config_file, (size_t)(slash - p->config_file));
+	if (!p->config_dir)
+		return err_errno(err, -ENOMEM, "'%s'", p->config_file);
+	return timezone_new(p->config.data.time_zone, &p->zone, err);
+}
+
+static int make_directories(struct program *p, struct err *err)
+{
+	int r = make_absolute(p, p->config.data.path, &p->data_dir, err);
+
+	if (r >= 0)
+		r = file_mkdirs(p->data_dir, DATA_MODE, err);
+	if (r >= 0 && *p->config.data.backup_path) {
+		r = make_absolute(p, p->config.data.backup_path, &p->backup_dir, err);
+		if (r >= 0)
+			r = file_mkdirs(p->backup_dir, DATA_MODE, err);
+	}
+	return r;
+}
+
+static int open_server(struct program *p, struct err *err)
+{
+	const struct api_flags *f = &p->flags;
+	const struct api_server_config config = {
+		.http = {
+			.listen_addresses = f->listen_addresses,
+			.web_config_file = f->web_config_file,
+			.systemd_socket = f->systemd_socket,
+			.threads = (unsigned)MIN(MAX(f->gomaxprocs, THREADS_MIN), THREADS_MAX),
+			.gzip = f->compression,
+			.gzip_level = (int)MIN(MAX(f->compression_level, 1), 9),
+			.log = &p->log,
+		},
+		.route_prefix = f->route_prefix,
+		.max_requests = f->max_requests,
+		.cors_origin = f->cors_origin,
+		.user_headers = f->user_headers,
+		.max_period_ms = f->max_period_ms,
+		.zone = p->zone,
+		.clock = clock_system(),
+		.log = &p->log,
+		.version = version_info()->version,
+	};
+
+	return api_server_open(&config, &p->server, err);
+}
+
+/* Those that sacct and sacctmgr need to show all users' jobs. */
+static capability_set needed_capabilities(const struct api_config *config)
+{
+	const struct cluster_config *clusters = config->clusters.v;
+	capability_set needed = 0;
+
+	for (size_t i = 0; i < config->clusters.n; i++) {
+		const struct config_node *url = config_get(clusters[i].web, "url");
+
+		if (!str_eq(clusters[i].manager, "slurm"))
+			continue;
+		if (url && url->text && *url->text)
+			return 0;
+		needed = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID);
+	}
+	return needed;
+}
+
+static int drop_privileges(struct program *p, struct err *err)
+{
+	const char *database = arena_printf(&p->arena, "%s/ceems.db", p->data_dir);
+	const char *reads[2] = { p->config_file }, *writes[3] = { p->data_dir };
+	struct privilege_plan plan = {
+		.run_as_user = p->flags.run_as_user,
+		.needed = needed_capabilities(&p->config),
+		.read_paths = { reads, 1 },
+		.write_paths = { writes, 1 },
+		.keep_effective = p->flags.disable_cap_awareness,
+	};
+	struct strings warnings;
+	int r;
+
+	if (!p->flags.drop_privileges)
+		return 0;
+	if (!database)
+		return err_errno(err, -ENOMEM, "dropping privileges");
+	if (*p->flags.web_config_file)
+		reads[plan.read_paths.n++] = p->flags.web_config_file;
+	if (p->backup_dir)
+		writes[plan.write_paths.n++] = p->backup_dir;
+	if (access(database, F_OK) == 0)
+		writes[plan.write_paths.n++] = database;
+	r = privilege_drop(&plan, &p->privilege, &warnings, err);
+	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
+		log_warn(&p->log, warnings.v[i]);
+	return r;
+}
+
+static int open_sources(struct program *p, struct err *err)
+{
+	const struct admins_env admins = {
+		.config = &p->config,
+		.config_dir = p->config_dir,
+		.store = p->store,
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+	};
+	const struct sources_env sources = {
+		.config = &p->config,
+		.config_name = p->flags.config_file,
+		.config_dir = p->config_dir,
+		.zone = p->zone,
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+	};
+	int r;
+
+	p->config.admin.grafana.client.directory = p->config_dir;
+	r = admins_open(&admins, &p->admins, err);
+	return r < 0 ? r : sources_open(&sources, &p->sources, err);
+}
+
+static int sink_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, struct err *err)
+{
+	return store_watermark(ctx, cluster_id, ret_ms, err);
+}
+
+static int sink_commit(void *ctx, const struct store_step *step,
+	struct store_step_result *ret_result, struct err *err)
+{
+	return store_commit_step(ctx, step, ret_result, err);
+}
+
+static int open_collect(struct program *p, struct err *err)
+{
+	struct collect_config config = {
+		.update_interval_ms = p->config.data.update_interval_ms,
+		.max_update_interval_ms = p->config.data.max_update_interval_ms,
+		.settle_delay_ms = p->config.data.settle_delay_ms,
+		.late_metrics_ms = p->config.data.late_metrics_ms,
+		.pause_ms = CATCH_UP_PAUSE_MS,
+		.retention_days = (int)MIN(p->config.data.retention_ms / MS_PER_DAY, INT_MAX),
+		.purge = !p->flags.skip_purge,
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+		.sink = { p->store, sink_watermark, sink_commit },
+	};
+	int r = api_config_update_from(&p->config, p->zone,
+		clock_realtime_ns(config.clock) / 1000000, &config.update_from_ms, err);
+
+	if (r < 0)
+		return r;
+	return collect_new(&config, p->sources.clusters, p->sources.n, &p->collect, err);
+}
+
+static int start(struct program *p, struct err *err)
+{
+	int r = load_config(p, err);
+
+	if (r >= 0)
+		r = make_directories(p, err);
+	if (r < 0)
+		return r;
+	log_start(p);
+	p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = p->cancel_fd < 0 ? err_errno(err, -errno, "eventfd") : open_server(p, err);
+	if (r >= 0)
+		r = drop_privileges(p, err);
+	if (r >= 0)
+		r = store_open(p->data_dir, p->zone, &p->store, err);
+	if (r >= 0)
+		r = open_sources(p, err);
+	if (r >= 0)
+		r = open_collect(p, err);
+	if (r >= 0)
+		r = api_server_serve(p->server, p->store, err);
+	if (r >= 0)
+		r = admins_start(p->admins, err);
+	if (r >= 0)
+		r = collect_start(p->collect, err);
+	return r;
+}
+
+static void wait_for_stop(const struct program *p)
+{
+	int sig = 0;
+
+	sigwait(&p->stop_signals, &sig);
+	log_info(&p->log, "stopping", LOG_STR("signal", strsignal(sig)));
+	/* A second one ends the process at once. */
+	sigprocmask(SIG_UNBLOCK, &p->stop_signals, NULL);
+}
+
+static void stop(struct program *p)
+{
+	if (p->cancel_fd >= 0)
+		eventfd_write(p->cancel_fd, 1);
+	collect_free(p->collect);
+	admins_close(p->admins);
+	api_server_stop(p->server, STOP_GRACE_MS);
+	sources_close(&p->sources);
+	store_close(p->store);
+	privilege_free(p->privilege);
+	timezone_free(p->zone);
+	if (p->cancel_fd >= 0)
+		close(p->cancel_fd);
+	arena_done(&p->arena);
+}
+
+static int fail(const struct err *err)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[32] = "";
+
+	if (localtime_r(&now, &tm))
+		strftime(text, sizeof(text), "%Y/%m/%d %H:%M:%S", &tm);
+	fprintf(stderr, "%s %s\n", text, err->text);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .cancel_fd = -1 };
+	struct err err = { 0 };
+	int r, status = 0;
+
+	take_signals(&p.stop_signals);
+	r = api_flags_parse(&p.flags, argc, argv, stdout, stderr);
+	if (r != OPTIONS_RUN) {
+		api_flags_done(&p.flags);
+		return r < 0;
+	}
+	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
+		(enum log_format)p.flags.log_format, clock_system() };
+	arena_init(&p.arena, CONFIG_ARENA_BYTES);
+	r = start(&p, &err);
+	if (r < 0)
+		status = fail(&err);
+	else
+		wait_for_stop(&p);
+	stop(&p);
+	api_flags_done(&p.flags);
+	return status;
+}

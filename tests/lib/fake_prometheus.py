@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for Prometheus: fake_prometheus.py DIR
+
+Writes its port to DIR/port and each request to DIR/requests. DIR/mode says how it answers: ok (also
+when absent), down (503), denied (401), bad (400), get_only (405 to POST), garbage, huge, hang.
+DIR/values is a JSON object {text of the query: value}: a query that contains the text answers with
+the value for every uuid that it asks for; others answer with an empty vector.
+"""
+import json
+import os
+import re
+import sys
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+DIR = sys.argv[1]
+CONFIG = "global:\n  scrape_interval: 10s\n  evaluation_interval: 5s\n"
+
+
+def read(name, fallback):
+    try:
+        with open(os.path.join(DIR, name), encoding="utf-8") as f:
+            return f.read().strip() or fallback
+    except FileNotFoundError:
+        return fallback
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def reply(self, status, body, kind="application/json"):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def success(self, data):
+        self.reply(200, {"status": "success", "data": data})
+
+    def handle_any(self, method):
+        try:
+            self.answer(method)
+        except ConnectionError:
+            pass  # the client had enough
+
+    def answer(self, method):
+        url = urllib.parse.urlsplit(self.path)
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        params = urllib.parse.parse_qs(url.query + "&" + text)
+        with open(os.path.join(DIR, "requests"), "a", encoding="utf-8") as f:
+            f.write(json.dumps([method, url.path, params]) + "\n")
+        mode = read("mode", "ok")
+        if mode == "down":
+            return self.reply(503, b"away", "text/plain")
+        if mode == "denied":
+            return self.reply(401, b"no", "text/plain")
+        if mode == "garbage":
+            return self.reply(200, b"<html>hello", "text/html")
+        if mode == "huge":
+            return self.reply(200, b"[" * (70 << 20))
+        if mode == "hang":
+            time.sleep(30)
+            return self.reply(503, b"", "text/plain")
+        if mode == "get_only" and method == "POST":
+            return self.reply(405, b"", "text/plain")
+        if url.path.endswith("/status/config"):
+            return self.success({"yaml": CONFIG})
+        if url.path.endswith("/status/flags"):
+            return self.success({"query.max-samples": read("max_samples", "50000000"),
+                                 "query.timeout": "2m", "query.lookback-delta": "5m"})
+        if url.path.endswith("/status/runtimeinfo"):
+            return self.success({"storageRetention": "15d"})
+        if url.path.endswith("/delete_series"):
+            self.send_response(204)
+            self.end_headers()
+            return None
+        if url.path.endswith("/query"):
+            return self.query(params, mode)
+        return self.reply(404, b"", "text/plain")
+
+    def query(self, params, mode):
+        query = params["query"][0]
+        if mode == "bad" or "broken" in query:
+            return self.reply(400, {"status": "error", "errorType": "bad_data",
+                                    "error": "parse error"})
+        found = re.search(r'uuid=~"([^"]*)"', query)
+        result = []
+        for text, value in json.loads(read("values", "{}")).items():
+            if text in query:
+                result = [{"metric": {"uuid": u}, "value": [1, str(value)]}
+                          for u in (found.group(1).split("|") if found else [])]
+        return self.success({"resultType": "vector", "result": result})
+
+    def do_GET(self):
+        self.handle_any("GET")
+
+    def do_POST(self):
+        self.handle_any("POST")
+
+
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
+with open(os.path.join(DIR, "port.new"), "w", encoding="utf-8") as port:
+    port.write(str(server.server_port))
+os.rename(os.path.join(DIR, "port.new"), os.path.join(DIR, "port"))
+server.serve_forever()
