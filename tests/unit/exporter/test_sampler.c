@@ -293,18 +293,18 @@ static uint64_t end_of_unit(uint64_t roots_before, uint64_t roots_after)
 		.cpu_usage_us = 1000000,
 		.born_ns = t.real_ns };
 	t.roots_us = roots_before;
-	t.busy_ticks = 100;
+	t.busy_ticks = 110;
 	tick(1);
 	t.n_units = 0;
 	t.roots_us = roots_after;
-	t.busy_ticks += 80;
+	t.busy_ticks += 90; /* 10 are usual */
 	tick(1);
 	return (t.report.totals.units[0].energy_uj[DOMAIN_CPU] + 500) / 1000;
 }
 
 static void parents_whose_counter_went_back_tell_nothing(void **state)
 {
-	/* By what appeared outside units: all 0.8 s. */
+	/* By what appeared outside units beyond the usual: 0.8 s. */
 	assert_int_equal(end_of_unit(9000000, 0), 18000);
 }
 
