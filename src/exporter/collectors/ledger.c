@@ -182,7 +182,7 @@ static int make_config(const struct collector_env *env, const struct ledger_opti
 	r = check_range(
 		"ledger.interval", o->interval_ns, s_ns / 10, 60 * s_ns, "100ms and 1m", err);
 	if (r >= 0)
-		r = check_range("ledger.keep-ended", o->keep_ended_ns, 0, 24 * 3600 * s_ns,
+		r = check_range("ledger.keep-ended", o->keep_ended_ns, 0, LEDGER_KEEP_UNSCRAPED_NS,
 			"0s and 24h", err);
 	if (r >= 0)
 		r = check_range("ledger.max-gap", o->max_gap_ns, o->interval_ns, 3600 * s_ns,

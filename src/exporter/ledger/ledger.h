@@ -50,7 +50,7 @@ struct ledger_interval {
 	int64_t realtime_ns; /* Unix time, end of the interval */
 };
 
-#define LEDGER_KEEP_UNSCRAPED_NS (24 * 3600 * INT64_C(1000000000))
+#define LEDGER_KEEP_UNSCRAPED_NS (INT64_C(24) * 3600 * 1000000000)
 
 struct ledger;
 
