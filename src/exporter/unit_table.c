@@ -18,9 +18,9 @@
 
 #include "basic/file.h"
 #include "basic/macros.h"
-#include "exporter/unit_index.h"
 #include "exporter/unit_processes.h"
 #include "exporter/unit_roots.h"
+#include "exporter/unit_set.h"
 #include "host/procfs.h"
 
 enum {
@@ -29,36 +29,14 @@ enum {
 	STALE_NAMED_MAX_BYTES = 512,
 };
 
-struct unit {
-	struct unit_key key;
-	const char *id;
-	char *identity; /* what it is known by, if that isn't the id */
-	uint64_t inode, scan; /* the last scan that saw it */
-	int64_t born_ns;
-	struct unit_files files;
-	int witness_fd; /* see unit_processes_any() */
-	bool live; /* shown */
-	bool sampled; /* the ledger's array has its key */
-	bool last_sample; /* it was handed out once more after its processes ended */
-	bool stale_logged, failure_logged, identity_wanted, identity_logged;
-	unsigned identity_tries;
-	uint64_t identity_scan; /* when to try again */
-	struct unit *next_dead;
-	size_t path_len;
-	char path[]; /* then the id and the virtual host, each with a NUL */
-};
-
 struct unit_table {
 	pthread_mutex_t lock;
 	struct unit_table_config config;
 	int base_fd; /* where paths begin: the mount or the active hierarchy; -1: not there yet */
 	struct unit_roots roots;
-	struct unit **units; /* by path once a scan is through */
-	size_t n, cap;
-	struct unit_index index;
-	struct unit *dead; /* gone, but the ledger's array has their keys */
+	struct unit_set units;
 	uint64_t scan;
-	bool search_wanted, changed, incomplete, virtual_hosts;
+	bool search_wanted, incomplete;
 	bool no_root_logged, unreadable_logged, incomplete_logged, too_many_logged;
 	struct unit_root *scanned_root;
 	struct unit_sample *samples;
@@ -75,106 +53,21 @@ struct unit_table {
 	LOG_AT((t)->config.log, LOG_LEVEL_##level, message, \
 		LOG_STR("collector", (t)->config.manager->name), ##__VA_ARGS__)
 
-static void unit_free(struct unit *u, struct unit_table *t)
+static void add_failed(struct unit_table *t, int r)
 {
-	unit_files_done(&u->files, &t->reader);
-	if (u->witness_fd >= 0)
-		t->reader.n_open--;
-	file_closep(&u->witness_fd);
-	free(u->identity);
-	free(u);
-}
-
-/* Descriptors go at once, the key only when the ledger has let go of it. */
-static void unit_drop(struct unit *u, struct unit_table *t)
-{
-	if (!u->sampled) {
-		unit_free(u, t);
-		return;
-	}
-	unit_files_done(&u->files, &t->reader);
-	if (u->witness_fd >= 0)
-		t->reader.n_open--;
-	file_closep(&u->witness_fd);
-	u->next_dead = t->dead;
-	t->dead = u;
-}
-
-static void free_dead(struct unit_table *t)
-{
-	while (t->dead) {
-		struct unit *u = t->dead;
-
-		t->dead = u->next_dead;
-		unit_free(u, t);
-	}
-}
-
-static struct unit *unit_new(
-	const struct unit_table *t, const struct cgroup_dir *dir, const struct unit_match *match)
-{
-	const size_t id_at = dir->path_len + 1, host_at = id_at + strlen(match->id) + 1;
-	struct unit *u = calloc(1, sizeof(*u) + host_at + strlen(match->virtual_host) + 1);
-	struct stat st;
-
-	if (!u)
-		return NULL;
-	memcpy(u->path, dir->path, dir->path_len);
-	strcpy(u->path + id_at, match->id);
-	strcpy(u->path + host_at, match->virtual_host);
-	u->path_len = dir->path_len;
-	u->id = u->path + id_at;
-	u->key = (struct unit_key){ t->config.manager->name, u->path + host_at, u->id };
-	u->inode = dir->inode;
-	u->identity_wanted = match->needs_identity;
-	u->witness_fd = -1;
-	unit_files_init(&u->files);
-	if (fstatat(dir->parent_fd, dir->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		u->born_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
-	return u;
-}
-
-static int unit_add(
-	struct unit_table *t, const struct cgroup_dir *dir, const struct unit_match *match)
-{
-	struct unit *u;
-
-	if (t->n == UNITS_MAX) {
-		if (!t->too_many_logged)
-			UNIT_LOG(t, ERROR, "too many units, the others are left out",
-				LOG_INT("limit", UNITS_MAX));
+	if (r == -ENOSPC && !t->too_many_logged) {
+		UNIT_LOG(t, ERROR, "too many units, the others are left out",
+			LOG_INT("limit", UNITS_MAX));
 		t->too_many_logged = true;
-		return 0;
 	}
-	if (t->n == t->cap) {
-		size_t cap = MAX(t->cap * 2, 64);
-		struct unit **units = reallocarray(t->units, cap, sizeof(*units));
-
-		if (!units)
-			return -ENOMEM;
-		t->units = units;
-		t->cap = cap;
-	}
-	u = unit_new(t, dir, match);
-	if (!u)
-		return -ENOMEM;
-	if (unit_index_add(
-		    &t->index, (struct unit_index_key){ u->inode, u->path, u->path_len }, u) < 0) {
-		unit_free(u, t);
-		return -ENOMEM;
-	}
-	u->scan = t->scan;
-	t->units[t->n++] = u;
-	t->changed = true;
-	return 0;
+	t->incomplete |= r < 0 && r != -ENOSPC;
 }
 
 static int visit(void *ctx, const struct cgroup_dir *dir)
 {
 	struct unit_table *t = ctx;
 	struct unit_match match;
-	struct unit *u = unit_index_find(
-		&t->index, (struct unit_index_key){ dir->inode, dir->path, dir->path_len });
+	struct unit *u = unit_set_find(&t->units, dir);
 
 	if (u) {
 		u->scan = t->scan;
@@ -190,8 +83,7 @@ static int visit(void *ctx, const struct cgroup_dir *dir)
 		break;
 	}
 	t->scanned_root->has_units = true;
-	if (unit_add(t, dir, &match) < 0)
-		t->incomplete = true;
+	add_failed(t, unit_set_add(&t->units, t->config.manager->name, dir, &match, t->scan));
 	return CGROUP_SKIP;
 }
 
@@ -211,45 +103,6 @@ static void list_failed(void *ctx, const char *path, int r)
 			LOG_STR("err", err_name(r)));
 	t->incomplete_logged = true;
 	t->incomplete = true;
-}
-
-static int by_path(const void *a, const void *b)
-{
-	return strcmp((*(struct unit *const *)a)->path, (*(struct unit *const *)b)->path);
-}
-
-/* After a scan that saw everything: what it didn't see is gone. */
-static void drop_unseen(struct unit_table *t)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->units[i]->scan == t->scan)
-			t->units[kept++] = t->units[i];
-		else
-			unit_drop(t->units[i], t);
-	}
-	if (kept == t->n)
-		return;
-	t->n = kept;
-	t->changed = true;
-	unit_index_clear(&t->index);
-	for (size_t i = 0; i < t->n; i++) {
-		struct unit *u = t->units[i];
-
-		/* It has room: it held more before. */
-		(void)unit_index_add(
-			&t->index, (struct unit_index_key){ u->inode, u->path, u->path_len }, u);
-	}
-}
-
-static void after_change(struct unit_table *t)
-{
-	t->changed = false;
-	qsort(t->units, t->n, sizeof(struct unit *), by_path);
-	t->virtual_hosts = false;
-	for (size_t i = 0; i < t->n; i++)
-		t->virtual_hosts |= t->units[i]->key.cgrouphostname[0] != '\0';
 }
 
 /* v1: the directory of the controller, or of those that share its mount. */
@@ -331,10 +184,9 @@ static void find_units(struct unit_table *t)
 	}
 	if (!t->incomplete) {
 		t->incomplete_logged = false;
-		drop_unseen(t);
+		unit_set_drop_unseen(&t->units, t->scan);
 	}
-	if (t->changed)
-		after_change(t);
+	unit_set_settle(&t->units);
 }
 
 static bool has_process(struct unit_table *t, struct unit *u)
@@ -360,11 +212,11 @@ static bool has_process(struct unit_table *t, struct unit *u)
 /* Processes are counted by id: one under another virtual host keeps this one too. */
 static void keep_siblings(struct unit_table *t)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		struct unit *u = t->units[i];
+	for (size_t i = 0; i < t->units.n; i++) {
+		struct unit *u = t->units.v[i];
 
-		for (size_t k = 0; k < t->n && !u->live; k++)
-			u->live = t->units[k]->live && str_eq(t->units[k]->id, u->id);
+		for (size_t k = 0; k < t->units.n && !u->live; k++)
+			u->live = t->units.v[k]->live && str_eq(t->units.v[k]->id, u->id);
 	}
 }
 
@@ -397,15 +249,15 @@ static void check_units(struct unit_table *t)
 {
 	bool any_stale = false;
 
-	for (size_t i = 0; i < t->n; i++) {
-		t->units[i]->live = has_process(t, t->units[i]);
-		any_stale |= !t->units[i]->live;
+	for (size_t i = 0; i < t->units.n; i++) {
+		t->units.v[i]->live = has_process(t, t->units.v[i]);
+		any_stale |= !t->units.v[i]->live;
 	}
-	if (any_stale && t->virtual_hosts)
+	if (any_stale && t->units.virtual_hosts)
 		keep_siblings(t);
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->units[i]->live && t->units[i]->identity_wanted)
-			identify(t, t->units[i]);
+	for (size_t i = 0; i < t->units.n; i++) {
+		if (t->units.v[i]->live && t->units.v[i]->identity_wanted)
+			identify(t, t->units.v[i]);
 	}
 }
 
@@ -486,13 +338,13 @@ static int reserve_samples(struct unit_table *t)
 {
 	struct unit_sample *samples;
 
-	if (t->samples_cap >= t->cap)
+	if (t->samples_cap >= t->units.cap)
 		return 0;
-	samples = reallocarray(t->samples, t->cap, sizeof(*samples));
+	samples = reallocarray(t->samples, t->units.cap, sizeof(*samples));
 	if (!samples)
 		return -ENOMEM;
 	t->samples = samples;
-	t->samples_cap = t->cap;
+	t->samples_cap = t->units.cap;
 	return 0;
 }
 
@@ -515,12 +367,12 @@ int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_sampl
 	int r;
 
 	pthread_mutex_lock(&t->lock);
-	free_dead(t);
+	unit_set_free_dead(&t->units);
 	r = scan(t, t->scan % SAMPLES_PER_SEARCH == 0);
 	if (r >= 0)
 		r = reserve_samples(t);
-	for (size_t i = 0; r >= 0 && i < t->n; i++) {
-		struct unit *u = t->units[i];
+	for (size_t i = 0; r >= 0 && i < t->units.n; i++) {
+		struct unit *u = t->units.v[i];
 		bool wanted = wants_sample(u);
 
 		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE) >= 0;
@@ -554,8 +406,8 @@ static void warn_of_stale(struct unit_table *t)
 	char ids[STALE_NAMED_MAX_BYTES] = "";
 	size_t len = 0, n = 0;
 
-	for (size_t i = 0; i < t->n; i++) {
-		struct unit *u = t->units[i];
+	for (size_t i = 0; i < t->units.n; i++) {
+		struct unit *u = t->units.v[i];
 		size_t id_len = strlen(u->id);
 
 		if (u->live || u->stale_logged)
@@ -582,8 +434,8 @@ int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 	r = scan(t, true);
 	if (r >= 0)
 		warn_of_stale(t);
-	for (size_t i = 0; r >= 0 && i < t->n; i++) {
-		struct unit *u = t->units[i];
+	for (size_t i = 0; r >= 0 && i < t->units.n; i++) {
+		struct unit *u = t->units.v[i];
 
 		if (!u->live ||
 			read_unit(t, u, UNIT_FILES_USAGE | UNIT_FILES_MORE | t->config.sets) < 0)
@@ -634,6 +486,7 @@ int unit_table_new(
 		.text_cap = sizeof(t->reader.text),
 		.walk = &t->walk,
 	};
+	unit_set_init(&t->units, &t->reader);
 	read_host_memory(t);
 	if (open_base(t) >= 0)
 		search_roots(t);
@@ -648,12 +501,8 @@ void unit_table_free(struct unit_table *t)
 {
 	if (!t)
 		return;
-	free_dead(t);
-	for (size_t i = 0; i < t->n; i++)
-		unit_free(t->units[i], t);
-	free(t->units);
+	unit_set_done(&t->units);
 	free(t->samples);
-	unit_index_done(&t->index);
 	unit_roots_done(&t->roots, &t->reader);
 	unit_reader_done(&t->reader);
 	cgroup_walk_done(&t->walk);

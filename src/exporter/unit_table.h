@@ -10,8 +10,6 @@
 #include "exporter/unit_manager.h"
 #include "host/root.h"
 
-enum { UNITS_MAX = 65536 };
-
 /* Pointers are borrowed and outlive the table. */
 struct unit_table_config {
 	const struct unit_manager *manager;
