@@ -200,11 +200,22 @@ static int parse_memory_pressure(const struct parse *p, struct slice text)
 	return cgroup_parse_pressure(text, &p->values->v[UNIT_MEMORY_PRESSURE]);
 }
 
+static size_t count_lines(struct slice text)
+{
+	struct slice line;
+	size_t n = 0;
+
+	while (slice_next_line(&text, &line))
+		n++;
+	return n;
+}
+
 static int parse_rdma(const struct parse *p, struct slice text)
 {
 	struct unit_values *values = p->values;
 	struct cgroup_rdma line;
 
+	values->rdma_lines = count_lines(text);
 	while (cgroup_rdma_next(&text, &line)) {
 		struct unit_rdma *rdma = &values->rdma[values->n_rdma];
 
@@ -219,20 +230,10 @@ static int parse_rdma(const struct parse *p, struct slice text)
 	return 0;
 }
 
-static size_t count_lines(struct slice text)
-{
-	struct slice line;
-	size_t n = 0;
-
-	while (slice_next_line(&text, &line))
-		n++;
-	return n;
-}
-
 /* v1: use and limit have to name equally many devices, else the answer is of two moments. */
 static int parse_v1_rdma_max(const struct parse *p, struct slice text)
 {
-	if (count_lines(text) != p->values->n_rdma)
+	if (count_lines(text) != p->values->rdma_lines)
 		p->values->n_rdma = 0;
 	return 0;
 }

@@ -49,7 +49,7 @@ struct unit_values {
 	uint32_t failed; /* its file could not be read or parsed; the value means nothing */
 	bool unlimited; /* the memory limit is none */
 	struct unit_rdma rdma[UNIT_RDMA_DEVICES_MAX];
-	size_t n_rdma;
+	size_t n_rdma, rdma_lines;
 };
 
 enum {
