@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Stored metric maps: what is read can be written, and then reads the same. */
+#include <stdint.h>
+#include <string.h>
+
+#include "api/metric_map.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+	if (!ok)
+		__builtin_trap();
+}
+
+static void check_same(const struct metric_map *map, struct arena *arena)
+{
+	struct metric_map again, merged = *map;
+	struct buffer text;
+
+	buffer_init(&text, 0);
+	metric_map_write(map, &text);
+	check(metric_map_parse(text.data, arena, &again) == 0);
+	check(again.n <= map->n); /* broken UTF-8 may make keys alike */
+	for (size_t i = 1; i < map->n; i++)
+		check(strcmp(map->keys[i - 1], map->keys[i]) < 0);
+	check(metric_map_add(&merged, &again, arena) <= 0);
+	check(metric_map_average(&merged, map, 1, -1, arena) <= 0);
+	buffer_done(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct metric_map map;
+	struct arena arena;
+	char *text;
+	int r;
+
+	arena_init(&arena, 64 << 20);
+	text = arena_strndup(&arena, (const char *)data, size);
+	r = metric_map_parse(text, &arena, &map);
+	if (metric_map_is_plain((struct slice){ text, strlen(text) }))
+		check(r == 0 || r == -7 /* E2BIG */);
+	if (r == 0)
+		check_same(&map, &arena);
+	arena_done(&arena);
+	return 0;
+}
