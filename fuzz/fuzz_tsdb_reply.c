@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tsdb_sample *samples;
 	struct tsdb_series *series;
 	struct tsdb_target *targets;
+	struct tsdb_rule *rules;
 	struct strings values;
 	struct arena arena;
 	struct slice json;
@@ -48,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	default:
 		tsdb_reply_error(json, &arena);
+		tsdb_reply_rules(json, &arena, &rules, &n, &err);
 	}
 	arena_done(&arena);
 	return 0;

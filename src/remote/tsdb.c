@@ -263,6 +263,20 @@ int tsdb_targets(struct tsdb *tsdb, struct arena *arena, struct tsdb_target **re
 	return tsdb_reply_targets(body_of(&reply), arena, ret_targets, ret_n, err);
 }
 
+int tsdb_recording_rules(struct tsdb *tsdb, struct arena *arena, struct tsdb_rule **ret_rules,
+	size_t *ret_n, struct err *err)
+{
+	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
+	CLEANUP(buffer_done) struct buffer params = { 0 };
+	int r;
+
+	url_append_param(&params, "type", "record");
+	r = ask(tsdb, CALL_GET, "api/v1/rules", &params, &reply, err);
+	if (r < 0)
+		return r;
+	return tsdb_reply_rules(body_of(&reply), arena, ret_rules, ret_n, err);
+}
+
 int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookback_ms,
 	struct arena *arena, struct tsdb_sample **ret_samples, size_t *ret_n, struct err *err)
 {

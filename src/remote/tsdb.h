@@ -55,6 +55,14 @@ struct tsdb_target {
 int tsdb_targets(struct tsdb *tsdb, struct arena *arena, struct tsdb_target **ret_targets,
 	size_t *ret_n, struct err *err);
 
+/* The recording rules that the server has loaded. */
+struct tsdb_rule {
+	const char *group, *name;
+	const char *provider; /* label 'provider' that the rule sets, "" for none */
+};
+int tsdb_recording_rules(struct tsdb *tsdb, struct arena *arena, struct tsdb_rule **ret_rules,
+	size_t *ret_n, struct err *err);
+
 /* Instant query: POST, GET on 403, 405, 501. lookback_ms 0 = the server's. The result must be a
  * vector. */
 int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookback_ms,

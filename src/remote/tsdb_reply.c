@@ -268,6 +268,73 @@ int tsdb_reply_targets(struct slice text, struct arena *arena, struct tsdb_targe
 	return 0;
 }
 
+static size_t count_rules(json_t *groups)
+{
+	json_t *group;
+	size_t i, n = 0;
+
+	json_array_foreach(groups, i, group) n += json_array_size(json_object_get(group, "rules"));
+	return n;
+}
+
+static const char *copy_string(struct arena *arena, json_t *text)
+{
+	return arena_strdup(arena, json_is_string(text) ? json_string_value(text) : "");
+}
+
+/* Appends the recording rules of a group. */
+static int decode_group(
+	json_t *group, struct arena *arena, struct tsdb_rule *rules, size_t *n_rules)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(group, "rules"), i, item)
+	{
+		const char *type = json_string_value(json_object_get(item, "type"));
+		struct tsdb_rule *rule = &rules[*n_rules];
+
+		if (!type || !str_eq(type, "recording"))
+			continue;
+		rule->group = copy_string(arena, json_object_get(group, "name"));
+		rule->name = copy_string(arena, json_object_get(item, "name"));
+		rule->provider = copy_string(
+			arena, json_object_get(json_object_get(item, "labels"), "provider"));
+		if (!rule->group || !rule->name || !rule->provider)
+			return -ENOMEM;
+		(*n_rules)++;
+	}
+	return 0;
+}
+
+int tsdb_reply_rules(struct slice text, struct arena *arena, struct tsdb_rule **ret_rules,
+	size_t *ret_n, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *root = NULL;
+	struct tsdb_rule *rules;
+	json_t *data, *groups, *group;
+	size_t i, n = 0;
+	int r;
+
+	r = open_reply(text, &root, &data, err);
+	if (r < 0)
+		return r;
+	groups = json_object_get(data, "groups");
+	if (!json_is_array(groups) || count_rules(groups) > TSDB_REPLY_MAX_ITEMS)
+		return no_list(err, json_is_array(groups) ? -E2BIG : -EBADMSG, "rule groups");
+	rules = ARENA_ARRAY(arena, struct tsdb_rule, count_rules(groups) + 1);
+	if (!rules)
+		return no_list(err, -ENOMEM, "rules");
+	json_array_foreach(groups, i, group)
+	{
+		if (decode_group(group, arena, rules, &n) < 0)
+			return no_list(err, -ENOMEM, "rules");
+	}
+	*ret_rules = rules;
+	*ret_n = n;
+	return 0;
+}
+
 int tsdb_reply_config(
 	struct slice text, struct arena *arena, struct tsdb_settings *settings, struct err *err)
 {

@@ -28,6 +28,9 @@ int tsdb_reply_strings(
 	struct slice json, struct arena *arena, struct strings *ret_values, struct err *err);
 int tsdb_reply_targets(struct slice json, struct arena *arena, struct tsdb_target **ret_targets,
 	size_t *ret_n, struct err *err);
+/* Recording rules only. */
+int tsdb_reply_rules(struct slice json, struct arena *arena, struct tsdb_rule **ret_rules,
+	size_t *ret_n, struct err *err);
 
 /* Each fills its own fields of settings; what the reply doesn't tell stays as it is. */
 int tsdb_reply_config(

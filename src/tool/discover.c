@@ -9,6 +9,7 @@
 const char *const wanted_series_names[N_WANTED_SERIES] = {
 	[SERIES_LEDGER_UNIT] = "ceems_energy_unit_joules_total",
 	[SERIES_LEDGER_METER] = "ceems_energy_meter_joules_total",
+	[SERIES_LEDGER_SOURCE] = "ceems_energy_source_info",
 	[SERIES_POWER_MODEL] = "ceems_power_model_watts",
 	[SERIES_RAPL_PACKAGE] = "ceems_rapl_package_joules_total",
 	[SERIES_RAPL_DRAM] = "ceems_rapl_dram_joules_total",
@@ -56,6 +57,8 @@ int discover_from_series(
 		}
 		for (size_t s = 0; s < N_WANTED_SERIES; s++)
 			job->has[s] |= str_eq(name, wanted_series_names[s]);
+		job->estimated |= str_eq(name, wanted_series_names[SERIES_LEDGER_SOURCE]) &&
+			str_eq(tsdb_series_label(&series[i], "kind"), "estimated");
 	}
 	*ret_jobs = jobs;
 	return 0;

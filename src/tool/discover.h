@@ -13,6 +13,7 @@
 enum wanted_series {
 	SERIES_LEDGER_UNIT,
 	SERIES_LEDGER_METER,
+	SERIES_LEDGER_SOURCE,
 	SERIES_POWER_MODEL,
 	SERIES_RAPL_PACKAGE,
 	SERIES_RAPL_DRAM,
@@ -32,6 +33,7 @@ struct job {
 	const char *name;
 	int64_t scrape_interval_ms; /* 0: none of its own */
 	bool has[N_WANTED_SERIES];
+	bool estimated; /* the ledger of some host has an estimate as its source */
 };
 struct job_list {
 	struct job *v; /* in the order in which the server named them */

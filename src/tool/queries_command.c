@@ -39,6 +39,48 @@ static void look_at_series(const struct tsdb_series *series, size_t n, struct qu
 	}
 }
 
+static bool group_records(
+	const struct tsdb_rule *rules, size_t n, const char *group, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(rules[i].group, group) && str_eq(rules[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* In a new installation no unit has run yet: what the loaded rules are going to record counts. */
+static int look_at_rules(struct tsdb_command *cmd, struct queries_found *found, struct err *err)
+{
+	const bool no_provider = found->host_providers.n == 0;
+	struct tsdb_rule *rules = NULL;
+	const char **providers;
+	size_t n = 0;
+	int r;
+
+	r = tsdb_command_tick(cmd, err);
+	if (r >= 0)
+		r = tsdb_recording_rules(cmd->tsdb, &cmd->arena, &rules, &n, err);
+	if (r < 0)
+		return r;
+	providers = ARENA_ARRAY(&cmd->arena, const char *, n + 1);
+	if (!providers)
+		return err_errno(err, -ENOMEM, "reading the rules");
+	if (no_provider)
+		found->host_providers.v = providers;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < N_RECORDED; k++)
+			found->recorded[k] |= str_eq(rules[i].name, recorded_names[k]);
+		if (no_provider && str_eq(rules[i].name, recorded_names[RECORDED_HOST_EMISSIONS]))
+			providers[found->host_providers.n++] = rules[i].provider;
+		if (str_eq(rules[i].name, recorded_names[RECORDED_HOST_POWER]))
+			found->jobs_without_ledger |= !group_records(
+				rules, n, rules[i].group, recorded_names[RECORDED_HOST_ENERGY]);
+	}
+	tsdb_command_sort(&found->host_providers);
+	return 0;
+}
+
 static int find_queries(struct tsdb_command *cmd, struct queries_found *found, struct err *err)
 {
 	struct tsdb_series *series = NULL;
@@ -71,12 +113,14 @@ int command_create_updater_queries(struct tool *tool)
 	r = find_queries(&cmd, &found, &err);
 	if (r < 0)
 		return tool_failed(tool, failed, &err);
+	if (!found.recorded[RECORDED_HOST_POWER] && look_at_rules(&cmd, &found, &err) < 0)
+		fprintf(tool->messages, "asking for recording rules: %s\n", err.text);
 	buffer_init(&text, QUERIES_MAX_BYTES);
 	r = queries_write(&found, &text);
 	if (r == 0)
 		fprintf(tool->messages,
 			"the TSDB has none of the series that recording rules for compute units "
-			"record: load the rules first, and let a unit run\n");
+			"record, and no such rules: load them first\n");
 	if (r < 0)
 		err_errno(&err, r, "writing the queries");
 	else

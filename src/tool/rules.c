@@ -255,7 +255,7 @@ static void unit_power_ledger(struct writer *w)
 		"      # Power of each unit from the exporter's energy ledger (docs/energy.md): what its\n"
 		"# counters gained since the last evaluation, so that the sum of power times\n"
 		"# interval is the energy, short units included.");
-	if (w->job->has_model)
+	if (w->job->estimated)
 		comment(w,
 			"      # At least one host of this job has no sensor: the energy of such a host is an ESTIMATE\n"
 			"# of the power model (ceems_energy_source_info tells which), not a measurement.");
@@ -326,8 +326,7 @@ static void job_power_rapl(struct writer *w)
 
 static void instance_power_model(struct writer *w)
 {
-	comment(w,
-		"      # An ESTIMATE by the exporter's power model, for hosts without a sensor.");
+	comment(w, "      # An ESTIMATE by the exporter's power model, not a measurement.");
 	rule(w, "instance:ceems_power_model_watts:pue", NULL,
 		"$PUE * ceems_power_model_watts{job=$JOB}");
 }

@@ -29,6 +29,7 @@ struct rules_job {
 	int64_t scrape_interval_ms;
 	enum power_source source;
 	bool has_rapl, has_dram, has_model; /* series that the job exports */
+	bool estimated; /* the ledger of some host rests on an estimate */
 };
 
 struct rules_emission {

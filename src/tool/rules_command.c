@@ -12,7 +12,7 @@
 #include "tool/rules.h"
 #include "tool/tsdb_command.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, DEFAULT_INTERVAL_MS = 60000 };
 
 static const char failed[] = "failed to create the recording rules";
 
@@ -34,6 +34,11 @@ static int ask_intervals(struct tsdb_command *cmd, struct tsdb_settings *setting
 
 	if (r >= 0)
 		r = tsdb_global_intervals(cmd->tsdb, settings, err);
+	/* What a configuration doesn't set is Prometheus's default. */
+	if (settings->scrape_interval_ms <= 0)
+		settings->scrape_interval_ms = DEFAULT_INTERVAL_MS;
+	if (settings->evaluation_interval_ms <= 0)
+		settings->evaluation_interval_ms = DEFAULT_INTERVAL_MS;
 	return r;
 }
 
@@ -185,6 +190,7 @@ static int write_jobs(struct tool *tool, const struct job_list *jobs,
 			.has_rapl = job->has[SERIES_RAPL_PACKAGE],
 			.has_dram = job->has[SERIES_RAPL_DRAM],
 			.has_model = job->has[SERIES_POWER_MODEL],
+			.estimated = job->estimated,
 		};
 		struct err err = { 0 };
 
@@ -214,11 +220,6 @@ static int run(struct tool *tool, struct tsdb_command *cmd)
 	settings.eval_interval_ms = tool->rules.eval_interval_ns != 0
 		? tool->rules.eval_interval_ns / NS_PER_MS
 		: global.evaluation_interval_ms;
-	if (global.scrape_interval_ms <= 0 || settings.eval_interval_ms <= 0) {
-		err_set(&err, -EBADMSG,
-			"the TSDB did not tell its scrape and evaluation intervals");
-		return tool_failed(tool, failed, &err);
-	}
 	choose_emission(tool, cmd, &settings.emission);
 	return write_jobs(tool, &jobs, &global, &settings);
 }

@@ -92,11 +92,23 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+void tsdb_command_sort(struct strings *values)
+{
+	size_t n = 0;
+
+	if (values->n > 0)
+		qsort(values->v, values->n, sizeof(*values->v), compare_strings);
+	for (size_t i = 0; i < values->n; i++) {
+		if (*values->v[i] && (n == 0 || !str_eq(values->v[n - 1], values->v[i])))
+			values->v[n++] = values->v[i];
+	}
+	values->n = n;
+}
+
 int tsdb_command_values(struct tsdb_command *cmd, const char *label, const char *matcher,
 	struct strings *ret_values, struct err *err)
 {
 	struct strings values = { 0 };
-	size_t n = 0;
 	int r;
 
 	r = tsdb_command_tick(cmd, err);
@@ -105,13 +117,8 @@ int tsdb_command_values(struct tsdb_command *cmd, const char *label, const char 
 			cmd->tsdb, label, matcher, cmd->start, cmd->end, &cmd->arena, &values, err);
 	if (r < 0)
 		return r;
-	if (values.n > 0)
-		qsort(values.v, values.n, sizeof(*values.v), compare_strings);
-	for (size_t i = 0; i < values.n; i++) {
-		if (*values.v[i] && (n == 0 || !str_eq(values.v[n - 1], values.v[i])))
-			values.v[n++] = values.v[i];
-	}
-	*ret_values = (struct strings){ values.v, n };
+	tsdb_command_sort(&values);
+	*ret_values = values;
 	return 0;
 }
 

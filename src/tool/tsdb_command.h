@@ -28,7 +28,10 @@ int tsdb_command_tick(struct tsdb_command *cmd, struct err *err);
 int tsdb_command_series(struct tsdb_command *cmd, const char *const *names, size_t n_names,
 	struct tsdb_series **ret_series, size_t *ret_n, struct err *err);
 
-/* Values of a label, sorted and distinct; only names that fit in an answer of ours. */
+/* Sorts, and drops empty and repeated values. */
+void tsdb_command_sort(struct strings *values);
+
+/* Values of a label, sorted and distinct. */
 int tsdb_command_values(struct tsdb_command *cmd, const char *label, const char *matcher,
 	struct strings *ret_values, struct err *err);
 

@@ -213,6 +213,29 @@ static void the_error_of_a_reply_is_found(void **state)
 	assert_string_equal(tsdb_reply_error(SLICE("[1]"), &arena), "");
 }
 
+static void recording_rules_are_read_and_alerts_are_not(void **state)
+{
+	static const char good[] = OK(
+		"{\"groups\":[{\"name\":\"g\",\"rules\":["
+		"{\"name\":\"a\",\"type\":\"recording\",\"labels\":{\"provider\":"
+		"\"rte\"}},{\"name\":\"alert\",\"type\":\"alerting\"},5,"
+		"{\"name\":\"b\",\"type\":\"recording\"}]},{},"
+		"{\"name\":\"empty\",\"rules\":[]}]}");
+	struct tsdb_rule *rules;
+	struct err err;
+	size_t n;
+
+	assert_int_equal(tsdb_reply_rules(SLICE(good), &arena, &rules, &n, &err), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(rules[0].group, "g");
+	assert_string_equal(rules[0].name, "a");
+	assert_string_equal(rules[0].provider, "rte");
+	assert_string_equal(rules[1].name, "b");
+	assert_string_equal(rules[1].provider, "");
+	assert_int_equal(tsdb_reply_rules(SLICE(OK("{}")), &arena, &rules, &n, &err), -EBADMSG);
+	assert_int_equal(tsdb_reply_rules(SLICE(OK("[]")), &arena, &rules, &n, &err), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +244,7 @@ int main(void)
 		TEST(what_is_no_vector_is_refused_with_a_sentence),
 		TEST(a_reply_larger_than_the_arena_is_no_crash),
 		TEST(series_values_and_targets_are_read),
+		TEST(recording_rules_are_read_and_alerts_are_not),
 		TEST(settings_come_from_three_replies),
 		TEST(settings_that_are_missing_or_odd_are_left_alone),
 		TEST(the_error_of_a_reply_is_found),

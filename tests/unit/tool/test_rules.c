@@ -82,7 +82,8 @@ static void ledger_rules_use_the_counters_and_providers(void **state)
 		.source = POWER_LEDGER,
 		.has_rapl = true,
 		.has_dram = true,
-		.has_model = true };
+		.has_model = true,
+		.estimated = true };
 	struct rules_settings s = plain;
 
 	s.pue = 1.2;
