@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole answer of the exporter for trees in the shape of known machines. --update rewrites the
+# expected answers; look at the diff.
+#   golden NAME TREE FLAG...    tests/golden/exporter/NAME.txt for tests/fixtures/TREE
+cd "${CEEMS_SOURCE:?}" || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+UPDATE=no
+[ "${1:-}" != --update ] || UPDATE=yes
+export NODE_NAME=node1
+unset GOMAXPROCS CEEMS_EXPORTER_WEB_CONFIG_FILE
+
+# What differs from run to run; the zeros of the first scrape stay.
+stable() {
+	grep -vE '^(# (HELP|TYPE) )?(process_|ceems_exporter_build_info|ceems_scrape_collector_duration_seconds)'
+}
+
+same_or_updated() {
+	local expected=tests/golden/exporter/$1.txt
+	if [ "$UPDATE" = yes ]; then
+		mkdir -p tests/golden/exporter
+		cp "$T/$1.txt" "$expected"
+	else
+		diff -u "$expected" "$T/$1.txt"
+	fi
+}
+
+# Names are given by the reference: the linter's opinion on them (status 3) is no failure.
+valid() {
+	local status=0
+	promtool check metrics <"$1" >"$T/promtool" 2>&1 || status=$?
+	[ "$status" = 0 ] || [ "$status" = 3 ] || { cat "$T/promtool"; return 1; }
+}
+
+golden() {
+	local name=$1 tree=tests/fixtures/$2 port
+	shift 2
+	port=$(free_port)
+	start "$name" "$BIN/ceems_exporter" --no-security.drop-privileges --web.listen-address="127.0.0.1:$port" \
+		--path.procfs="$tree/proc" --path.sysfs="$tree/sys" --path.cgroupfs="$tree/cgroup" "$@"
+	wait_until 20 curl -fsS "http://127.0.0.1:$port/health"
+	curl -fsS "http://127.0.0.1:$port/metrics" >"$T/answer" && stable <"$T/answer" >"$T/$name.txt"
+	ok "$name answers as expected" same_or_updated "$name"
+	ok "$name's answer is valid exposition" valid "$T/answer"
+	ok "$name stops" stop "$name"
+}
+
+golden intel-2s intel-2s
+golden intel-2s-all intel-2s --collector.rapl.enable-zone-label --collector.meminfo.all-stats
+golden amd-1s amd-1s --collector.empty-hostname-label
+golden arm arm --web.disable-exporter-metrics
+golden odd odd --collector.disable-defaults --collector.rapl
+done_testing
