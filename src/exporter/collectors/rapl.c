@@ -53,7 +53,7 @@ static const struct option_def options[] = {
 
 struct rapl {
 	const struct rapl_options *options;
-	atomic_bool complained; /* that nothing could be read; once until something can */
+	atomic_bool complained; /* that no energy could be read; once until some can */
 };
 
 static capability_set rapl_capabilities(const void *opts)
@@ -137,10 +137,12 @@ static int add(struct scrape *s, const struct rapl *rapl, const struct powercap_
 	return scrape_add(s, m, value, s->env->hostname, index, path);
 }
 
+/* 1 when the energy counter could be read. */
 static int add_zone(struct scrape *s, const struct rapl *rapl, const struct powercap *powercap,
 	const struct powercap_zone *zone)
 {
 	uint64_t energy_uj, limit_uw;
+	bool has_energy;
 	int r;
 
 	if (zone->max_energy_uj == 0) {
@@ -148,14 +150,13 @@ static int add_zone(struct scrape *s, const struct rapl *rapl, const struct powe
 		return 0;
 	}
 	r = powercap_read_energy(zone, &energy_uj);
-	if (r >= 0)
-		r = add(s, rapl, zone, false, energy_uj);
-	else
+	has_energy = r >= 0;
+	if (!has_energy)
 		scrape_skip(s, "rapl", zone->entry, r);
-	if (r == -ENOMEM)
-		return r;
-	r = powercap_read_limit(powercap, zone, &limit_uw);
-	return r < 0 ? 0 : add(s, rapl, zone, true, limit_uw);
+	r = has_energy ? add(s, rapl, zone, false, energy_uj) : 0;
+	if (r >= 0 && powercap_read_limit(powercap, zone, &limit_uw) >= 0)
+		r = add(s, rapl, zone, true, limit_uw);
+	return r < 0 ? r : has_energy;
 }
 
 /* -EACCES says more than that a file is empty. */
@@ -170,7 +171,8 @@ static int first_error(const struct powercap *powercap)
 static void complain(struct rapl *rapl, struct scrape *s, const struct powercap *powercap)
 {
 	if (!atomic_exchange(&rapl->complained, true))
-		log_error(s->log, "no RAPL zone can be read", LOG_STR("collector", "rapl"),
+		log_error(s->log, "no RAPL energy counter can be read",
+			LOG_STR("collector", "rapl"),
 			LOG_STR("err", err_name(first_error(powercap))));
 }
 
@@ -178,21 +180,23 @@ static int rapl_collect(void *state, struct scrape *s)
 {
 	struct rapl *rapl = state;
 	CLEANUP(powercap_closep) struct powercap *powercap = NULL;
-	size_t before = exposition_count(s->out);
+	bool has_energy = false;
 	capability_set raised = privilege_raise(rapl_capabilities(rapl->options));
 	int r = powercap_open(s->env->host->sysfs_fd, &powercap);
 
 	privilege_lower(raised); /* the descriptors stay good */
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r >= 0 && i < powercap->n; i++)
+	for (size_t i = 0; r >= 0 && i < powercap->n; i++) {
 		r = add_zone(s, rapl, powercap, &powercap->zones[i]);
+		has_energy |= r > 0;
+	}
 	if (r < 0)
 		return r;
-	if (exposition_count(s->out) == before)
-		complain(rapl, s, powercap);
-	else
+	if (has_energy)
 		atomic_store(&rapl->complained, false);
+	else
+		complain(rapl, s, powercap);
 	return 0;
 }
 
