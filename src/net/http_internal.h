@@ -17,11 +17,13 @@
 #include <stdbool.h>
 
 #include "basic/buffer.h"
+#include "net/basic_auth.h"
 #include "net/http_conn.h"
 #include "net/http_listen.h"
 #include "net/http_pool.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
+#include "net/web_watch.h"
 
 enum {
 	HTTP_HEAD_DEFAULT_BYTES = 16 << 10,
@@ -32,6 +34,7 @@ enum {
 	HTTP_IDLE_TIMEOUT_DEFAULT_MS = 60000,
 	/* A client that takes an answer more slowly than this is cut off. */
 	HTTP_MIN_BYTES_PER_S = 4 << 10,
+	HTTP_GZIP_MIN_BYTES = 256, /* smaller answers fit a packet anyway */
 };
 
 struct http_server {
@@ -40,6 +43,9 @@ struct http_server {
 	int ports[HTTP_LISTENERS_MAX];
 	struct MHD_Daemon *daemons[HTTP_LISTENERS_MAX];
 	size_t n_listeners;
+	struct web_watch *web;
+	struct basic_auth *auth; /* NULL without a web config */
+	bool tls;
 	struct http_pool *pool;
 	struct http_conns conns;
 	atomic_bool stopping; /* answers close their connection */
@@ -48,6 +54,7 @@ struct http_server {
 
 enum http_request_state {
 	HTTP_REQUEST_NEW,
+	HTTP_REQUEST_AUTH, /* its password is being checked */
 	HTTP_REQUEST_BODY, /* being read */
 	HTTP_REQUEST_RUNNING, /* with a worker */
 	HTTP_REQUEST_READY, /* the answer is built */
@@ -86,7 +93,10 @@ struct http_request {
 	bool body_too_large;
 	size_t dropped_bytes; /* of a body that is too large */
 	size_t answer_bytes; /* 0 for a stream */
-	const char *user;
+	const char *user; /* NULL, or who the request says it is, and is once past AUTH */
+	struct web_state *web;
+	struct basic_auth_waiter waiter;
+	enum basic_auth_result auth_result;
 	struct http_response response;
 	struct MHD_Response *built;
 };
@@ -106,6 +116,6 @@ void http_response_done(struct http_response *res);
 void http_response_build(struct http_request *req);
 
 /* Takes over the response's generator; NULL (generator untouched) without memory. */
-struct MHD_Response *http_stream_new(struct http_request *req);
+struct MHD_Response *http_stream_new(struct http_request *req, bool gzip);
 
 #endif

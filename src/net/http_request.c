@@ -57,6 +57,7 @@ void http_request_free(struct http_request *req)
 	if (req->built)
 		MHD_destroy_response(req->built);
 	http_response_done(&req->response);
+	web_state_put(req->web);
 	buffer_done(&req->body);
 	arena_done(&req->arena);
 	free(req->raw_target);
@@ -189,23 +190,11 @@ static enum MHD_Result redirect_to_clean_path(struct http_request *req)
 	return refuse(req, MHD_HTTP_MOVED_PERMANENTLY, "Moved Permanently\n");
 }
 
-/* The head is complete. */
-static enum MHD_Result begin(struct http_request *req, const char *method, const char *version)
+/* The client may ask: read the target, then the body. */
+static enum MHD_Result accept_head(struct http_request *req)
 {
-	struct head head = { 0 };
-	const char *text;
-	int r;
+	int r = http_target_parse(req->raw_target, &req->arena, &req->target);
 
-	if (!req->raw_target)
-		return MHD_NO;
-	if (is_cut_off(req, version))
-		return refuse(req, MHD_HTTP_BAD_REQUEST, "Bad Request\n");
-	req->method = method;
-	(void)MHD_get_connection_values(req->connection, MHD_HEADER_KIND, look_at_header, &head);
-	r = check_head(req, &head, version, &text);
-	if (r > 0)
-		return refuse(req, r, text);
-	r = http_target_parse(req->raw_target, &req->arena, &req->target);
 	if (r == -EBADMSG)
 		return refuse(req, MHD_HTTP_BAD_REQUEST, "Bad Request\n");
 	if (r >= 0 && req->target.query)
@@ -218,6 +207,81 @@ static enum MHD_Result begin(struct http_request *req, const char *method, const
 	req->state = HTTP_REQUEST_BODY;
 	http_conn_deadline(&req->server->conns, req->conn, req->server->config.idle_timeout_ms);
 	return MHD_YES;
+}
+
+static enum MHD_Result after_auth(struct http_request *req)
+{
+	switch (req->auth_result) {
+	case BASIC_AUTH_GRANTED:
+		return accept_head(req);
+	case BASIC_AUTH_DENIED:
+		req->user = NULL;
+		http_response_header(&req->response, "WWW-Authenticate", "Basic");
+		return refuse(req, MHD_HTTP_UNAUTHORIZED, "Unauthorized\n");
+	default:
+		req->user = NULL;
+		http_response_header(&req->response, "Retry-After", "1");
+		return refuse(req, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"Too many logins are being checked, try again later.\n");
+	}
+}
+
+/* On the checking thread. */
+static void on_checked(struct basic_auth_waiter *waiter, enum basic_auth_result result)
+{
+	struct http_request *req = (struct http_request *)((char *)waiter -
+		offsetof(struct http_request, waiter));
+
+	req->auth_result = result;
+	MHD_resume_connection(req->connection);
+}
+
+static enum MHD_Result authenticate(struct http_request *req)
+{
+	struct basic_auth *auth = req->server->auth;
+	CLEANUP(basic_auth_login_done) struct basic_auth_login login;
+	enum basic_auth_result result = BASIC_AUTH_DENIED;
+	int r = basic_auth_parse(
+		auth, http_request_header(req, "Authorization"), &req->web->config.users, &login);
+
+	if (r >= 0) {
+		req->user = arena_strdup(&req->arena, login.name);
+		result = req->user ? basic_auth_lookup(auth, &login) : BASIC_AUTH_BUSY;
+	}
+	if (result != BASIC_AUTH_UNKNOWN) {
+		req->auth_result = result;
+		return after_auth(req);
+	}
+	req->state = HTTP_REQUEST_AUTH;
+	req->waiter.done = on_checked;
+	http_conn_deadline(&req->server->conns, req->conn, HTTP_CONN_NO_DEADLINE);
+	MHD_suspend_connection(req->connection);
+	result = basic_auth_submit(auth, &login, http_request_peer(req), &req->waiter);
+	if (result != BASIC_AUTH_PENDING)
+		on_checked(&req->waiter, result);
+	return MHD_YES;
+}
+
+/* The head is complete. */
+static enum MHD_Result begin(struct http_request *req, const char *method, const char *version)
+{
+	struct head head = { 0 };
+	const char *text;
+	int status;
+
+	req->method = method;
+	req->web = web_watch_get(req->server->web);
+	if (!req->raw_target || !req->web)
+		return MHD_NO;
+	if (is_cut_off(req, version))
+		return refuse(req, MHD_HTTP_BAD_REQUEST, "Bad Request\n");
+	(void)MHD_get_connection_values(req->connection, MHD_HEADER_KIND, look_at_header, &head);
+	status = check_head(req, &head, version, &text);
+	if (status)
+		return refuse(req, status, text);
+	if (req->web->broken)
+		return refuse(req, MHD_HTTP_INTERNAL_SERVER_ERROR, "Internal Server Error\n");
+	return req->web->config.users.n ? authenticate(req) : accept_head(req);
 }
 
 static enum MHD_Result take_body(struct http_request *req, const char *data, size_t *len)
@@ -295,6 +359,8 @@ enum MHD_Result http_request_on_data(void *cls, struct MHD_Connection *connectio
 	switch (req->state) {
 	case HTTP_REQUEST_NEW:
 		return begin(req, method, version);
+	case HTTP_REQUEST_AUTH:
+		return after_auth(req);
 	case HTTP_REQUEST_BODY:
 		return *upload_len ? take_body(req, upload, upload_len) : start_handler(req);
 	case HTTP_REQUEST_READY:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "net/gzip.h"
 #include "net/http_internal.h"
 
 void http_response_init(struct http_response *res, struct arena *arena, size_t limit)
@@ -84,35 +85,99 @@ void http_response_stream(
 	res->ctx = ctx;
 }
 
-static struct MHD_Response *try_build(struct http_request *req)
+static const char *find_header(const struct http_response *res, const char *name)
+{
+	for (const struct http_header *h = res->headers; h; h = h->next) {
+		if (strcasecmp(h->name, name) == 0)
+			return h->value;
+	}
+	return NULL;
+}
+
+/* Whether the answer is to be compressed; notes in it that this depends on the request. */
+static bool choose_gzip(struct http_request *req)
 {
 	struct http_response *res = &req->response;
+
+	if (!req->server->config.gzip || !gzip_suits(find_header(res, "Content-Type")) ||
+		find_header(res, "Content-Encoding"))
+		return false;
+	http_response_header(res, "Vary", "Accept-Encoding");
+	if (!res->next && res->body.len < HTTP_GZIP_MIN_BYTES)
+		return false;
+	return gzip_is_wanted(http_request_header(req, "Accept-Encoding"));
+}
+
+/* False, with the body as it was, without memory. */
+static bool compress_body(struct http_request *req)
+{
+	struct buffer *body = &req->response.body, packed;
+	struct gzip *gz = gzip_new(req->server->config.gzip_level);
+
+	buffer_init(&packed, body->limit);
+	if (gz)
+		gzip_add(gz, body->data, body->len, true, &packed);
+	gzip_free(gz);
+	if (!gz || buffer_error(&packed)) {
+		buffer_done(&packed);
+		return false;
+	}
+	buffer_done(body);
+	*body = packed;
+	return true;
+}
+
+static struct MHD_Response *make(struct http_request *req)
+{
+	struct http_response *res = &req->response;
+	bool gzip = choose_gzip(req);
 	struct MHD_Response *built;
 
-	if (res->error || buffer_error(&res->body))
-		return NULL;
-	req->answer_bytes = res->body.len;
-	if (res->next) {
-		built = http_stream_new(req);
-	} else {
-		built = MHD_create_response_from_buffer(
-			res->body.len, res->body.data, MHD_RESPMEM_MUST_FREE);
-		if (built)
-			res->body = (struct buffer){ .limit = res->body.limit };
+	if (gzip && !res->next)
+		gzip = compress_body(req);
+	if (gzip)
+		http_response_header(res, "Content-Encoding", "gzip");
+	req->answer_bytes = res->next ? 0 : res->body.len;
+	if (res->next)
+		return http_stream_new(req, gzip);
+	built = MHD_create_response_from_buffer(
+		res->body.len, res->body.data, MHD_RESPMEM_MUST_FREE);
+	if (built)
+		res->body = (struct buffer){ .limit = res->body.limit };
+	return built;
+}
+
+static bool add_headers(const struct http_request *req, struct MHD_Response *built)
+{
+	static const struct config_map none = { 0 };
+	const struct config_map *common = req->web ? &req->web->config.http.headers : &none;
+
+	for (size_t i = 0; i < common->n; i++) {
+		/* A handler's own header goes first. */
+		if (!find_header(&req->response, common->names[i]) &&
+			MHD_add_response_header(built, common->names[i], common->values[i]) !=
+				MHD_YES)
+			return false;
 	}
-	if (!built)
-		return NULL;
-	for (const struct http_header *h = res->headers; h; h = h->next) {
+	for (const struct http_header *h = req->response.headers; h; h = h->next) {
 		/* Refused: a line break, say, from a request that a handler echoes. */
-		if (MHD_add_response_header(built, h->name, h->value) != MHD_YES) {
-			MHD_destroy_response(built);
-			return NULL;
-		}
+		if (MHD_add_response_header(built, h->name, h->value) != MHD_YES)
+			return false;
 	}
-	if (atomic_load(&req->server->stopping) &&
-		MHD_add_response_header(built, "Connection", "close") != MHD_YES) {
-		MHD_destroy_response(built);
+	return !atomic_load(&req->server->stopping) ||
+		MHD_add_response_header(built, "Connection", "close") == MHD_YES;
+}
+
+static struct MHD_Response *try_build(struct http_request *req)
+{
+	struct MHD_Response *built;
+
+	if (buffer_error(&req->response.body))
 		return NULL;
+	built = make(req);
+	if (built && (req->response.error || !add_headers(req, built))) {
+		MHD_destroy_response(built);
+		built = NULL;
 	}
 	return built;
 }
@@ -133,6 +198,7 @@ void http_response_build(struct http_request *req)
 	req->built = try_build(req);
 	if (!req->built) {
 		req->response.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+		req->answer_bytes = 0;
 		req->built = internal_error();
 	}
 }

@@ -2,6 +2,7 @@
 #include "net/http_server.h"
 
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,43 +60,68 @@ int http_server_open(
 
 	if (!server)
 		return err_errno(err, -ENOMEM, "HTTP server");
-	if (config->web_config_file && *config->web_config_file) {
-		free(server);
-		return err_set(err, -EOPNOTSUPP, "web config files come with the next change");
-	}
 	server->config = *config;
 	set_defaults(&server->config);
 	http_conns_init(&server->conns, server->config.max_connections);
-	r = listen_all(server, err);
+	r = web_watch_open(config->web_config_file, config->log, &server->web, err);
+	if (r >= 0)
+		r = listen_all(server, err);
 	if (r < 0) {
 		http_server_stop(server, 0);
 		return r;
 	}
+	server->tls = web_watch_has_tls(server->web);
 	for (size_t i = 0; i < server->n_listeners; i++)
 		server->ports[i] = http_listen_port(server->listeners[i]);
 	*ret_server = server;
 	return 0;
 }
 
+/*
+ * Gives the session what the web config says now, in place of what the library gave it: nothing,
+ * so that the handshake fails where we have nothing either.
+ */
+static void set_up_tls(
+	struct http_server *server, struct http_conn *conn, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	struct web_state *web = web_watch_get(server->web);
+
+	if (web && !web->broken && info && http_tls_attach(web->tls, info->tls_session) >= 0)
+		conn->tls = http_tls_ref(web->tls);
+	web_state_put(web);
+}
+
+static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+	gnutls_pcert_st **certs, unsigned *n_certs, gnutls_ocsp_data_st **ocsp, unsigned *n_ocsp,
+	gnutls_privkey_t *key, unsigned *flags)
+{
+	return -1;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct http_server *server = cls;
-	const union MHD_ConnectionInfo *info;
 	struct http_conn *conn = *context;
+	const union MHD_ConnectionInfo *info;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (conn) {
 			http_request_free(conn->request);
+			http_tls_unref(conn->tls);
 			http_conn_close(&server->conns, conn);
 		}
 		*context = NULL;
 		return;
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*context = http_conn_open(
-		&server->conns, info->connect_fd, server->config.header_timeout_ms);
+	conn = http_conn_open(&server->conns, info->connect_fd, server->config.header_timeout_ms);
+	*context = conn;
 	/* Without memory the first request finds no context and is refused. */
+	if (conn && server->tls)
+		set_up_tls(server, conn, connection);
 }
 
 static void on_library_message(void *cls, const char *format, va_list args)
@@ -119,18 +145,31 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-		MHD_USE_ERROR_LOG;
+		MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0);
 	/* The library keeps parsed names and the answer's head in the same memory. */
 	const size_t memory = 8 * server->config.max_header_bytes + (32 << 10);
+	struct MHD_OptionItem options[] = {
+		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)server->config.max_connections, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, server },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_request_on_target, server },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_request_on_end, server },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server },
+		{ MHD_OPTION_END, 0, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
 
+	if (server->tls)
+		options[ARRAY_SIZE(options) - 2] = (struct MHD_OptionItem){
+			MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)no_certificate
+		};
+	/* The logger has to come first. */
 	return MHD_start_daemon(flags, 0, NULL, NULL, http_request_on_data, server,
-		MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server, MHD_OPTION_LISTEN_SOCKET,
-		fd, MHD_OPTION_CONNECTION_LIMIT, server->config.max_connections,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
-		server, MHD_OPTION_URI_LOG_CALLBACK, http_request_on_target, server,
-		MHD_OPTION_NOTIFY_COMPLETED, http_request_on_end, server,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+		MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server, MHD_OPTION_ARRAY, options,
+		MHD_OPTION_END);
 }
 
 static int start_daemons(struct http_server *server, struct err *err)
@@ -144,6 +183,12 @@ static int start_daemons(struct http_server *server, struct err *err)
 			return err_set(
 				err, -EIO, "serving '%s': the HTTP library did not start", name);
 		log_info(server->config.log, "Listening on", LOG_STR("address", name));
+		if (server->tls)
+			log_info(server->config.log, "TLS is enabled.", LOG_STR("http2", "false"),
+				LOG_STR("address", name));
+		else
+			log_info(server->config.log, "TLS is disabled.", LOG_STR("http2", "false"),
+				LOG_STR("address", name));
 	}
 	return 0;
 }
@@ -154,6 +199,8 @@ int http_server_serve(struct http_server *server, struct err *err)
 	int r;
 
 	r = http_pool_new(server->config.threads, &server->pool);
+	if (r >= 0 && server->config.web_config_file && *server->config.web_config_file)
+		r = basic_auth_new(&server->auth);
 	if (r >= 0)
 		r = http_conns_start(&server->conns);
 	if (r < 0)
@@ -183,7 +230,9 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 	http_conns_drain(&server->conns, grace_ms);
 	atomic_store(&server->cutting, true);
 	http_conns_cut(&server->conns);
-	/* After this no connection is suspended, as the library demands. */
+	/* After these two no connection is suspended, as the library demands. */
+	if (server->auth)
+		basic_auth_stop(server->auth);
 	if (server->pool)
 		http_pool_stop(server->pool);
 	for (size_t i = 0; i < server->n_listeners; i++) {
@@ -191,6 +240,17 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 			MHD_stop_daemon(server->daemons[i]);
 	}
 	http_pool_free(server->pool);
+	basic_auth_free(server->auth);
+	web_watch_close(server->web);
 	http_conns_done(&server->conns);
 	free(server);
+}
+
+int http_web_config_check(const char *path, struct err *err)
+{
+	struct web_watch *watch = NULL;
+	int r = web_watch_open(path, NULL, &watch, err);
+
+	web_watch_close(watch);
+	return r;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/gzip.h"
 #include "net/http_internal.h"
 
 enum { BLOCK_BYTES = 32 << 10 };
@@ -15,25 +16,53 @@ struct http_stream {
 	http_stream_fn next;
 	void (*free_ctx)(void *ctx);
 	void *ctx;
+	struct gzip *gzip; /* or NULL */
 	int end; /* 1 after the last block, negative when the generator failed */
 	struct buffer block;
 	size_t sent; /* of block */
 };
 
+static ssize_t ask(struct http_stream *s, char *data)
+{
+	ssize_t n = s->next(s->ctx, data, BLOCK_BYTES);
+
+	if (n <= 0)
+		s->end = n < 0 ? (int)n : 1;
+	return MIN(MAX(n, 0), (ssize_t)BLOCK_BYTES);
+}
+
+static void fill_plain(struct http_stream *s)
+{
+	char *room = buffer_reserve(&s->block, BLOCK_BYTES);
+
+	if (room)
+		s->block.len = (size_t)ask(s, room);
+}
+
+/* The compressor swallows blocks before anything comes out. */
+static void fill_compressed(struct http_stream *s)
+{
+	char raw[BLOCK_BYTES];
+
+	while (!s->end && !s->block.len && !buffer_error(&s->block)) {
+		size_t n = (size_t)ask(s, raw);
+
+		gzip_add(s->gzip, raw, n, s->end > 0, &s->block);
+	}
+}
+
 static void fill(struct http_job *job)
 {
 	struct http_stream *s = (struct http_stream *)job;
-	char *room;
-	ssize_t n;
 
 	buffer_clear(&s->block);
 	s->sent = 0;
-	room = buffer_reserve(&s->block, BLOCK_BYTES);
-	n = room ? s->next(s->ctx, room, BLOCK_BYTES) : -ENOMEM;
-	if (n > 0)
-		s->block.len = MIN((size_t)n, (size_t)BLOCK_BYTES);
+	if (s->gzip)
+		fill_compressed(s);
 	else
-		s->end = n < 0 ? (int)n : 1;
+		fill_plain(s);
+	if (buffer_error(&s->block))
+		s->end = buffer_error(&s->block);
 	MHD_resume_connection(s->connection);
 }
 
@@ -68,11 +97,12 @@ static void stream_free(void *cls)
 
 	if (s->free_ctx)
 		s->free_ctx(s->ctx);
+	gzip_free(s->gzip);
 	buffer_done(&s->block);
 	free(s);
 }
 
-struct MHD_Response *http_stream_new(struct http_request *req)
+struct MHD_Response *http_stream_new(struct http_request *req, bool gzip)
 {
 	struct http_stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *built;
@@ -86,8 +116,11 @@ struct MHD_Response *http_stream_new(struct http_request *req)
 	s->next = req->response.next;
 	s->ctx = req->response.ctx;
 	buffer_init(&s->block, 0);
-	built = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, BLOCK_BYTES, send_some, s, stream_free);
+	if (gzip)
+		s->gzip = gzip_new(req->server->config.gzip_level);
+	built = gzip && !s->gzip ? NULL
+				 : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
+					   send_some, s, stream_free);
 	if (!built) {
 		stream_free(s);
 		return NULL;

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/gzip.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <zlib.h>
+
+#include "basic/str.h"
+
+enum {
+	OUT_BYTES = 16 << 10,
+	WINDOW_BITS = 15 + 16, /* the largest window, with gzip's header and trailer */
+	MEMORY_LEVEL = 8,
+	Q_ONE = 1000,
+};
+
+struct gzip {
+	z_stream z;
+};
+
+struct gzip *gzip_new(int level)
+{
+	struct gzip *gz = calloc(1, sizeof(*gz));
+
+	if (gz &&
+		deflateInit2(&gz->z, MIN(MAX(level, 1), 9), Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL,
+			Z_DEFAULT_STRATEGY) != Z_OK) {
+		free(gz);
+		return NULL;
+	}
+	return gz;
+}
+
+void gzip_free(struct gzip *gz)
+{
+	if (!gz)
+		return;
+	deflateEnd(&gz->z);
+	free(gz);
+}
+
+void gzip_add(struct gzip *gz, const void *data, size_t len, bool finish, struct buffer *out)
+{
+	const unsigned char *p = data;
+	bool last;
+
+	do {
+		uInt piece = (uInt)MIN(len, (size_t)UINT_MAX);
+
+		last = piece == len;
+		gz->z.next_in = (unsigned char *)p;
+		gz->z.avail_in = piece;
+		do {
+			char *room = buffer_reserve(out, OUT_BYTES);
+
+			if (!room)
+				return;
+			gz->z.next_out = (unsigned char *)room;
+			gz->z.avail_out = OUT_BYTES;
+			/* Can't fail: the state is sound, and no room left isn't an error. */
+			(void)deflate(&gz->z, finish && last ? Z_FINISH : Z_NO_FLUSH);
+			out->len += OUT_BYTES - gz->z.avail_out;
+			out->data[out->len] = '\0';
+		} while (gz->z.avail_out == 0);
+		p += piece;
+		len -= piece;
+	} while (!last);
+}
+
+/* "0", "1", "0.5", "1.000": thousandths, or -1. */
+static int parse_q(struct slice s)
+{
+	int q = 0, unit = Q_ONE;
+
+	if (!s.n || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.'))
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		if (i == 1)
+			continue;
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -1;
+		q += (s.p[i] - '0') * unit;
+		unit /= 10;
+	}
+	return q <= Q_ONE ? q : -1;
+}
+
+/* The q of one element; -1 if it is malformed, and its name. */
+static int parse_coding(struct slice element, struct slice *ret_name)
+{
+	struct slice parameter;
+	int q = Q_ONE;
+
+	if (!slice_next(&element, ';', ret_name))
+		return -1;
+	*ret_name = slice_trim(*ret_name);
+	while (slice_next(&element, ';', &parameter)) {
+		parameter = slice_trim(parameter);
+		if (parameter.n < 2 || strncasecmp(parameter.p, "q=", 2) != 0)
+			return -1;
+		q = parse_q((struct slice){ parameter.p + 2, parameter.n - 2 });
+	}
+	return q;
+}
+
+static bool is_name(struct slice name, const char *text)
+{
+	return name.n == strlen(text) && strncasecmp(name.p, text, name.n) == 0;
+}
+
+bool gzip_is_wanted(const char *accept_encoding)
+{
+	struct slice rest = slice_from(accept_encoding ? accept_encoding : ""), element, name;
+	int gzip = -1, identity = -1;
+
+	while (slice_next(&rest, ',', &element)) {
+		int q = parse_coding(element, &name);
+
+		if (is_name(name, "gzip") || is_name(name, "x-gzip"))
+			gzip = MAX(gzip, q);
+		else if (is_name(name, "identity"))
+			identity = MAX(identity, q);
+	}
+	return gzip > 0 && gzip > identity;
+}
+
+bool gzip_suits(const char *content_type)
+{
+	static const char *const types[] = { "application/json", "application/javascript",
+		"application/x-javascript", "application/xml", "application/atom+xml",
+		"application/rss+xml", "application/openmetrics-text", "application/yaml",
+		"image/svg+xml" };
+	struct slice type = { content_type, content_type ? strcspn(content_type, "; \t") : 0 };
+
+	if (type.n > 5 && strncasecmp(type.p, "text/", 5) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (is_name(type, types[i]))
+			return true;
+	}
+	return false;
+}
