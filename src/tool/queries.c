@@ -114,12 +114,12 @@ static int put_metric(struct buffer *out, const char *key, const char *sub_key,
 	return 1;
 }
 
-static int put_emissions(struct buffer *out, const char *key, const char *template,
+static int put_emissions(struct buffer *out, bool recorded, const char *key, const char *template,
 	enum recorded series, const struct strings *providers)
 {
 	CLEANUP(buffer_done) struct buffer sub_key = { 0 };
 
-	if (providers->n == 0)
+	if (!recorded || providers->n == 0)
 		return 0;
 	buffer_printf(out, "  %s:\n", key);
 	for (size_t i = 0; i < providers->n; i++) {
@@ -159,7 +159,7 @@ int queries_write(const struct queries_found *found, struct buffer *out)
 			out, "avg_gpu_mem_usage", "global", average, RECORDED_GPU_MEMORY_USAGE);
 	if (has[RECORDED_GPU_USAGE])
 		n += put_metric(out, "avg_gpu_usage", "global", average, RECORDED_GPU_USAGE);
-	r = put_emissions(out, "total_cpu_emissions_gms",
+	r = put_emissions(out, has[RECORDED_HOST_EMISSIONS], "total_cpu_emissions_gms",
 		mixed            ? emissions_mixed
 			: ledger ? emissions_ledger
 				 : emissions,
@@ -173,8 +173,8 @@ int queries_write(const struct queries_found *found, struct buffer *out)
 				: ledger ? energy_ledger
 					 : energy,
 			RECORDED_HOST_POWER);
-	r = put_emissions(out, "total_gpu_emissions_gms", emissions, RECORDED_GPU_EMISSIONS,
-		&found->gpu_providers);
+	r = put_emissions(out, has[RECORDED_GPU_EMISSIONS], "total_gpu_emissions_gms", emissions,
+		RECORDED_GPU_EMISSIONS, &found->gpu_providers);
 	if (r < 0)
 		return r;
 	n += r;

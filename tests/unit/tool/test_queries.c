@@ -55,6 +55,7 @@ static void a_strange_provider_stays_inside_its_quotes(void **state)
 	struct queries_found found = { .host_providers = { strange, 1 } };
 	struct buffer out;
 
+	found.recorded[RECORDED_HOST_EMISSIONS] = true;
 	buffer_init(&out, 0);
 	assert_int_equal(queries_write(&found, &out), 1);
 	assert_non_null(strstr(out.data, "    \"a\\\": {}\\n_total\": |-\n"));
