@@ -334,8 +334,7 @@ int store_get_clusters(struct store *store, store_row_fn fn, void *ctx, struct e
 int store_get_stats(struct store *store, const struct store_query *query, bool current,
 	store_row_fn fn, void *ctx, struct err *err)
 {
-	return read_rows(
-		store, current ? R_STATS_CURRENT : R_STATS_ALL, query, false, fn, ctx, err);
+	return read_rows(store, current ? R_STATS_CURRENT : R_STATS_ALL, query, true, fn, ctx, err);
 }
 
 int store_is_admin(struct store *store, const char *name, bool *ret_admin, struct err *err)

@@ -15,7 +15,7 @@ enum {
 	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
 };
 
-static const int64_t ms_per_day = 24 * 3600 * 1000;
+static const int64_t ms_per_day = INT64_C(24) * 3600 * 1000;
 
 struct step {
 	struct store *store;
