@@ -178,20 +178,20 @@ static int open_server(struct program *p, struct err *err)
 static int drop_privileges(struct program *p, struct err *err)
 {
 	const struct exporter_flags *f = &p->flags;
+	struct strings files = http_server_files(p->server), warnings;
 	struct privilege_plan plan = {
 		.run_as_user = f->run_as_user,
 		.needed = exporter_capabilities(p->exporter),
 		.keep_effective = f->disable_cap_awareness,
 	};
-	struct strings warnings;
 	int r = 0;
 
 	if (!f->drop_privileges)
 		return 0;
-	if (f->web_config_file[0])
-		r = exporter_need_path(p->exporter, f->web_config_file, false);
+	for (size_t i = 0; r >= 0 && i < files.n; i++)
+		r = exporter_need_path(p->exporter, files.v[i], false);
 	if (r < 0)
-		return err_errno(err, r, "'%s'", f->web_config_file);
+		return err_errno(err, r, "noting the files of the web config");
 	plan.read_paths = exporter_paths(p->exporter, false);
 	plan.write_paths = exporter_paths(p->exporter, true);
 	r = privilege_drop(&plan, &p->privilege, &warnings, err);

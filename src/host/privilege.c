@@ -16,6 +16,10 @@
 
 enum { WARNINGS_MAX = 4, WARNING_TEXT_MAX = 512 };
 
+/* To change a list and to get at a file in a closed folder. The latter is held only until the
+ * drop is done; all files that were changed can be reached without it then. */
+static const capability_set FOR_ACLS = CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_READ_SEARCH);
+
 struct account {
 	uid_t uid;
 	gid_t gid;
@@ -205,7 +209,7 @@ static int ensure_path(
 	if (!may_change)
 		return err_errno(err, -errno, "'%s' must be accessible", path);
 
-	raised = privilege_raise(CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_READ_SEARCH));
+	raised = privilege_raise(FOR_ACLS);
 	if (stat(path, &st) < 0)
 		r = -errno;
 	else if (S_ISDIR(st.st_mode))
@@ -239,7 +243,6 @@ static int ensure_paths(
 static int drop_root(struct privilege *p, const struct privilege_plan *plan, struct err *err)
 {
 	const char *user = plan->run_as_user && plan->run_as_user[0] ? plan->run_as_user : "nobody";
-	const capability_set for_acls = CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_READ_SEARCH);
 	capability_set needed = plan->needed;
 	struct account account;
 	struct capability_state state;
@@ -255,7 +258,7 @@ static int drop_root(struct privilege *p, const struct privilege_plan *plan, str
 		/* Only what the next step may use, until it is done. */
 		r = get_capabilities(&state);
 		if (r >= 0) {
-			state.permitted &= needed | for_acls;
+			state.permitted &= needed | FOR_ACLS;
 			state.effective = state.inheritable = 0;
 			r = set_capabilities(&state);
 		}
@@ -314,7 +317,7 @@ void privilege_free(struct privilege *privilege)
 
 	if (!privilege)
 		return;
-	raised = privilege_raise(CAPABILITY(CAP_FOWNER));
+	raised = privilege_raise(FOR_ACLS);
 	for (size_t i = 0; i < privilege->n_acls; i++) {
 		struct changed_acl *acl = &privilege->acls[i];
 

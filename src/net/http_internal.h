@@ -44,6 +44,7 @@ struct http_server {
 	struct MHD_Daemon *daemons[HTTP_LISTENERS_MAX];
 	size_t n_listeners;
 	struct web_watch *web;
+	const char *files[WEB_WATCH_FILES_MAX]; /* for http_server_files() */
 	struct basic_auth *auth; /* NULL without a web config */
 	bool tls;
 	struct http_pool *pool;

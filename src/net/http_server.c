@@ -212,6 +212,11 @@ int http_server_serve(struct http_server *server, struct err *err)
 	return r;
 }
 
+struct strings http_server_files(struct http_server *server)
+{
+	return (struct strings){ server->files, web_watch_files(server->web, server->files) };
+}
+
 int http_server_port(const struct http_server *server, size_t i)
 {
 	return i < server->n_listeners ? server->ports[i] : -EINVAL;

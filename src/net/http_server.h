@@ -88,6 +88,11 @@ struct http_server;
 int http_server_open(
 	const struct http_server_config *config, struct http_server **ret_server, struct err *err);
 /*
+ * The web config and the TLS files that it names: they are read again when they change, so they
+ * must stay readable after a change of user. Absolute; only before http_server_serve().
+ */
+struct strings http_server_files(struct http_server *server);
+/*
  * Starts the workers. The web config and the TLS files are looked at again when they change;
  * while they are broken requests get 500 and handshakes fail. After an error only
  * http_server_stop() may follow.

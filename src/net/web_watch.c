@@ -15,7 +15,7 @@
 #include "basic/str.h"
 
 enum {
-	FILES_MAX = 4, /* the config, certificate, key, authorities */
+	FILES_MAX = WEB_WATCH_FILES_MAX, /* the config, certificate, key, authorities */
 	ARENA_MAX_BYTES = 16 << 20,
 	NS_PER_S = 1000000000,
 	/* A file that changed so shortly before it was read may change again unseen. */
@@ -218,6 +218,16 @@ void web_watch_close(struct web_watch *watch)
 	free(watch->path);
 	free(watch->directory);
 	free(watch);
+}
+
+size_t web_watch_files(const struct web_watch *watch, const char *ret_paths[WEB_WATCH_FILES_MAX])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < FILES_MAX; i++)
+		if (*watch->stamps[i].path)
+			ret_paths[n++] = watch->stamps[i].path;
+	return n;
 }
 
 bool web_watch_has_tls(const struct web_watch *watch)

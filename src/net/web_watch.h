@@ -29,6 +29,11 @@ int web_watch_open(
 	const char *path, const struct log *log, struct web_watch **ret_watch, struct err *err);
 void web_watch_close(struct web_watch *watch); /* NULL is fine; states may outlive it */
 
+/* The config and the TLS files that it names now, absolute; borrowed until the next look at them.
+ */
+enum { WEB_WATCH_FILES_MAX = 4 };
+size_t web_watch_files(const struct web_watch *watch, const char *ret_paths[WEB_WATCH_FILES_MAX]);
+
 /* As it was at the start. */
 bool web_watch_has_tls(const struct web_watch *watch);
 

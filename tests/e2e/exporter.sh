@@ -23,7 +23,7 @@ up() {
 	start "$name" "$EXPORTER" "${PATHS[@]}" --web.listen-address="127.0.0.1:$PORT" "$@"
 	wait_until 20 answers "$URL/health"
 }
-answers() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$1")" != 000 ]; }
+answers() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$@")" != 000 ]; }
 status_is() { local got; got=$(curl -s -o "$T/body" -w '%{http_code}' "${@:2}"); [ "$got" = "$1" ] || { echo "status $got"; cat "$T/body"; return 1; }; }
 header_is() { curl -s -D - -o /dev/null "${@:2}" | tr -d '\r' | grep -Fqix "$1" || { curl -s -D - -o /dev/null "${@:2}"; return 1; }; }
 body_is() { [ "$(curl -s "${@:2}")" = "$1" ]; }
@@ -63,6 +63,10 @@ ok "an unknown user is refused" fails "no user 'nobody-has-this-name'" --securit
 no_procfs() { local PATHS=(--path.procfs="$T/nothing"); fails "$T/nothing"; }
 ok "a missing procfs is refused" no_procfs
 
+ok "a missing web config is refused" fails "$T/web.yml" --web.config.file="$T/web.yml"
+printf 'no_such_key: 1\n' >"$T/bad.yml"
+ok "a bad web config is refused" fails "$T/bad.yml:1" --web.config.file="$T/bad.yml"
+
 # --- pages
 up plain --collector.rdma.stats --collector.meminfo.all.stats
 ok "a feature of a later version is named once" logged plain 'flags=--collector.rdma.stats'
@@ -78,6 +82,8 @@ ok "a path with dots is sent elsewhere" header_is "Location: /metrics" --path-as
 ok "metrics are text 0.0.4" header_is "Content-Type: text/plain; version=0.0.4; charset=utf-8; escaping=underscores" "$URL/metrics"
 ok "the client's escaping is told back" header_is "Content-Type: text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8" \
 	-H 'Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3' "$URL/metrics"
+ok "metrics are compressed when asked" header_is "Content-Encoding: gzip" -H 'Accept-Encoding: gzip' "$URL/metrics"
+ok "compressed metrics are the same" grep -q ceems_cpu_count <(curl -s --compressed "$URL/metrics")
 ok "HEAD answers without a body" status_is 200 -I "$URL/metrics"
 ok "answers are counted" grep -E '^promhttp_metric_handler_requests_total\{code="200"\} [1-9]' <(curl -s "$URL/metrics")
 ok "the process is described" grep -E '^process_open_fds [1-9]' <(curl -s "$URL/metrics")
@@ -135,6 +141,34 @@ ok "the one that waited gets its answer" first_is_there
 cp --remove-destination tests/fixtures/intel-2s/proc/meminfo "$TREE/proc/meminfo"
 ok "refusals are counted" grep -E '^promhttp_metric_handler_requests_total\{code="503"\} [1-9]' <(curl -s "$URL/metrics")
 ok "it ends, too" stop limit
+
+# --- authentication and TLS: the files are private, and root becomes nobody
+"$BIN/ceems_tool" config create-web-config --tls --tls.host=127.0.0.1 --output-dir="$T/web" >"$T/web.txt" 2>&1
+PASSWORD=$(grep -oE 'password for basic auth is .*' "$T/web.txt" | awk '{print $NF}')
+WEB=$T/web/web-config.yml
+up_with_tls() {
+	PORT=$(free_port)
+	URL=https://127.0.0.1:$PORT
+	start tls "$EXPORTER" "${PATHS[@]}" --web.listen-address="127.0.0.1:$PORT" --web.config.file="$WEB"
+	wait_until 20 answers -k "$URL/health"
+}
+if [ "$(id -u)" = 0 ]; then
+	ok "a web config behind a closed folder is refused" fails "$WEB" --web.config.file="$WEB"
+fi
+chmod 0755 "$T/web"
+up_with_tls
+TLS=(--cacert "$T/web/cert.pem")
+ok "without a password: 401" status_is 401 "${TLS[@]}" "$URL/metrics"
+ok "not even health is open" status_is 401 "${TLS[@]}" -u ceems:wrong "$URL/health"
+ok "the password opens" status_is 200 "${TLS[@]}" -u "ceems:$PASSWORD" "$URL/metrics"
+touch "$T/web/key.pem" "$WEB"
+ok "files that change are read again" status_is 200 "${TLS[@]}" -u "ceems:$PASSWORD" "$URL/metrics"
+ok "it ends, too, with TLS" stop tls
+files_are_private() {
+	stat -c "%a %n" "$T/web/key.pem" "$WEB"
+	[ "$(stat -c %a "$T/web/key.pem" "$WEB" | sort -u)" = 600 ] && ! setpriv --reuid=65534 --clear-groups cat "$T/web/key.pem"
+}
+[ "$(id -u)" != 0 ] || ok "its files are private again" files_are_private
 
 # --- privileges
 proc_status() { grep "^$1:" "/proc/$(cat "$T/$2.pid")/status" | cut -f 2-; }

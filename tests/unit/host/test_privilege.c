@@ -127,6 +127,20 @@ static int path_gets_access(void)
 	return 0;
 }
 
+static int path_cannot_be_reached(void)
+{
+	static const char *paths[] = { secret };
+	struct privilege *p = NULL;
+	struct err err;
+	int r = drop((struct privilege_plan){ .read_paths = { paths, 1 } }, &p, &err);
+
+	if (r == -ENOTSUP)
+		return 0;
+	CHECK(r == -EACCES);
+	CHECK(strstr(err.text, secret));
+	return 0;
+}
+
 static int plain_user(void)
 {
 	struct privilege *p = NULL;
@@ -188,23 +202,39 @@ static void a_missing_path_is_an_error(void **state)
 	in_child(missing_path);
 }
 
-static void a_private_file_gets_an_entry_for_the_run(void **state)
+static void in_folder(mode_t mode, int (*body)(void))
 {
 	char *slash = strrchr(secret, '/');
+	struct stat st;
 	int fd;
 
-	AS_ROOT();
 	*slash = '\0';
+	strcpy(slash - 6, "XXXXXX");
 	assert_non_null(mkdtemp(secret));
-	chmod(secret, 0755);
+	chmod(secret, mode);
 	*slash = '/';
 	fd = open(secret, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
+	in_child(body);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600); /* no entry, and no mask, is left */
 	close(fd);
-	in_child(path_gets_access);
 	unlink(secret);
 	*slash = '\0';
 	rmdir(secret);
+	*slash = '/';
+}
+
+static void a_private_file_gets_an_entry_for_the_run(void **state)
+{
+	AS_ROOT();
+	in_folder(0755, path_gets_access);
+}
+
+static void a_file_in_a_closed_folder_is_refused_without_a_trace(void **state)
+{
+	AS_ROOT();
+	in_folder(0700, path_cannot_be_reached);
 }
 
 static void a_plain_user_stays_as_it_is(void **state)
@@ -227,6 +257,7 @@ int main(void)
 		TEST(an_unknown_user_is_an_error),
 		TEST(a_missing_path_is_an_error),
 		TEST(a_private_file_gets_an_entry_for_the_run),
+		TEST(a_file_in_a_closed_folder_is_refused_without_a_trace),
 		TEST(a_plain_user_stays_as_it_is),
 		TEST(a_capability_that_is_not_held_is_a_warning),
 	};
