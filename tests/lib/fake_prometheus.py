@@ -6,6 +6,7 @@ Writes its port to DIR/port and each request to DIR/requests. DIR/mode says how 
 when absent), down (503), denied (401), bad (400), get_only (405 to POST), garbage, huge, hang.
 DIR/values is a JSON object {text of the query: value}: a query that contains the text answers with
 the value for every uuid that it asks for; others answer with an empty vector.
+DIR/intervals holds the intervals of scrapes and of rules, "10s 5s" if absent.
 """
 import json
 import os
@@ -16,7 +17,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DIR = sys.argv[1]
-CONFIG = "global:\n  scrape_interval: 10s\n  evaluation_interval: 5s\n"
+CONFIG = "global:\n  scrape_interval: {0}\n  evaluation_interval: {1}\n"
 
 
 def read(name, fallback):
@@ -71,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         if mode == "get_only" and method == "POST":
             return self.reply(405, b"", "text/plain")
         if url.path.endswith("/status/config"):
-            return self.success({"yaml": CONFIG})
+            return self.success({"yaml": CONFIG.format(*read("intervals", "10s 5s").split())})
         if url.path.endswith("/status/flags"):
             return self.success({"query.max-samples": read("max_samples", "50000000"),
                                  "query.timeout": "2m", "query.lookback-delta": "5m"})

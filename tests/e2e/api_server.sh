@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# ceems_api_server with stand-ins for sacct, sacctmgr and Prometheus: start, answers, failures of each
+# of them, restart, stop, and configurations that it refuses.
+# shellcheck source=tests/lib/tap.sh
+. "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
+
+NOW=$(date +%s)
+BEGIN=$((NOW - 1800)) # of the collection
+mkdir -p "$T/bin" "$T/prom" "$T/old"
+chmod 755 "$T" "$T/bin"
+echo "1s 1s" >"$T/prom/intervals"
+echo '{"host_power_watts:pue": 0.5, "ratio_irate": 40}' >"$T/prom/values"
+PORT=$(free_port)
+
+zdt() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%S+0000; }
+
+# job ID USER START END: a line of sacct; END 0 = running
+job() {
+	local end=Unknown state=RUNNING
+	[ "$4" = 0 ] || { end=$(zdt "$4") state=COMPLETED; }
+	printf '%s|batch|normal|astro|staff|501|%s|1207|%s|%s|%s|00:05:00|300|0:0|%s|%s|n[1-2]|%s|/home/%s\n' \
+		"$1" "$2" "$(zdt "$3")" "$(zdt "$3")" "$end" "$state" "billing=4,cpu=4,mem=2G,node=1" "a|b" "$2"
+}
+
+# The jobs of the file that sacct would list for its times, and what happens besides.
+cat >"$T/bin/sacct" <<S
+#!/bin/bash
+[ "\$1" = --version ] && exit 0
+mode=\$(cat "$T/sacct-mode" 2>/dev/null)
+[ "\$mode" = fail ] && { echo 'sacct: error: slurmdbd is away' >&2; exit 1; }
+[ "\$mode" = hang ] && sleep 100
+while [ \$# -gt 0 ]; do
+	case \$1 in --starttime) from=\$(date -u -d "\$2" +%s) ;; --endtime) to=\$(date -u -d "\$2" +%s) ;; esac
+	shift
+done
+while IFS='|' read -r start end line; do
+	[ "\$start" -lt "\$to" ] && { [ "\$end" = 0 ] || [ "\$end" -ge "\$from" ]; } && echo "\$line"
+done <"$T/jobs"
+exit 0
+S
+cat >"$T/bin/sacctmgr" <<'S'
+#!/bin/bash
+printf '%s\n' 'root|root' 'astro|mira' 'astro|zoe'
+S
+chmod 755 "$T/bin/sacct" "$T/bin/sacctmgr"
+
+# jobs: rows of ID USER START END (from now, negative)
+jobs() {
+	while read -r id user start end; do
+		[ "$end" = 0 ] || end=$((NOW + end))
+		echo "$((NOW + start))|$end|$(job "$id" "$user" $((NOW + start)) "$end")"
+	done >"$T/jobs.new"
+	mv "$T/jobs.new" "$T/jobs"
+}
+
+write_config() { # DATA_DIR [MORE]
+	cat <<C
+ceems_api_server:
+  data:
+    path: $1
+    update_interval: 1s
+    settle_delay: 1s
+    time_zone: UTC
+    update_from: "$(date -u -d "@$BEGIN" +%Y-%m-%dT%H:%M:%S)"
+  admin: {users: [boss]}
+clusters:
+  - id: slurm-0
+    manager: slurm
+    updaters: [prom]
+    cli: {path: $T/bin}
+updaters:
+  - id: prom
+    updater: tsdb
+    web: {url: "http://127.0.0.1:$(cat "$T/prom/port")"}
+C
+}
+
+api() { curl -sSf -m 5 -H "X-Grafana-User: $1" "http://127.0.0.1:$PORT/$2"; }
+server() { start api "$BIN/ceems_api_server" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT" "$@"; }
+healthy() { curl -sSf -m 5 "http://127.0.0.1:$PORT/health"; }
+unit() { # USER FILTER
+	api "$1" "api/v1/units?from=$((NOW - 3600))&to=$((NOW + 3600))&cluster_id=slurm-0" | jq -e "$2"
+}
+log_count() { [ "$(grep -c "$2" "$T/api.log")" = "$1" ]; }
+refused() { # TEXT COMMAND...: exit status 1 and a sentence
+	local text=$1 out status=0
+	shift
+	out=$(timeout 20 "$@" 2>&1) || status=$?
+	printf '%s\n' "$out"
+	[ "$status" = 1 ] && grep -qF -- "$text" <<<"$out"
+}
+server_refuses() { # TEXT FLAGS...: with the configuration of stdin
+	local text=$1
+	shift
+	cat >"$T/bad.yml"
+	refused "$text" "$BIN/ceems_api_server" --config.file="$T/bad.yml" \
+		--web.listen-address="127.0.0.1:$(free_port)" "$@"
+}
+
+start prom /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_prometheus.py" "$T/prom"
+wait_until 20 test -s "$T/prom/port"
+jobs <<'J'
+101 mira -900 -600
+102 zoe -300 0
+J
+write_config "$T/data" >"$T/config.yml"
+chmod 644 "$T/config.yml"
+
+server
+ok "the server answers" wait_until 20 healthy
+ok "ended jobs are served to their user" wait_until 20 unit mira \
+	'.data[0] | .uuid == "101" and .state == "COMPLETED" and .name == "a|b"
+	and .total_time_seconds.walltime == 300 and .total_time_seconds.alloc_cputime == 1200
+	and .total_cpu_energy_usage_kwh.total > 0 and .avg_cpu_usage.global == 40'
+ok "a job is served to nobody else" unit zoe '[.data[].uuid] == ["102"]'
+ok "administrators see all users" sh -c "curl -sSf -H 'X-Grafana-User: boss' \
+	'http://127.0.0.1:$PORT/api/v1/users/admin' | jq -e '[.data[].name] == [\"mira\", \"zoe\"]'"
+
+# Each of the three fails for a while. Nothing may be lost or said twice.
+energy() { unit mira '.data[0].total_cpu_energy_usage_kwh.total'; }
+walltime_zoe() { unit zoe '.data[0].total_time_seconds.walltime'; }
+echo down >"$T/prom/mode"
+ok "Prometheus that is down is said" wait_until 20 grep -q 'collection fails' "$T/api.log"
+sleep 3
+ok "and said once" log_count 1 'collection fails'
+rm "$T/prom/mode"
+ok "when it is back, so is the collection" wait_until 20 grep -q 'collection works again' "$T/api.log"
+echo fail >"$T/sacct-mode"
+ok "sacct that fails is said with its words" wait_until 20 grep -q 'slurmdbd is away' "$T/api.log"
+rm "$T/sacct-mode"
+ok "and forgiven" wait_until 20 log_count 2 'collection works again'
+
+jobs <<J
+101 mira -900 -600
+102 zoe -300 $(($(date +%s) - NOW))
+J
+ENDED=$(awk -F'|' 'NR == 2 { print $2 - $1 }' "$T/jobs")
+ok "a job that ended has exactly its time" wait_until 30 unit zoe \
+	".data[0] | .state == \"COMPLETED\" and .total_time_seconds.walltime == $ENDED"
+
+echo hang >"$T/sacct-mode"
+sleep 2
+STOPPING=$SECONDS
+ok "it stops with status 0 while sacct hangs" stop api
+ok "and at once" test $((SECONDS - STOPPING)) -lt 8
+rm "$T/sacct-mode"
+
+BEFORE=$(sqlite3 "$T/data/ceems.db" 'select num_units, total_time_seconds from usage order by username')
+server
+wait_until 20 healthy
+ok "a restart goes on" wait_until 20 grep -q 'units stored' "$T/api.log"
+sleep 6
+AFTER=$(sqlite3 "$T/data/ceems.db" 'select num_units, total_time_seconds from usage order by username')
+ok "and counts nothing twice" test "$BEFORE" = "$AFTER"
+ok "SIGTERM ends it with status 0" stop api
+
+cp "$T/config.yml" "$T/good.yml"
+C() { sed "$1" "$T/good.yml"; }
+ok "no configuration is refused" refused "failed to parse config file" "$BIN/ceems_api_server"
+C 's/manager: slurm/manager: pbs/' >"$T/in"
+ok "an unknown manager is refused" server_refuses "unknown resource manager found in the config: pbs" <"$T/in"
+C 's/updater: tsdb/updater: x/' >"$T/in"
+ok "an unknown updater is refused" server_refuses "unknown updater found in the config: x" <"$T/in"
+C "s|path: $T/bin|path: /nonexistent|" >"$T/in"
+ok "a directory without sacct is refused" server_refuses "/nonexistent" <"$T/in"
+{ cat "$T/good.yml"; printf '    extra_config:\n      queries:\n        avg_cpu_usage:\n          global: "{{.Range"\n'; } >"$T/in"
+ok "a bad query template is refused with its line" server_refuses "bad.yml:$(wc -l <"$T/in")" <"$T/in"
+C 's/time_zone: UTC/time_zone: Mars\/Olympus/' >"$T/in"
+ok "an unknown time zone is refused" server_refuses "Mars/Olympus" <"$T/in"
+C 's/update_from: .*/update_from: yesterday/' >"$T/in"
+ok "a bad start is refused" server_refuses "failed to parse time string: yesterday" <"$T/in"
+C '' >"$T/in"
+ok "a bad web configuration is refused" server_refuses "$T/web.yml" --web.config.file="$T/web.yml" <"$T/in"
+ok "an unknown flag is refused" server_refuses "failed to parse CLI flags" --nonsense <"$T/in"
+start other /usr/bin/python3 -m http.server --bind 127.0.0.1 "$PORT"
+wait_until 20 curl -s "http://127.0.0.1:$PORT/"
+ok "a taken port is refused" refused "127.0.0.1:$PORT" "$BIN/ceems_api_server" \
+	--config.file="$T/good.yml" --web.listen-address="127.0.0.1:$PORT"
+done_testing
