@@ -45,8 +45,8 @@ printf '%s\n' 'root|root' 'astro|mira' 'astro|zoe'
 S
 chmod 755 "$T/bin/sacct" "$T/bin/sacctmgr"
 
-# jobs: rows of ID USER START END (from now, negative)
-jobs() {
+# list_jobs: rows of ID USER START END (from now, negative)
+list_jobs() {
 	while read -r id user start end; do
 		[ "$end" = 0 ] || end=$((NOW + end))
 		echo "$((NOW + start))|$end|$(job "$id" "$user" $((NOW + start)) "$end")"
@@ -77,10 +77,10 @@ C
 }
 
 api() { curl -sSf -m 5 -H "X-Grafana-User: $1" "http://127.0.0.1:$PORT/$2"; }
-server() { start api "$BIN/ceems_api_server" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT" "$@"; }
+server() { start api "$BIN/ceems_api_server" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT"; }
 healthy() { curl -sSf -m 5 "http://127.0.0.1:$PORT/health"; }
 unit() { # USER FILTER
-	api "$1" "api/v1/units?from=$((NOW - 3600))&to=$((NOW + 3600))&cluster_id=slurm-0" | jq -e "$2"
+	api "$1" "api/v1/units?from=$((NOW - 3600))&to=$((NOW + 3600))&cluster_id=slurm-0&running" | jq -e "$2"
 }
 log_count() { [ "$(grep -c "$2" "$T/api.log")" = "$1" ]; }
 refused() { # TEXT COMMAND...: exit status 1 and a sentence
@@ -100,7 +100,7 @@ server_refuses() { # TEXT FLAGS...: with the configuration of stdin
 
 start prom /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_prometheus.py" "$T/prom"
 wait_until 20 test -s "$T/prom/port"
-jobs <<'J'
+list_jobs <<'J'
 101 mira -900 -600
 102 zoe -300 0
 J
@@ -131,7 +131,7 @@ ok "sacct that fails is said with its words" wait_until 20 grep -q 'slurmdbd is 
 rm "$T/sacct-mode"
 ok "and forgiven" wait_until 20 log_count 2 'collection works again'
 
-jobs <<J
+list_jobs <<J
 101 mira -900 -600
 102 zoe -300 $(($(date +%s) - NOW))
 J
@@ -171,7 +171,7 @@ ok "an unknown time zone is refused" server_refuses "Mars/Olympus" <"$T/in"
 C 's/update_from: .*/update_from: yesterday/' >"$T/in"
 ok "a bad start is refused" server_refuses "failed to parse time string: yesterday" <"$T/in"
 C '' >"$T/in"
-ok "a bad web configuration is refused" server_refuses "$T/web.yml" --web.config.file="$T/web.yml" <"$T/in"
+ok "a bad web configuration is refused" server_refuses "web" --web.config.file="$T/web.yml" <"$T/in"
 ok "an unknown flag is refused" server_refuses "failed to parse CLI flags" --nonsense <"$T/in"
 start other /usr/bin/python3 -m http.server --bind 127.0.0.1 "$PORT"
 wait_until 20 curl -s "http://127.0.0.1:$PORT/"
