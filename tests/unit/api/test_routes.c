@@ -428,6 +428,10 @@ static void current_usage_is_summed_over_units(void **state)
 		"\"avg_cpu_usage\":{\"global\":40,\"x\":0},"
 		"\"total_cpu_energy_usage_kwh\":{\"total\":0.75000000},"
 		"\"total_io_read_stats\":{\"a\":0,\"b\":0}}]}\n");
+	/* A unit without a value still weighs: (40 * 3 + 40) / 5 = 32. */
+	sample_sql(s.path, "UPDATE units SET avg_cpu_usage = 'null' WHERE uuid = '103'");
+	assert_non_null(strstr(get("otto", API "/usage/current?field=avg_cpu_usage"),
+		"\"username\":\"\",\"avg_cpu_usage\":{\"global\":32}"));
 	/* Rows even if no metric is asked for. */
 	assert_string_equal(
 		pluck("otto", API "/usage/current?field=username", "username"), "mira otto");
