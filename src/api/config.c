@@ -23,7 +23,8 @@ static const char *const other_managers[] = { "openstack", "k8s" };
 	}
 static const struct config_key data_keys[] = {
 	DATA("path", CONFIG_STRING, path, "data", "Directory of the database."),
-	DATA("backup_path", CONFIG_STRING, backup_path, NULL, "Directory of backups."),
+	DATA("backup_path", CONFIG_STRING, backup_path, NULL,
+		"Directory of backups (none are made in this version)."),
 	DATA("retention_period", CONFIG_DURATION, retention_ms, "30d", "How long units are kept."),
 	DATA("update_interval", CONFIG_DURATION, update_interval_ms, "15m",
 		"How often units are fetched."),
@@ -31,7 +32,7 @@ static const struct config_key data_keys[] = {
 		"Longest window of one fetch."),
 	DATA("backup_interval", CONFIG_DURATION, backup_interval_ms, "1d",
 		"How often a backup is made."),
-	DATA("update_from", CONFIG_STRING, update_from, "", "Where a new database begins."),
+	DATA("update_from", CONFIG_STRING, update_from, "today", "Where a new database begins: a date, with or without time."),
 	DATA("time_zone", CONFIG_STRING, time_zone, "Local", "Zone of all texts of time."),
 	DATA("settle_delay", CONFIG_DURATION, settle_delay_ms, "10s",
 		"Windows end at least this long ago."),
@@ -93,7 +94,7 @@ static const struct config_table cli_table = { .keys = cli_keys, .n_keys = ARRAY
 	}
 static const struct config_key cluster_keys[] = {
 	CLUSTER("id", CONFIG_STRING, id, NULL, "Name of the cluster."),
-	CLUSTER("manager", CONFIG_STRING, manager, NULL, "slurm"),
+	CLUSTER("manager", CONFIG_STRING, manager, NULL, "Kind of the resource manager: slurm."),
 	CLUSTER("updaters", CONFIG_STRINGS, updaters, NULL, "Ids of updaters, in order."),
 	CLUSTER("cli", CONFIG_SECTION, cli, &cli_table, "Commands of the manager."),
 	CLUSTER("web", CONFIG_NODE, web, NULL, "Address of the manager."),
@@ -111,7 +112,7 @@ static const struct config_table cluster_table = {
 	}
 static const struct config_key updater_keys[] = {
 	UPDATER("id", CONFIG_STRING, id, "Name that clusters refer to."),
-	UPDATER("updater", CONFIG_STRING, updater, "tsdb"),
+	UPDATER("updater", CONFIG_STRING, updater, "Kind of the updater: tsdb."),
 	UPDATER("web", CONFIG_NODE, web, "Address of the server."),
 	UPDATER("extra_config", CONFIG_NODE, extra_config, "Settings of the updater."),
 };
@@ -127,6 +128,11 @@ static const struct config_key top_keys[] = {
 		"Where units come from.", 0 },
 	{ "updaters", CONFIG_LIST, offsetof(struct api_config, updaters), &updater_table, NULL,
 		"Where their metrics come from.", 0 },
+};
+
+const struct config_table api_config_table = {
+	.keys = top_keys,
+	.n_keys = ARRAY_SIZE(top_keys),
 };
 
 const struct manager *api_manager_find(const char *name)
@@ -255,17 +261,13 @@ static int add_internal_account(struct api_config *config, struct arena *arena)
 int api_config_load(const char *path, bool expand_env, bool no_checks, struct arena *arena,
 	struct api_config *ret_config, struct err *err)
 {
-	static const struct config_table table = {
-		.keys = top_keys,
-		.n_keys = ARRAY_SIZE(top_keys),
-	};
 	struct api_config config = { 0 };
 	int r;
 
 	if (!*path)
 		return err_set(
 			err, -EINVAL, "failed to parse config file: --config.file is not given");
-	r = config_load(path, expand_env, &table, &config, arena, err);
+	r = config_load(path, expand_env, &api_config_table, &config, arena, err);
 	if (r < 0)
 		return err_prefix(err, r, "failed to parse config file");
 	fill_texts(&config);

@@ -34,6 +34,9 @@ struct api_config {
 int api_config_load(const char *path, bool expand_env, bool no_checks, struct arena *arena,
 	struct api_config *ret_config, struct err *err);
 
+/* The keys of the file, for the reference page. */
+extern const struct config_table api_config_table;
+
 /* The managers and updaters that are built in; NULL for an unknown name. */
 const struct manager *api_manager_find(const char *name);
 const struct updater *api_updater_find(const char *name);

@@ -70,6 +70,8 @@ static void log_start(const struct program *p)
 	log_info(&p->log, "starting ceems_api_server", LOG_STR("version", text));
 	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
 		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	if (p->backup_dir)
+		log_warn(&p->log, "data.backup_path is set, but this version makes no backups");
 	if (p->flags.debug_server)
 		log_warn(&p->log, "--web.debug-server has no effect in this program");
 }

@@ -39,6 +39,7 @@ struct window {
 
 struct manager {
 	const char *name; /* "slurm" */
+	const struct config_table *extra_config; /* its keys */
 	int (*open)(const struct manager_env *env, void **ret_state, struct err *err);
 	/* Units that existed in [since, end), with TOTAL_TIME_SECONDS of [start, end) only. */
 	int (*fetch_units)(void *state, const struct window *window, struct arena *arena,

@@ -32,6 +32,7 @@ struct updater_timing {
 
 struct updater {
 	const char *name; /* "tsdb" */
+	const struct config_table *extra_config; /* its keys */
 	int (*open)(const struct updater_env *env, void **ret_state, struct err *err);
 	/*
 	 * Fills metrics and ignore of the units. -errno if the window should be tried again later

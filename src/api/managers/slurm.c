@@ -48,7 +48,7 @@ struct slurm_extra {
 
 static const struct config_key extra_keys[] = {
 	{ "command_timeout", CONFIG_DURATION, offsetof(struct slurm_extra, command_timeout_ms),
-		NULL, "5m", "Time limit of one call of sacct or sacctmgr (CEEMS in C only).", 0 },
+		NULL, "5m", "Time limit of one call of sacct or sacctmgr.", 0 },
 };
 static const struct config_table extra_table = {
 	.size = sizeof(struct slurm_extra),
@@ -589,6 +589,7 @@ static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena
 
 const struct manager manager_slurm = {
 	.name = "slurm",
+	.extra_config = &extra_table,
 	.open = slurm_open,
 	.fetch_units = slurm_fetch_units,
 	.fetch_accounts = slurm_fetch_accounts,

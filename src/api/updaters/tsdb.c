@@ -497,6 +497,7 @@ static int updater_update(void *state, const struct window *window, struct unit_
 
 const struct updater updater_tsdb = {
 	.name = "tsdb",
+	.extra_config = &extra_table,
 	.open = updater_open,
 	.update = updater_update,
 	.timing = updater_timing,
