@@ -95,6 +95,10 @@ static const struct command_def commands[] = {
 	{ .name = "check lb-healthy",
 		.help = "Ask the load balancer whether it is healthy.",
 		.groups = { GROUP(lb_options, &tool.lb) } },
+	{ .name = "check web-config",
+		.help = "Check web config files of the daemons.",
+		.positional = "FILE",
+		.min_positional = 1 },
 	{ .name = "config create-web-config",
 		.help = "Write a web config file for the daemons, with a random password and, if "
 			"wanted, a self-signed TLS pair.",
@@ -114,6 +118,7 @@ static const struct command_def commands[] = {
 static int (*const runs[])(struct tool *) = {
 	command_check_api,
 	command_check_lb,
+	command_check_web_config,
 	command_create_web_config,
 	command_create_updater_queries,
 	command_create_recording_rules,

@@ -72,6 +72,14 @@ ok "the pair fits" sh -c "openssl verify -CAfile config/cert.pem config/cert.pem
 	[ \"\$(openssl pkey -in config/key.pem -pubout)\" = \"\$(openssl x509 -in config/cert.pem -noout -pubkey)\" ]"
 ok "a folder that cannot be made" fails "/proc/x" "$TOOL" config create-web-config --output-dir=/proc/x/y
 
+ok "the file that it wrote is good" says "config/web-config.yml SUCCESS" "$TOOL" check web-config config/web-config.yml
+echo 'basic_auth_users: {a: plain}' >web-bad.yml
+ok "a bad one is not, and the rest is checked too" fails "web-bad.yml FAILED: " "$TOOL" check web-config web-bad.yml config/web-config.yml
+ok "the good one among them" grep -q "config/web-config.yml SUCCESS" "$T/err"
+ok "a file that is not there" fails "'nothing.yml': No such file or directory, try --help" "$TOOL" check web-config nothing.yml
+ok "a folder" fails "'config': Is a directory, try --help" "$TOOL" check web-config config
+ok "no file" fails ", try --help" "$TOOL" check web-config
+
 echo "CEEMS API Server is healthy" >"$S/reply/health"
 ok "a healthy server" says "  SUCCESS:  CEEMS API Server is healthy" "$TOOL" check api-healthy "${AUTH[@]}"
 echo "CEEMS LB Server is healthy" >"$S/reply/lb_health"
