@@ -290,7 +290,7 @@ int report_fields(struct arena *arena, struct table *ret_table)
 {
 	const struct field *sorted[N_FIELDS];
 	struct table_column *columns = ARENA_ARRAY(arena, struct table_column, 2);
-	const char **cells = ARENA_ARRAY(arena, const char *, 2 * (N_FIELDS + 1));
+	const char **cells = ARENA_ARRAY(arena, const char *, 2 * (size_t)(N_FIELDS + 1));
 	struct table_row *rows = ARENA_ARRAY(arena, struct table_row, N_FIELDS + 1);
 
 	if (!columns || !cells || !rows)

@@ -213,7 +213,7 @@ static void put_rule(struct box *box, const struct line *above, const struct lin
 
 		if (c > 0)
 			buffer_puts(box->out, s->middle[meets]);
-		put_times(box->out, s->horizontal, box->widths[c] + 2 * PADDING);
+		put_times(box->out, s->horizontal, box->widths[c] + 2 * (size_t)PADDING);
 	}
 	buffer_puts(box->out, s->right[ends]);
 	buffer_putc(box->out, '\n');

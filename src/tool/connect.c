@@ -41,9 +41,9 @@ int connection_url(const char *given, struct buffer *ret_url, struct err *err)
 
 static bool has_user(const char *url)
 {
-	const char *host = strstr(url, "//") + 2;
+	const char *host = strstr(url, "//");
 
-	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+	return host && memchr(host + 2, '@', strcspn(host + 2, "/?#"));
 }
 
 static int load(struct connection *conn, const char *path, struct err *err)

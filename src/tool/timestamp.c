@@ -105,7 +105,7 @@ static bool parse_rfc3339(struct slice s, double *ret)
 		!take_number(&s, 2, 59, &second) || !take_fraction(&s, &fraction) ||
 		!take_zone(&s, &east) || s.n > 0 || !date_exists(year, month, day))
 		return false;
-	*ret = (double)(days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 +
+	*ret = (double)(days_from_civil(year, month, day) * 86400 + hour * 3600L + minute * 60L +
 		       second - east) +
 		fraction;
 	return true;
