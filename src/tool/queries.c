@@ -21,7 +21,7 @@ const char *const recorded_names[N_RECORDED] = {
 	[RECORDED_GPU_MEMORY_USAGE] = "uuid:ceems_gpu_memory_usage:ratio",
 	[RECORDED_GPU_POWER] = "uuid:ceems_gpu_power_watts:pue",
 	[RECORDED_GPU_EMISSIONS] = "uuid:ceems_gpu_emissions_g_s:pue",
-	[RECORDED_HOST_ENERGY] = "uuid:ceems_host_energy_joules_total:pue",
+	[RECORDED_HOST_ENERGY] = "uuid:ceems_host_energy_joules_total",
 };
 
 /* Mean over the window; no samples, no value. */
@@ -40,35 +40,38 @@ static const char emissions[] =
 	") * {{.ScrapeIntervalMilli}} / 1e3";
 
 /* The window form of docs/energy.md: joules per series. */
-#define COUNTER "uuid:ceems_host_energy_joules_total:pue{uuid=~\"{{.UUIDs}}\"}"
-#define JOULES                                                                          \
-	"  (\n"                                                                         \
-	"      last_over_time(" COUNTER "[{{.Range}}])\n"                               \
-	"    - last_over_time(" COUNTER "[" RULES_BRIDGE "] offset {{.Range}})\n"       \
-	"    >= 0\n"                                                                    \
-	"  or\n"                                                                        \
-	"      last_over_time(" COUNTER "[{{.Range}}])\n"                               \
-	"    + clamp_min(\n"                                                            \
-	"        max_over_time(" COUNTER "[{{.Range}}])\n"                              \
-	"      - last_over_time(" COUNTER "[" RULES_BRIDGE "] offset {{.Range}}),\n"    \
-	"      0)\n"                                                                    \
-	"  or\n"                                                                        \
-	"      last_over_time(" COUNTER "[{{.Range}}])\n"                               \
-	"    and on (job, instance, manager, hostname, cgrouphostname, uuid)\n"         \
-	"      min_over_time(\n"                                                        \
-	"        (time() - ceems_energy_unit_start_time_seconds{uuid=~\"{{.UUIDs}}\"})" \
-	"[{{.Range}}:{{.ScrapeInterval}}]\n"                                            \
-	"      )\n"                                                                     \
-	"    < " RULES_BRIDGE_SECONDS "\n"                                              \
-	"  )"
+#define COUNTER "uuid:ceems_host_energy_joules_total{uuid=~\"{{.UUIDs}}\"}"
+#define JOULES                                                                                      \
+	"  (\n"                                                                                     \
+	"      last_over_time(" COUNTER "[{{.Range}}])\n"                                           \
+	"    - last_over_time(" COUNTER "[" RULES_BRIDGE "] offset {{.Range}})\n"                   \
+	"    >= 0\n"                                                                                \
+	"  or\n"                                                                                    \
+	"      last_over_time(" COUNTER "[{{.Range}}])\n"                                           \
+	"    + clamp_min(\n"                                                                        \
+	"        max_over_time(" COUNTER "[{{.Range}}])\n"                                          \
+	"      - last_over_time(" COUNTER "[" RULES_BRIDGE "] offset {{.Range}}),\n"                \
+	"      0)\n"                                                                                \
+	"  or\n"                                                                                    \
+	"      last_over_time(" COUNTER "[{{.Range}}])\n"                                           \
+	"    and on (job, instance, manager, hostname, cgrouphostname, uuid)\n"                     \
+	"      min_over_time((time() - ceems_energy_unit_start_time_seconds{uuid=~\"{{.UUIDs}}\"})" \
+	"[{{.Range}}:{{.ScrapeInterval}}])\n"                                                       \
+	"    < " RULES_BRIDGE_SECONDS "\n"                                                          \
+	"  or\n"                                                                                    \
+	"      last_over_time(" COUNTER "[{{.Range}}])\n"                                           \
+	"    - min_over_time(" COUNTER "[{{.Range}}])\n"                                            \
+	"  )\n"                                                                                     \
+	"  * on (job) group_left ()\n"                                                              \
+	"    max by (job) (avg_over_time(job:ceems_host_pue:factor[{{.Range}}]))\n"
 
-#define KWH_OF_LEDGER JOULES " / 3.6e6\n"
-#define GRAMS_OF_LEDGER                                                                                     \
-	JOULES " / 3.6e6\n"                                                                                 \
-	       "  * on (job) group_left ()\n"                                                               \
-	       "    max by (job) (\n"                                                                       \
-	       "      avg_over_time(job:ceems_emissions_gCo2_kWh:factor{provider=$PROVIDER}[{{.Range}}])\n" \
-	       "    )\n"
+#define KWH_OF_LEDGER JOULES "  / 3.6e6\n"
+#define GRAMS_OF_LEDGER                                                                              \
+	KWH_OF_LEDGER                                                                                \
+	"  * on (job) group_left ()\n"                                                               \
+	"    max by (job) (\n"                                                                       \
+	"      avg_over_time(job:ceems_emissions_gCo2_kWh:factor{provider=$PROVIDER}[{{.Range}}])\n" \
+	"    )\n"
 
 /* For units on hosts whose exporter keeps no ledger. */
 #define OTHERS(matchers, unit)                                                                    \

@@ -247,6 +247,9 @@ static void set_provider(struct writer *w, const char *provider)
 	"  and on (" join ")\n"                                                         \
 	"    time() - $DELAY_S - last_over_time(" start_time "[$EVAL] offset $DELAY)\n" \
 	"  < $BRIDGE_S\n"                                                               \
+	"or\n"                                                                          \
+	"    last_over_time(" counter "[$EVAL] offset $DELAY)\n"                        \
+	"  - min_over_time(" counter "[$EVAL] offset $DELAY)\n"                         \
 	") > 0"
 
 static void unit_power_ledger(struct writer *w)
@@ -264,11 +267,14 @@ static void unit_power_ledger(struct writer *w)
 			"ceems_energy_unit_start_time_seconds{job=$JOB}",
 			"job, instance, manager, hostname, cgrouphostname, uuid",
 			"sum without (domain)"));
-	comment(w, "      # The same as a counter in joules, for the queries of the API server.");
-	rule(w, "uuid:ceems_host_energy_joules_total:pue", NULL,
-		"$PUE * sum without (domain) (\n"
+	comment(w,
+		"      # The energy as a counter in joules, for the queries of the API server. It is without\n"
+		"# the PUE, so that a new one makes no step in it; the queries multiply by the factor below.");
+	rule(w, "uuid:ceems_host_energy_joules_total", NULL,
+		"sum without (domain) (\n"
 		"  last_over_time(ceems_energy_unit_joules_total{job=$JOB}[$EVAL] offset $DELAY)\n"
 		")");
+	rule(w, "job:ceems_host_pue:factor", "job: $JOB", "vector($PUE)");
 }
 
 static void job_power_ledger(struct writer *w)

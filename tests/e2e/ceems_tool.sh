@@ -125,7 +125,7 @@ ok "a start after the end" fails "--start must be before --end" "$TOOL" tsdb cre
 ok "a bad time" fails "--start 'noon' is neither" "$TOOL" tsdb create-recording-rules "${AUTH[@]}" --start=noon
 ok "two logins" fails "cannot be combined with --http.config.file" "$TOOL" tsdb create-relabel-configs --http.config.file=http.yml --url="http://a:b@127.0.0.1:$PORT"
 
-series uuid::ceems_host_power_watts::pue:fast uuid::ceems_host_energy_joules_total::pue:fast uuid::ceems_cpu_usage::ratio_irate:fast \
+series uuid::ceems_host_power_watts::pue:fast uuid::ceems_host_energy_joules_total:fast uuid::ceems_cpu_usage::ratio_irate:fast \
 	uuid::ceems_host_emissions_g_s::pue:fast:provider=owid
 success '["owid"]' >"$S/reply/api_v1_label_provider_values"
 ok "queries go to stderr" says "  total_cpu_energy_usage_kwh:" "$TOOL" tsdb create-ceems-tsdb-updater-queries "${AUTH[@]}"

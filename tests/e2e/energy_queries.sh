@@ -20,8 +20,10 @@ rules() {
 	printf 'groups:\n  - name: ledger\n    rules:\n'
 	printf '      - record: uuid:ceems_host_power_watts:pue\n        expr: |\n'
 	query step "$1" | sed 's/^/          /'
-	printf '      - record: uuid:ceems_host_energy_joules_total:pue\n        expr: |\n'
+	printf '      - record: uuid:ceems_host_energy_joules_total\n        expr: |\n'
 	query counter "$1" | sed 's/^/          /'
+	printf '      - record: job:ceems_host_pue:factor\n        labels: {job: ceems}\n        expr: |\n'
+	query pue "$1" | sed 's/^/          /'
 	printf '      - record: test:window_joules\n        expr: |\n'
 	query window "$1" | sed 's/^/          /'
 }

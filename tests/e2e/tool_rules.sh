@@ -24,6 +24,28 @@ queries() {
 	query "$1" total_cpu_emissions_gms owid_total
 }
 
+# page NAME: the query of docs/energy.md as the golden files have it, without white space
+page() {
+	awk -v mark="<!-- query: $1 -->" '$0 == mark { on = 1; next } on && /^```$/ { exit }
+		on && !/^```promql$/' "$CEEMS_SOURCE/docs/energy.md" |
+		sed -e 's/BRIDGE_SECONDS/3600/g; s/BRIDGE/1h/g; s/DELAY_SECONDS/15/g; s/EVAL_SECONDS/30/g' \
+			-e 's/PREVIOUS/45s/g; s/EVAL/30s/g; s/DELAY/15s/g; s/JOB/ceems/g; s/PUE/1.2/g' \
+			-e 's/UUIDS/{{.UUIDs}}/g; s/RANGE/{{.Range}}/g; s/STEP/{{.ScrapeInterval}}/g' | tr -d ' \t\n'
+}
+# holds TEXT FILE: the golden file, without white space, holds the text
+holds() {
+	[ -n "$1" ] && [[ $(tr -d ' \t\n' <"$CEEMS_SOURCE/tests/golden/tool/$2") == *"$1"* ]]
+}
+# The rule has its factors in front of the sum, so only what is summed is compared.
+step=$(page step)
+step=${step%)\**}
+window=$(page window)
+window=${window%)}
+ok "the rules are those of docs/energy.md" holds "1.2/30*$step)>0" ledger.rules
+ok "the counter too" holds "$(page counter)" ledger.rules
+ok "and the factor" holds "$(page pue)" ledger.rules
+ok "the queries are those of docs/energy.md" holds "$window/3.6e6)" queries-ledger.yml
+
 cp "$CEEMS_SOURCE"/tests/golden/tool/*.rules "$CEEMS_SOURCE"/tests/promql/tool_*.yml "$T/"
 for kind in all ledger mixed; do
 	queries queries-$kind.yml >"$T/queries-$kind.rules"
