@@ -105,6 +105,10 @@ ok "a little backwards is held" has 'ceems_cpu_seconds_total{hostname="node1",mo
 idle 399999700
 ok "three seconds back is a new start" has 'ceems_cpu_seconds_total{hostname="node1",mode="idle"} 3.999997e+06'
 cp tests/fixtures/intel-2s/proc/stat "$TREE/proc/stat"
+echo 'MemTotal: 1 kB' >>"$TREE/proc/meminfo"
+ok "a series that comes twice is left out the second time" has 'ceems_meminfo_MemTotal_bytes{hostname="node1"} 2.7008485376e+11'
+ok "and counted" grep -Ex 'promhttp_metric_handler_errors_total\{cause="gathering"\} [1-9][0-9]*' <(curl -s "$URL/metrics")
+cp tests/fixtures/intel-2s/proc/meminfo "$TREE/proc/meminfo"
 echo 17 >"$TREE/sys/class/powercap/intel-rapl:0/energy_uj"
 ok "a RAPL counter is raw" has "ceems_rapl_package_joules_total{hostname=\"node1\",index=\"0\",path=\"$TREE/sys/class/powercap/intel-rapl:0\"} 1.7e-05"
 
