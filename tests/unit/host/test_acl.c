@@ -41,8 +41,8 @@ static void entries_of_others_stay_and_the_mask_with_them(void **state)
 	int before;
 
 	acl_from_mode(&acl, 0600);
-	assert_int_equal(acl_set_user(&acl, 1000, ACL_READ | ACL_WRITE, &before), 0);
 	assert_int_equal(acl_set_user(&acl, 500, ACL_READ, &before), 0);
+	assert_int_equal(acl_set_user(&acl, 1000, ACL_READ | ACL_WRITE, &before), 0);
 	assert_int_equal(acl.entries[1].id, 500);
 	assert_int_equal(acl.entries[2].id, 1000);
 	assert_int_equal(acl_set_user(&acl, 500, ACL_ABSENT, &before), 0);
