@@ -24,6 +24,9 @@ wait_for() {
 	local end=$((SECONDS + $1 * PATIENCE)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
+		if [ -s "$W/run/$what.pid" ] && ! alive "$what"; then
+			die "$what ended: $(tail -n 1 "$W/log/$what.log")"
+		fi
 		[ $SECONDS -lt "$end" ] || die "timed out waiting for $what (logs are in $W/log; --keep DIR keeps them)"
 		sleep 0.2
 	done

@@ -49,7 +49,7 @@ start_prometheus() {
 	daemon prometheus setpriv --reuid="$PROM_USER" --regid="$(id -g "$PROM_USER")" --clear-groups \
 		prometheus --config.file="$W/etc/prometheus.yml" --web.config.file="$W/etc/prometheus.web.yml" \
 		--storage.tsdb.path="$W/prometheus" --web.listen-address="127.0.0.1:$PORT_PROMETHEUS" --log.level=warn
-	wait_for 30 Prometheus ask prometheus "$PROM_URL/-/ready"
+	wait_for 30 prometheus ask prometheus "$PROM_URL/-/ready"
 }
 
 prom_value() { # the single number that an instant query answers, or nothing
