@@ -7,6 +7,8 @@ make_web_config() { # NAME: $W/etc/NAME/web-config.yml; the password goes to $W/
 	local name=$1 password
 	"$BIN/ceems_tool" config create-web-config --output-dir="$W/etc/$name" 2>"$W/log/web-config.$name.log" ||
 		die "ceems_tool config create-web-config: $(cat "$W/log/web-config.$name.log")"
+	# The daemons become unprivileged; they get an ACL entry on the file, not on the folder.
+	chmod 755 "$W/etc/$name"
 	password=$(sed -n 's/.*plain text password for basic auth is \([A-Za-z0-9]*\).*/\1/p' "$W/log/web-config.$name.log")
 	rm -f "$W/log/web-config.$name.log"
 	[ -n "$password" ] || die "ceems_tool did not tell the password of $name"
