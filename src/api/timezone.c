@@ -16,6 +16,7 @@ enum { DAY_S = 86400, MS = 1000, ZONE_NAME_MAX = 128 };
 
 struct timezone_ {
 	GTimeZone *tz;
+	char name[ZONE_NAME_MAX + 1]; /* "" for Local */
 };
 
 /* GLib also takes offsets ("+02") and would follow paths; a name of the zone database is neither.
@@ -52,8 +53,17 @@ int timezone_new(const char *name, struct timezone_ **ret_zone, struct err *err)
 		return err_errno(err, -ENOMEM, "time zone '%s'", name);
 	}
 	zone->tz = tz;
+	snprintf(zone->name, sizeof(zone->name), "%s",
+		str_eq(name, "Local") ? ""
+			: !*name      ? "UTC"
+				      : name);
 	*ret_zone = zone;
 	return 0;
+}
+
+const char *timezone_name(const struct timezone_ *zone)
+{
+	return *zone->name ? zone->name : NULL;
 }
 
 void timezone_free(struct timezone_ *zone)

@@ -20,6 +20,9 @@ enum { TIME_TEXT_MAX = 40 };
 int timezone_new(const char *name, struct timezone_ **ret_zone, struct err *err);
 void timezone_free(struct timezone_ *zone);
 
+/* The name as a value of TZ for other programs; NULL for Local. */
+const char *timezone_name(const struct timezone_ *zone);
+
 void time_format_ldt(
 	const struct timezone_ *zone, int64_t unix_ms, char text[static TIME_TEXT_MAX]);
 void time_format_zdt(

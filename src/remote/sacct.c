@@ -7,6 +7,9 @@
 
 const char sacct_format[] = "jobidraw,partition,qos,account,group,gid,user,uid,submit,start,end,"
 			    "elapsed,elapsedraw,exitcode,state,alloctres,nodelist,jobname,workdir";
+const char sacct_format_wide[] =
+	"jobidraw,partition,qos,account,group,gid,user,uid,submit%32,start%32,end%32,"
+	"elapsed,elapsedraw,exitcode,state,alloctres,nodelist,jobname,workdir";
 const char sacct_states[] = "CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING";
 
 enum { MS = 1000 };

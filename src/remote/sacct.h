@@ -38,6 +38,8 @@ enum sacct_field {
 
 /* Argument of --format, and the states of --state. */
 extern const char sacct_format[];
+/* The same for Slurm's own sacct, which up to 22.05 cuts times to 19 characters without a width. */
+extern const char sacct_format_wide[];
 extern const char sacct_states[];
 
 struct sacct_record {

@@ -35,7 +35,7 @@ struct slurm {
 	char *directory; /* of sacct and sacctmgr */
 	enum run_mode mode;
 	int64_t timeout_ms;
-	const char *job_env[ENV_MAX + 2]; /* SLURM_TIME_FORMAT and the configured ones */
+	const char *job_env[ENV_MAX + 3]; /* SLURM_TIME_FORMAT, TZ and the configured ones */
 	char **made; /* what job_env owns */
 	size_t n_made;
 	bool probed; /* whether this is Slurm's own sacct has been asked */
@@ -92,7 +92,7 @@ static int run(struct slurm *slurm, const char *program, const char *const *args
 		argv[n++] = "-E";
 	}
 	argv[n++] = path;
-	for (size_t i = 0; args[i] && i < ARGS_MAX; i++)
+	for (size_t i = 0; i < ARGS_MAX && args[i]; i++)
 		argv[n++] = args[i];
 	argv[n] = NULL;
 
@@ -155,17 +155,37 @@ static int choose_directory(struct slurm *slurm, struct err *err)
 	return slurm->directory ? 0 : err_errno(err, -ENOMEM, "cli.path");
 }
 
+/* --starttime and --endtime, and times that sacct prints without an offset, are wall time in our
+ * zone. */
+static int add_zone(struct slurm *slurm, size_t *n)
+{
+	const char *name = timezone_name(slurm->env.zone);
+	char *text;
+
+	if (!name)
+		return 0; /* sacct and this process share the local zone */
+	if (asprintf(&text, "TZ=%s", name) < 0)
+		return -ENOMEM;
+	slurm->made[slurm->n_made++] = text;
+	slurm->job_env[(*n)++] = text;
+	return 0;
+}
+
 static int make_env(struct slurm *slurm, struct err *err)
 {
 	const struct config_map *vars = &slurm->env.cluster->cli.environment_variables;
 	size_t n = 0;
+	int r;
 
 	if (vars->n > ENV_MAX)
 		return err_set(err, -E2BIG, "more than %d environment_variables", ENV_MAX);
-	slurm->made = calloc(vars->n + 1, sizeof(*slurm->made));
+	slurm->made = calloc(vars->n + 2, sizeof(*slurm->made));
 	if (!slurm->made)
 		return err_errno(err, -ENOMEM, "environment_variables");
 	slurm->job_env[n++] = "SLURM_TIME_FORMAT=%Y-%m-%dT%H:%M:%S%z";
+	r = add_zone(slurm, &n);
+	if (r < 0)
+		return err_errno(err, r, "environment_variables");
 	for (size_t i = 0; i < vars->n; i++) {
 		char *text;
 
@@ -277,7 +297,8 @@ static const char *convert_time(
 	char zoned[TIME_TEXT_MAX];
 
 	*ret_ms = 0;
-	if (time_parse_zdt(text, ret_ms) < 0)
+	/* Slurm up to 22.05 cuts times to 19 characters, that is before the offset. */
+	if (time_parse_zdt(text, ret_ms) < 0 && time_parse_ldt(slurm->env.zone, text, ret_ms) < 0)
 		return copy(text, arena);
 	time_format_zdt(slurm->env.zone, *ret_ms, zoned);
 	return arena_strdup(arena, zoned);
@@ -426,8 +447,9 @@ static int slurm_fetch_units(void *state, const struct window *window, struct ar
 	time_format_ldt(slurm->env.zone, window->since_ms, from);
 	time_format_ldt(slurm->env.zone, window->end_ms, to);
 	const char *const args[] = { "-D", "-X", "--noheader", "--allusers", "--parsable2",
-		"--format", sacct_format, "--state", sacct_states, "--starttime", from, "--endtime",
-		to, separator.option[0] ? separator.option : NULL, NULL };
+		"--format", is_genuine(slurm) ? sacct_format_wide : sacct_format, "--state",
+		sacct_states, "--starttime", from, "--endtime", to,
+		separator.option[0] ? separator.option : NULL, NULL };
 
 	r = run(slurm, "sacct", args, slurm->timeout_ms, &out, err);
 	if (r < 0)
