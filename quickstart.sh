@@ -14,7 +14,7 @@ users, and shows what they cost in kWh and g CO2e. Ctrl-C stops and removes all 
 
   --once          end with status 0 as soon as the result is shown
   --jobs N        number of jobs to run (6)
-  --keep DIR      keep logs, databases and configuration in DIR (a new or an earlier --keep directory)
+  --keep DIR      keep logs, databases and configuration in DIR; what an earlier run left there is replaced
   --country CC    ISO code of the country whose emission factor is used (FR)
   --port-base N   ports N+10 ... N+90 of 127.0.0.1 are used (19000)
   -h, --help      this text
@@ -115,10 +115,10 @@ open_work_directory() {
 		say "an earlier run in $W was killed; cleaning up after it"
 		undo_all
 	fi
-	for name in etc run state spool db jobs home; do
+	# Job ids start at 1 again, so nothing of an earlier run may stay.
+	for name in etc run log state spool db jobs home api prometheus; do
 		rm -rf "${W:?}/$name"
 	done
-	[ -n "$KEEP" ] || rm -rf "${W:?}"/{log,api,prometheus}
 	install -d -m 755 "$W"/{etc,run,log,state,spool,home}
 }
 
