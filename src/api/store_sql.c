@@ -36,7 +36,6 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"WHERE cluster_id IS NOT NULL UNION SELECT cluster_id FROM ceems_watermarks) WHERE true "
 		"ON CONFLICT (cluster_id) DO UPDATE SET end_ms = max(end_ms, excluded.end_ms), "
 		"label = excluded.label",
-	[W_CLUSTER_HAS_USAGE] = "SELECT 1 FROM usage WHERE cluster_id = ?1 LIMIT 1",
 
 	/* A placeholder such as 'Unknown' sorts after every date. */
 	[W_PURGE_UNITS] = "DELETE FROM units WHERE ended_at <= ?1",

@@ -23,7 +23,6 @@ struct step {
 	struct store_step_result result;
 	char label[TIME_TEXT_MAX]; /* LDT of the window's end */
 	char day[TIME_TEXT_MAX]; /* key of daily_usage */
-	bool first; /* nothing was ever stored for the cluster */
 	struct arena arena; /* reset for each row */
 	struct buffer text; /* scratch */
 };
@@ -134,13 +133,16 @@ static int write_unit(
 	return stmt_run(q, err);
 }
 
-/* A row of usage or daily_usage. */
+/*
+ * A row of usage or daily_usage. A unit counts in num_units when it is stored for the first time.
+ * The reference asks whether it started in the window instead, and so misses a unit that starts in
+ * the very second in which a window ends.
+ */
 static int write_usage(struct step *s, const struct unit *unit, const struct merged *merged,
-	int insert, int update, const char *label, struct err *err)
+	bool is_new, int insert, int update, const char *label, struct err *err)
 {
 	CLEANUP(stmt_resetp)
 	struct stmt *q = db_stmt(s->store->writer, (size_t)(merged->id ? update : insert));
-	int64_t more = unit->started_at_ms > s->in->start_ms || s->first;
 	int i = PARAM_AFTER_METRICS, r;
 
 	r = bind_metrics(s, q, merged);
@@ -148,7 +150,7 @@ static int write_usage(struct step *s, const struct unit *unit, const struct mer
 		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
 	if (merged->id) {
 		stmt_bind_text(q, i++, label);
-		stmt_bind_i64(q, i++, more);
+		stmt_bind_i64(q, i++, is_new);
 		stmt_bind_i64(q, i++, merged->id);
 		return stmt_run(q, err);
 	}
@@ -156,7 +158,7 @@ static int write_usage(struct step *s, const struct unit *unit, const struct mer
 	stmt_bind_text(q, i++, unit->username);
 	stmt_bind_text(q, i++, unit->project);
 	stmt_bind_text(q, i++, label);
-	stmt_bind_i64(q, i++, more);
+	stmt_bind_i64(q, i++, is_new);
 	stmt_bind_text(q, i++, unit->resource_manager);
 	stmt_bind_text(q, i++, unit->groupname);
 	return stmt_run(q, err);
@@ -190,6 +192,7 @@ static int merge_unit_row(
 static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 {
 	struct merged old, total, day;
+	bool is_new;
 	int r;
 
 	arena_reset(&s->arena);
@@ -198,12 +201,14 @@ static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 		r = merge_usage_row(s, unit, W_USAGE, &total, err);
 	if (r >= 0)
 		r = merge_usage_row(s, unit, W_DAILY, &day, err);
+	is_new = r >= 0 && old.id == 0;
 	if (r >= 0)
 		r = write_unit(s, unit, &old, err);
 	if (r >= 0)
-		r = write_usage(s, unit, &total, W_INSERT_USAGE, W_UPDATE_USAGE, s->label, err);
+		r = write_usage(
+			s, unit, &total, is_new, W_INSERT_USAGE, W_UPDATE_USAGE, s->label, err);
 	if (r >= 0)
-		r = write_usage(s, unit, &day, W_INSERT_DAILY, W_UPDATE_DAILY, s->day, err);
+		r = write_usage(s, unit, &day, is_new, W_INSERT_DAILY, W_UPDATE_DAILY, s->day, err);
 	return r;
 }
 
@@ -323,7 +328,6 @@ static int purge(struct step *s, struct err *err)
 static int check_watermark(struct step *s, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *mark = db_stmt(s->store->writer, W_WATERMARK);
-	CLEANUP(stmt_resetp) struct stmt *usage = db_stmt(s->store->writer, W_CLUSTER_HAS_USAGE);
 	char stored[TIME_TEXT_MAX];
 	int r;
 
@@ -339,10 +343,7 @@ static int check_watermark(struct step *s, struct err *err)
 			"cluster '%s': the window up to %s overlaps what was stored up to %s",
 			s->in->cluster_id, s->label, stored);
 	}
-	stmt_bind_text(usage, 1, s->in->cluster_id);
-	r = stmt_step(usage, err);
-	s->first = r == 0;
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 static int set_watermark(struct step *s, struct err *err)

@@ -110,7 +110,7 @@ static void averages_are_weighted_and_totals_add_up(void **state)
 		"{\"global\":50}12");
 }
 
-static void units_are_counted_when_they_start_or_when_the_store_does(void **state)
+static void units_are_counted_once_when_they_are_first_stored(void **state)
 {
 	struct unit_list units = { 0 };
 
@@ -120,7 +120,7 @@ static void units_are_counted_when_they_start_or_when_the_store_does(void **stat
 	add(&units, "older", SAMPLE_T0_S - 6000);
 	add(&units, "new", SAMPLE_T0_S + SAMPLE_WINDOW_S + 1);
 	commit_ok(&units, 1);
-	assert_query("SELECT num_units FROM usage", "2");
+	assert_query("SELECT num_units FROM usage", "3");
 	assert_query("SELECT count(*) FROM units", "3");
 }
 
@@ -419,7 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_unit_is_stored_as_ceems_writes_it),
 		STORE_TEST(averages_are_weighted_and_totals_add_up),
-		STORE_TEST(units_are_counted_when_they_start_or_when_the_store_does),
+		STORE_TEST(units_are_counted_once_when_they_are_first_stored),
 		STORE_TEST(a_window_is_stored_exactly_once),
 		STORE_TEST(what_ceems_wrote_meanwhile_is_not_stored_again),
 		STORE_TEST(a_bad_row_is_left_out_and_the_rest_goes_on),
