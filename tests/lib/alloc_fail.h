@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Allocations that fail on purpose, and how many there were. Links with dep_alloc_fail, which wraps
- * malloc, calloc, realloc, reallocarray and strdup of everything that is linked statically (so not those inside
- * shared libraries). Counts all threads together.
+ * malloc, calloc, realloc, reallocarray and strdup of everything that is linked statically (so not
+ * those inside shared libraries). Counts all threads together.
  *
  *     size_t n = 0;
  *     do {
