@@ -174,11 +174,11 @@ int slurm_job_of_stepd(struct slice cmdline, struct slice *ret_job)
 	return 0;
 }
 
-int slurm_job_of_environ(struct slice environ, struct slice *ret_job)
+int slurm_job_of_environ(struct slice text, struct slice *ret_job)
 {
 	struct slice entry;
 
-	while (slice_next(&environ, '\0', &entry)) {
+	while (slice_next(&text, '\0', &entry)) {
 		if (cut_prefix(&entry, "SLURM_JOB_ID=") && is_job_number(entry)) {
 			*ret_job = entry;
 			return 0;

@@ -175,7 +175,7 @@ static void the_real_user_is_the_first_of_four(void **state)
 
 /* A process of the scratch procfs. */
 static void process(const struct tree *tree, unsigned pid, unsigned uid, const char *cmdline,
-	const char *environ, size_t environ_len)
+	const char *text, size_t text_len)
 {
 	char path[64], status[128];
 
@@ -185,7 +185,7 @@ static void process(const struct tree *tree, unsigned pid, unsigned uid, const c
 	snprintf(path, sizeof(path), "%u/cmdline", pid);
 	tree_put(tree, path, cmdline);
 	snprintf(path, sizeof(path), "%u/environ", pid);
-	tree_put_bytes(tree, path, environ, environ_len);
+	tree_put_bytes(tree, path, text, text_len);
 }
 
 #define PROCESS(tree, pid, uid, cmdline, environ) \
