@@ -64,7 +64,7 @@ static void programs_that_cannot_run_are_named(void **state)
 /* Zombies are not: whoever inherited them may never reap them. */
 static bool is_running(int pid)
 {
-	char path[64], stat[256];
+	char path[64], stat[1024];
 	const char *state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
