@@ -118,6 +118,17 @@ static void the_first_of_equal_samples_is_kept(void **state)
 	assert_int_equal(duplicates, 2);
 }
 
+/* The order found for one family is tried on the next one. */
+static void the_first_is_kept_after_a_family_in_another_order(void **state)
+{
+	ADD(zone, 1, "b");
+	ADD(zone, 2, "a");
+	ADD(unit, 1, "same", "slurm", "h");
+	ADD(unit, 2, "same", "slurm", "h");
+	assert_non_null(strstr(text(EXPOSITION_TEXT), "uuid=\"same\"} 1\n"));
+	assert_int_equal(duplicates, 1);
+}
+
 static void descriptors_of_one_name_are_one_family(void **state)
 {
 	ADD(zone, 1, "b");
@@ -270,6 +281,7 @@ int main(void)
 		EXPOSITION_TEST(families_and_series_are_sorted),
 		EXPOSITION_TEST(openmetrics_has_its_own_counter_names_and_end),
 		EXPOSITION_TEST(the_first_of_equal_samples_is_kept),
+		EXPOSITION_TEST(the_first_is_kept_after_a_family_in_another_order),
 		EXPOSITION_TEST(descriptors_of_one_name_are_one_family),
 		EXPOSITION_TEST(label_values_are_escaped_and_made_utf8),
 		EXPOSITION_TEST(values_have_the_specified_form),
