@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "basic/macros.h"
 #include "cacct/report.h"
 #include "golden.h"
@@ -205,6 +206,53 @@ static void little_memory_is_an_error(void **state)
 	arena_done(&small);
 }
 
+/* The whole way from an answer to each form, with every allocation of ours failing once. */
+static int all_the_way(const struct buffer *body, struct arena *small)
+{
+	struct buffer out = { 0 };
+	struct records records;
+	struct table table;
+	int r;
+
+	r = reply_decode(body->data, body->len, small, &records, NULL);
+	if (r >= 0)
+		r = report_build(&records, &records, &(struct strings){ users, 1 }, small, &table);
+	if (r >= 0)
+		r = table_write_box(&table, &table_style_light, small, &out);
+	if (r >= 0)
+		r = table_write_csv(&table, &out);
+	if (r >= 0)
+		r = table_write_markdown(&table, &out);
+	if (r >= 0)
+		r = table_write_html(&table, &out);
+	buffer_done(&out);
+	return r;
+}
+
+static void every_failed_allocation_is_reported(void **state)
+{
+	struct buffer path = { 0 }, body = { 0 };
+	struct arena small;
+	size_t n = 0;
+	bool failed;
+	int r;
+
+	buffer_printf(&path, "%s/tests/fixtures/cacct/units.json", getenv("CEEMS_SOURCE"));
+	assert_int_equal(file_read(AT_FDCWD, path.data, 1 << 20, &body), 0);
+	do {
+		arena_init(&small, 16 << 20);
+		alloc_fail_at(++n);
+		r = all_the_way(&body, &small);
+		failed = alloc_fail_happened();
+		alloc_fail_at(0);
+		arena_done(&small);
+		assert_int_equal(r, failed ? -ENOMEM : 0);
+	} while (failed);
+	assert_true(n > 5);
+	buffer_done(&path);
+	buffer_done(&body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +266,7 @@ int main(void)
 		TEST(answers_that_are_none_are_refused),
 		TEST(values_of_an_unexpected_kind_are_left_out),
 		TEST(little_memory_is_an_error),
+		TEST(every_failed_allocation_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "basic/macros.h"
 #include "golden.h"
 #include "tool/rules.h"
@@ -126,6 +127,30 @@ static void a_limit_on_the_size_is_an_error(void **state)
 	buffer_done(&out);
 }
 
+static void every_failed_allocation_is_reported(void **state)
+{
+	const struct rules_job job = {
+		.name = "j", .scrape_interval_ms = 15000, .source = POWER_LEDGER
+	};
+	const struct rules_settings s = custom();
+	size_t n = 0;
+	bool failed;
+
+	do {
+		struct buffer out;
+		int r;
+
+		buffer_init(&out, RULES_MAX_BYTES);
+		alloc_fail_at(++n);
+		r = rules_write(&job, &s, &out);
+		failed = alloc_fail_happened();
+		alloc_fail_at(0);
+		buffer_done(&out);
+		assert_int_equal(r, failed ? -ENOMEM : 0);
+	} while (failed);
+	assert_true(n > 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +161,7 @@ int main(void)
 		TEST(ledger_rules_carry_a_static_factor),
 		TEST(a_hostile_job_name_stays_inside_its_quotes),
 		TEST(a_limit_on_the_size_is_an_error),
+		TEST(every_failed_allocation_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
