@@ -163,10 +163,7 @@ int powercap_open(int sysfs_fd, struct powercap **ret_powercap)
 	if (!p)
 		return -ENOMEM;
 	p->class_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (p->class_fd < 0)
-		return -errno;
-
-	r = add_zones(p, dir);
+	r = p->class_fd < 0 ? -errno : add_zones(p, dir);
 	if (r < 0)
 		return r;
 	if (p->n > 0)

@@ -190,7 +190,8 @@ static int remember_acl(struct privilege *p, const char *path, int before)
 		free(copy);
 		return -ENOMEM;
 	}
-	acls[p->n_acls++] = (struct changed_acl){ copy, before };
+	acls[p->n_acls].path = copy;
+	acls[p->n_acls++].before = before;
 	return 0;
 }
 
