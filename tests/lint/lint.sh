@@ -24,7 +24,7 @@ clang_tidy() {
 ok "formatted as .clang-format says" clang-format --dry-run -Werror "${c_files[@]}"
 ok "shellcheck finds nothing" shellcheck -x "${scripts[@]}"
 ok "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j "$(nproc)" \
-	--enable=warning,portability --suppress=memleak --suppress=constStatement --suppress=nullPointerOutOfMemory --suppress=ctunullpointer --suppress=normalCheckLevelMaxBranches \
+	--enable=warning,portability --suppress=memleak --suppress=uninitvar --suppress=autoVariables --suppress=constStatement --suppress=nullPointerOutOfMemory --suppress=ctunullpointer --suppress=normalCheckLevelMaxBranches \
 	--suppress=missingIncludeSystem -I src "${sources[@]}"
 ok "every source names its licence" every_file_has_an_spdx_line
 ok "no file names a path of one machine" no_path_of_one_machine
