@@ -1,45 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Jobs from sacct, users and accounts from sacctmgr (spec api-server.md 7). Both show everything to
- * root only, so they run as root where we may, else through sudo, else as we are.
- */
+/* Jobs from sacct, users and accounts from sacctmgr (spec api-server.md 7). */
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/manager.h"
+#include "api/managers/slurm_cli.h"
 #include "basic/buffer.h"
 #include "format/json_writer.h"
-#include "host/command.h"
-#include "host/privilege.h"
 #include "remote/nodelist.h"
 #include "remote/sacct.h"
 
-enum {
-	PROBE_TIMEOUT_MS = 5000,
-	OUTPUT_MAX_BYTES = 256 << 20,
-	PROBE_MAX_BYTES = 1 << 20,
-	ARGS_MAX = 24,
-	ENV_MAX = 256,
-	MIB_SHIFT = 20,
-};
-
-enum run_mode { RUN_AS_ROOT, RUN_BY_SUDO, RUN_AS_IS };
+enum { MIB_SHIFT = 20 };
 
 struct slurm {
 	struct manager_env env;
-	char *directory; /* of sacct and sacctmgr */
-	enum run_mode mode;
-	int64_t timeout_ms;
-	const char *job_env[ENV_MAX + 3]; /* SLURM_TIME_FORMAT, TZ and the configured ones */
-	char **made; /* what job_env owns */
-	size_t n_made;
-	bool probed; /* whether this is Slurm's own sacct has been asked */
-	bool genuine;
+	struct slurm_cli *cli;
 };
 
 struct slurm_extra {
@@ -56,175 +32,9 @@ static const struct config_table extra_table = {
 	.n_keys = ARRAY_SIZE(extra_keys),
 };
 
-static void slurm_close(void *state)
-{
-	struct slurm *slurm = state;
-
-	if (!slurm)
-		return;
-	for (size_t i = 0; i < slurm->n_made; i++)
-		free(slurm->made[i]);
-	free(slurm->made);
-	free(slurm->directory);
-	free(slurm);
-}
-
-static void slurm_closep(struct slurm **slurm)
-{
-	slurm_close(*slurm);
-}
-
-static const capability_set run_capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID);
-
-static int run(struct slurm *slurm, const char *program, const char *const *args,
-	int64_t timeout_ms, struct buffer *out, struct err *err)
-{
-	const char *argv[ARGS_MAX + 4];
-	char path[4096];
-	capability_set raised = 0;
-	size_t n = 0;
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/%s", slurm->directory, program) >= (int)sizeof(path))
-		return err_set(err, -ENAMETOOLONG, "path of %s", program);
-	if (slurm->mode == RUN_BY_SUDO) {
-		argv[n++] = "sudo";
-		argv[n++] = "-E";
-	}
-	argv[n++] = path;
-	for (size_t i = 0; i < ARGS_MAX && args[i]; i++)
-		argv[n++] = args[i];
-	argv[n] = NULL;
-
-	struct command command = {
-		.argv = argv,
-		.env = slurm->job_env,
-		.timeout_ms = timeout_ms,
-		.max_output_bytes = out->limit,
-		.merge_stderr = true,
-		.new_session = slurm->mode == RUN_BY_SUDO,
-		.as_root = slurm->mode == RUN_AS_ROOT,
-		.cancel_fd = slurm->env.cancel_fd,
-	};
-
-	if (slurm->mode == RUN_AS_ROOT)
-		raised = privilege_raise(run_capabilities);
-	r = command_run(&command, out, err);
-	privilege_lower(raised);
-	return r;
-}
-
-/* The directory of sacct on PATH. */
-static int find_directory(char **ret_directory, struct err *err)
-{
-	const char *path = getenv("PATH");
-	struct slice rest = slice_from(path ? path : ""), dir;
-
-	while (slice_next(&rest, ':', &dir)) {
-		char *file;
-		bool found;
-
-		if (!dir.n)
-			continue;
-		if (asprintf(&file, "%.*s/sacct", (int)dir.n, dir.p) < 0)
-			return err_errno(err, -ENOMEM, "looking for sacct");
-		found = access(file, X_OK) == 0;
-		if (found) {
-			file[dir.n] = '\0';
-			*ret_directory = file;
-			return 0;
-		}
-		free(file);
-	}
-	return err_set(err, -ENOENT,
-		"sacct is in none of the directories of PATH; set cli.path of the cluster");
-}
-
-static int choose_directory(struct slurm *slurm, struct err *err)
-{
-	const char *path = slurm->env.cluster->cli.path;
-	struct stat st;
-
-	if (!path || !*path)
-		return find_directory(&slurm->directory, err);
-	if (stat(path, &st) < 0)
-		return err_errno(err, -errno, "cli.path '%s'", path);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(err, -ENOTDIR, "cli.path '%s' is no directory", path);
-	slurm->directory = strdup(path);
-	return slurm->directory ? 0 : err_errno(err, -ENOMEM, "cli.path");
-}
-
-/* --starttime and --endtime, and times that sacct prints without an offset, are wall time in our
- * zone. */
-static int add_zone(struct slurm *slurm, size_t *n)
-{
-	const char *name = timezone_name(slurm->env.zone);
-	char *text;
-
-	if (!name)
-		return 0; /* sacct and this process share the local zone */
-	if (asprintf(&text, "TZ=%s", name) < 0)
-		return -ENOMEM;
-	slurm->made[slurm->n_made++] = text;
-	slurm->job_env[(*n)++] = text;
-	return 0;
-}
-
-static int make_env(struct slurm *slurm, struct err *err)
-{
-	const struct config_map *vars = &slurm->env.cluster->cli.environment_variables;
-	size_t n = 0;
-	int r;
-
-	if (vars->n > ENV_MAX)
-		return err_set(err, -E2BIG, "more than %d environment_variables", ENV_MAX);
-	slurm->made = calloc(vars->n + 2, sizeof(*slurm->made));
-	if (!slurm->made)
-		return err_errno(err, -ENOMEM, "environment_variables");
-	slurm->job_env[n++] = "SLURM_TIME_FORMAT=%Y-%m-%dT%H:%M:%S%z";
-	r = add_zone(slurm, &n);
-	if (r < 0)
-		return err_errno(err, r, "environment_variables");
-	for (size_t i = 0; i < vars->n; i++) {
-		char *text;
-
-		if (asprintf(&text, "%s=%s", vars->names[i], vars->values[i]) < 0)
-			return err_errno(err, -ENOMEM, "environment_variables");
-		slurm->made[slurm->n_made++] = text;
-		if (str_eq(vars->names[i], "SLURM_TIME_FORMAT"))
-			slurm->job_env[0] = text;
-		else
-			slurm->job_env[n++] = text;
-	}
-	slurm->job_env[n] = NULL;
-	return 0;
-}
-
-static void choose_mode(struct slurm *slurm)
-{
-	static const char *const help[] = { "--help", NULL };
-	CLEANUP(buffer_done) struct buffer out = { .limit = PROBE_MAX_BYTES };
-	capability_set raised = privilege_raise(run_capabilities);
-	struct err err;
-
-	privilege_lower(raised);
-	slurm->mode = RUN_AS_ROOT;
-	if (geteuid() == 0 || raised == run_capabilities)
-		return;
-	slurm->mode = RUN_BY_SUDO;
-	if (run(slurm, "sacct", help, PROBE_TIMEOUT_MS, &out, &err) >= 0)
-		return;
-	slurm->mode = RUN_AS_IS;
-	log_warn(slurm->env.log,
-		"sacct runs as the current user, who may see own jobs only; give CAP_SETUID and "
-		"CAP_SETGID, or allow it in sudoers",
-		LOG_STR("cluster_id", slurm->env.cluster->id));
-}
-
 static int slurm_open(const struct manager_env *env, void **ret_state, struct err *err)
 {
-	CLEANUP(slurm_closep) struct slurm *slurm = calloc(1, sizeof(*slurm));
+	struct slurm *slurm = calloc(1, sizeof(*slurm));
 	struct slurm_extra extra;
 	struct arena arena;
 	int r;
@@ -236,53 +46,25 @@ static int slurm_open(const struct manager_env *env, void **ret_state, struct er
 	r = config_decode(
 		env->cluster->extra_config, "extra_config", &extra_table, &extra, &arena, err);
 	arena_done(&arena);
-	if (r < 0)
-		return r;
-	if (extra.command_timeout_ms <= 0)
-		return err_set(err, -EINVAL, "command_timeout must be more than 0s");
-	slurm->timeout_ms = extra.command_timeout_ms;
-	r = choose_directory(slurm, err);
+	if (r >= 0 && extra.command_timeout_ms <= 0)
+		r = err_set(err, -EINVAL, "command_timeout must be more than 0s");
 	if (r >= 0)
-		r = make_env(slurm, err);
+		r = slurm_cli_open(env, extra.command_timeout_ms, &slurm->cli, err);
 	if (r < 0)
-		return r;
-	choose_mode(slurm);
-	*ret_state = TAKE(slurm);
-	return 0;
+		free(slurm);
+	else
+		*ret_state = slurm;
+	return r;
 }
 
-/*
- * Slurm's own sacct can be told a separator that no job name contains. Scripts that stand in for it
- * know only '|', so they are told nothing.
- */
-static bool is_genuine(struct slurm *slurm)
+static void slurm_close(void *state)
 {
-	static const char *const version[] = { "--version", NULL };
-	CLEANUP(buffer_done) struct buffer out = { .limit = PROBE_MAX_BYTES };
-	struct err err;
+	struct slurm *slurm = state;
 
-	if (!slurm->probed)
-		slurm->genuine = run(slurm, "sacct", version, PROBE_TIMEOUT_MS, &out, &err) >= 0 &&
-			str_starts(buffer_text(&out), "slurm ");
-	slurm->probed = true;
-	return slurm->genuine;
-}
-
-struct separator {
-	char text[24];
-	char option[40];
-};
-
-static void make_separator(struct slurm *slurm, struct separator *separator)
-{
-	uint64_t random;
-
-	strcpy(separator->text, "|");
-	separator->option[0] = '\0';
-	if (!is_genuine(slurm) || getrandom(&random, sizeof(random), 0) != sizeof(random))
+	if (!slurm)
 		return;
-	snprintf(separator->text, sizeof(separator->text), "|%016llx|", (unsigned long long)random);
-	snprintf(separator->option, sizeof(separator->option), "--delimiter=%s", separator->text);
+	slurm_cli_close(slurm->cli);
+	free(slurm);
 }
 
 static const char *copy(struct slice s, struct arena *arena)
@@ -435,26 +217,26 @@ static int slurm_fetch_units(void *state, const struct window *window, struct ar
 	struct unit_list *units, struct err *err)
 {
 	struct slurm *slurm = state;
-	CLEANUP(buffer_done) struct buffer out = { .limit = OUTPUT_MAX_BYTES };
+	CLEANUP(buffer_done) struct buffer out = { .limit = SLURM_OUTPUT_MAX_BYTES };
 	CLEANUP(scratch_done) struct scratch scratch = { 0 };
 	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
 	struct sacct_records records;
 	struct sacct_record record;
-	struct separator separator;
+	char separator[SLURM_SEPARATOR_MAX], option[SLURM_SEPARATOR_MAX + 16];
+	bool secret = slurm_cli_separator(slurm->cli, separator);
 	int r;
 
-	make_separator(slurm, &separator);
+	snprintf(option, sizeof(option), "--delimiter=%s", separator);
 	time_format_ldt(slurm->env.zone, window->since_ms, from);
 	time_format_ldt(slurm->env.zone, window->end_ms, to);
 	const char *const args[] = { "-D", "-X", "--noheader", "--allusers", "--parsable2",
-		"--format", is_genuine(slurm) ? sacct_format_wide : sacct_format, "--state",
-		sacct_states, "--starttime", from, "--endtime", to,
-		separator.option[0] ? separator.option : NULL, NULL };
+		"--format", secret ? sacct_format_wide : sacct_format, "--state", sacct_states,
+		"--starttime", from, "--endtime", to, secret ? option : NULL, NULL };
 
-	r = run(slurm, "sacct", args, slurm->timeout_ms, &out, err);
+	r = slurm_cli_run(slurm->cli, "sacct", args, &out, err);
 	if (r < 0)
 		return err_prefix(err, r, "jobs");
-	sacct_records_init(&records, (struct slice){ buffer_text(&out), out.len }, separator.text);
+	sacct_records_init(&records, (struct slice){ buffer_text(&out), out.len }, separator);
 	while (sacct_next(&records, &record)) {
 		r = record_to_unit(slurm, &record, window, &scratch, arena, units);
 		if (r < 0)
@@ -589,14 +371,14 @@ static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena
 	static const char *const args[] = { "--parsable2", "--noheader", "list", "associations",
 		"format=Account,User", NULL };
 	struct slurm *slurm = state;
-	CLEANUP(buffer_done) struct buffer out = { .limit = OUTPUT_MAX_BYTES };
+	CLEANUP(buffer_done) struct buffer out = { .limit = SLURM_OUTPUT_MAX_BYTES };
 	struct association *list;
 	char updated[TIME_TEXT_MAX];
 	const char *text;
 	size_t n;
 	int r;
 
-	r = run(slurm, "sacctmgr", args, slurm->timeout_ms, &out, err);
+	r = slurm_cli_run(slurm->cli, "sacctmgr", args, &out, err);
 	if (r < 0)
 		return err_prefix(err, r, "users and accounts");
 	time_format_ldt(slurm->env.zone, now_ms, updated);

@@ -162,7 +162,7 @@ static void the_command_lines_and_the_environment_are_the_agreed_ones(void **sta
 
 	put_script("sacct",
 		"[ \"$1\" = --version ] && exit 0; printf '%s\\n' \"$@\" >args; "
-		"echo \"$SLURM_TIME_FORMAT,$CLUSTER_VAR,$PATH_TO\" >env");
+		"echo \"$SLURM_TIME_FORMAT,$TZ,$CLUSTER_VAR,$PATH_TO\" >env");
 	put_script("sacctmgr", "printf '%s ' \"$@\" >list; echo \"$CLUSTER_VAR\" >env");
 	assert_int_equal(open_with("{}", dir, variables, -1, &slurm, &err), 0);
 	assert_int_equal(fetch(slurm, &units, &err), 0);
@@ -173,7 +173,7 @@ static void the_command_lines_and_the_environment_are_the_agreed_ones(void **sta
 		"elapsedraw,exitcode,state,alloctres,nodelist,jobname,workdir\n--state\n"
 		"CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING\n--starttime\n"
 		"2031-04-09T07:55:00\n--endtime\n2031-04-09T08:20:00\n");
-	assert_string_equal(get_file("env"), "%Y-%m-%dT%H:%M:%S%z,a b,$x\n");
+	assert_string_equal(get_file("env"), "%Y-%m-%dT%H:%M:%S%z,Europe/Paris,a b,$x\n");
 	assert_int_equal(
 		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 0);
 	assert_string_equal(
@@ -189,7 +189,7 @@ static void genuine_sacct_is_told_a_secret_separator(void **state)
 	void *slurm;
 
 	put_script("sacct",
-		"[ \"$1\" = --version ] && { echo slurm 22.05.8; exit 0; }\n"
+		"[ \"$1\" = --version ] && { echo slurm-wlm 22.05.8; exit 0; }\n"
 		"for a in \"$@\"; do case $a in --delimiter=*) d=${a#*=};; esac; done\n"
 		"echo \"$d\" >>list\n"
 		"job='" JOB "'; echo \"${job//|/$d}\"\n"
@@ -208,6 +208,55 @@ static void genuine_sacct_is_told_a_secret_separator(void **state)
 	/* Another one each time. */
 	assert_int_equal(strlen(get_file("list")), 2 * 19);
 	assert_true(strncmp(get_file("list"), get_file("list") + 19, 19) != 0);
+	manager_slurm.close(slurm);
+}
+
+static void times_are_read_in_each_form(void **state)
+{
+	static const struct {
+		const char *text, *stored;
+		int64_t ms;
+	} rows[] = {
+		{ "2031-04-09T06:10:00+0000", "2031-04-09T08:10:00+0200", 1933481400000 },
+		{ "2031-04-09T08:10:00", "2031-04-09T08:10:00+0200", 1933481400000 },
+		{ "Unknown", "Unknown", 0 },
+		{ "None", "None", 0 },
+		{ "", "", 0 },
+	};
+	struct unit_list units;
+	struct err err;
+	void *slurm;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		put_script("sacct",
+			arena_printf(&arena,
+				"[ \"$1\" = --version ] && { echo slurm 24; exit 0; }; echo "
+				"'1|p|q|a|g|1|u|1|%s|%s|Unknown|0|0|0:0|RUNNING|cpu=1|n1|x|/'",
+				rows[i].text, rows[i].text));
+		slurm = opened("{}");
+		assert_int_equal(fetch(slurm, &units, &err), 0);
+		assert_int_equal(units.n, 1);
+		assert_string_equal(units.v[0].started_at, rows[i].stored);
+		assert_int_equal(units.v[0].started_at_ms, rows[i].ms);
+		manager_slurm.close(slurm);
+	}
+}
+
+static void genuine_sacct_is_given_room_for_the_offset(void **state)
+{
+	const char *names[] = { "SLURM_TIME_FORMAT", "TZ" }, *texts[] = { "standard", "UTC" };
+	struct unit_list units;
+	struct err err;
+	void *slurm;
+
+	put_script("sacct",
+		"[ \"$1\" = --version ] && { echo slurm 24; exit 0; }; "
+		"echo \"$SLURM_TIME_FORMAT,$TZ\" >env; echo \"$*\" >args");
+	assert_int_equal(
+		open_with("{}", dir, (struct config_map){ names, texts, 2 }, -1, &slurm, &err), 0);
+	assert_int_equal(fetch(slurm, &units, &err), 0);
+	assert_string_equal(get_file("env"), "standard,UTC\n"); /* as configured */
+	assert_non_null(strstr(get_file("args"), ",submit%32,start%32,end%32,"));
 	manager_slurm.close(slurm);
 }
 
@@ -345,6 +394,8 @@ int main(void)
 		TEST(a_job_becomes_a_unit),
 		TEST(the_command_lines_and_the_environment_are_the_agreed_ones),
 		TEST(genuine_sacct_is_told_a_secret_separator),
+		TEST(times_are_read_in_each_form),
+		TEST(genuine_sacct_is_given_room_for_the_offset),
 		TEST(a_failing_sacct_fails_with_its_words),
 		TEST(a_hanging_sacct_is_ended_after_its_time),
 		TEST(a_stop_ends_a_hanging_sacct),

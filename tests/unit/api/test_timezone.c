@@ -24,8 +24,18 @@ static void known_zones_open_and_unknown_ones_are_refused(void **state)
 	static const char *const bad[] = { "Mars/Olympus", "+02:00", "../../etc/passwd",
 		"/etc/localtime", "Europe/../UTC", "local", " UTC", "Europe/Paris\n" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
-		timezone_free(zone(good[i]));
+	static const char *const names[] = { "UTC", "UTC", NULL, "Europe/Paris", "Asia/Kathmandu",
+		"Etc/GMT+5" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct timezone_ *z = zone(good[i]);
+
+		if (names[i])
+			assert_string_equal(timezone_name(z), names[i]);
+		else
+			assert_null(timezone_name(z));
+		timezone_free(z);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct timezone_ *z = NULL;
 		struct err err;
