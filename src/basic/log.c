@@ -51,20 +51,22 @@ static bool is_control(uint32_t code)
 
 static void put_escaped(struct record *r, const char *text, size_t len, uint32_t code)
 {
+	static const char named[] = "\nn\rr\tt\"\"\\\\";
 	char escape[16];
+	int n;
 
-	if (code == '"' || code == '\\')
-		put(r, (char[]){ '\\', (char)code }, 2);
-	else if (code == '\n')
-		put_text(r, "\\n");
-	else if (code == '\r')
-		put_text(r, "\\r");
-	else if (code == '\t')
-		put_text(r, "\\t");
-	else if (is_control(code))
-		put(r, escape, (size_t)sprintf(escape, "\\u%04x", code));
-	else
+	for (const char *p = named; *p; p += 2) {
+		if (code == (unsigned char)*p) {
+			put(r, (char[]){ '\\', p[1] }, 2);
+			return;
+		}
+	}
+	if (!is_control(code)) {
 		put(r, text, len);
+		return;
+	}
+	n = sprintf(escape, "\\u%04x", code);
+	put(r, escape, (size_t)n);
 }
 
 static void put_quoted(struct record *r, const char *text, size_t len)

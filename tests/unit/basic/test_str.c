@@ -145,8 +145,8 @@ static void every_code_point_is_valid_utf8_and_nothing_else(void **state)
 static void invalid_utf8_is_found(void **state)
 {
 	static const char *const bad[] = { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80",
-		"\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xe2\x82",
-		"\xe2z\xac" };
+		"\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80", "\xff", "a\xe2\x82", "\xe2z\xac" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_false(str_is_utf8(bad[i], strlen(bad[i])));
