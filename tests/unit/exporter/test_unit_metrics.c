@@ -72,6 +72,25 @@ static void a_hybrid_host_is_read_as_v1(void **state)
 	check("v1-two-slurmd.tree", CGROUP_V1, ALL_SETS, "v1-two-slurmd.prom");
 }
 
+static void a_job_that_no_counting_hierarchy_knows_is_an_error(void **state)
+{
+	const char *text;
+
+	tree_put(&f.tree, "cgroup/freezer/slurm/uid_1/job_9/cgroup.procs", "880\n");
+	tree_mkdirs(&f.tree, "cgroup/memory/");
+	tree_mkdirs(&f.tree, "proc/880/");
+	f.active_subsystem = "freezer";
+	fixture_open(&f, CGROUP_V1, 0, 100);
+	text = fixture_scrape(&f, 0);
+	assert_null(strstr(text, "ceems_compute_unit_"));
+	assert_non_null(strstr(text, "ceems_compute_units{hostname=\"n1\",manager=\"slurm\"} 1"));
+	assert_non_null(strstr(text, "ceems_compute_collect_error{"));
+	tree_mkdirs(&f.tree, "cgroup/memory/slurm/uid_1/job_9/");
+	text = fixture_scrape(&f, 0);
+	assert_non_null(strstr(text, "ceems_compute_unit_memory_used_bytes{"));
+	assert_null(strstr(text, "ceems_compute_collect_error"));
+}
+
 static void no_units_are_counted_too(void **state)
 {
 	tree_mkdirs(&f.tree, "cgroup/system.slice/slurmstepd.scope/system/");
@@ -108,9 +127,10 @@ static void an_unreadable_file_costs_its_own_series(void **state)
 
 static void a_huge_file_is_refused_and_the_others_read(void **state)
 {
-	static char huge[UNIT_FILE_MAX_BYTES + 1];
+	static char huge[UNIT_FILE_MAX_BYTES + 8];
 
-	memset(huge, '1', sizeof(huge));
+	for (size_t i = 0; i < sizeof(huge); i += 8)
+		memcpy(huge + i, "anon 12\n", 8);
 	fixture_job_v2(&f, V2_SCOPE, "job_77", 880, "usage_usec 1\nuser_usec 1\nsystem_usec 0\n");
 	tree_put_bytes(&f.tree, V2_SCOPE "/job_77/memory.stat", huge, sizeof(huge));
 	tree_put_bytes(&f.tree, V2_SCOPE "/job_77/cgroup.procs", huge, sizeof(huge));
@@ -146,6 +166,7 @@ int main(void)
 		WITH_HOST(jobs_with_one_fault_each),
 		WITH_HOST(v1_stops_at_the_first_file_that_is_missing),
 		WITH_HOST(a_hybrid_host_is_read_as_v1),
+		WITH_HOST(a_job_that_no_counting_hierarchy_knows_is_an_error),
 		WITH_HOST(no_units_are_counted_too),
 		WITH_HOST(without_control_groups_there_is_no_data),
 		WITH_HOST(an_unreadable_file_costs_its_own_series),

@@ -167,6 +167,16 @@ static void a_process_anywhere_in_the_unit_keeps_it(void **state)
 	assert_string_equal(units(), "77 78 ");
 }
 
+static void a_list_of_processes_that_was_replaced_is_read_anew(void **state)
+{
+	char path[256];
+
+	assert_string_equal(units(), "77 78 ");
+	snprintf(path, sizeof(path), "%s/" JOB("job_77") PROCS, f.tree.path);
+	assert_int_equal(file_replace(path, 0644, "", 0, NULL), 0);
+	assert_string_equal(units(), "78 ");
+}
+
 static void a_unit_whose_processes_ended_is_sampled_once_more(void **state)
 {
 	assert_int_equal(sample(), 2);
@@ -208,6 +218,8 @@ static void roots_are_found_when_they_appear_and_forgotten_when_they_vanish(void
 	assert_int_equal(fixture_logged(&f, "are there now"), 1);
 	tree_remove(&f.tree, V2_SCOPE);
 	assert_string_equal(units(), "");
+	assert_string_equal(units(), "");
+	assert_int_equal(fixture_logged(&f, "no control group of the manager"), 2);
 	fixture_job_v2(
 		&f, "cgroup/system.slice/deep.slice/n_slurmstepd.scope", "job_7", 880, CPU("1"));
 	assert_string_equal(units(), "n7 ");
@@ -299,6 +311,17 @@ static void sluids_become_job_numbers_as_soon_as_a_process_tells(void **state)
 	assert_string_equal(samples[2].key.uuid, "4711");
 }
 
+static void an_unknown_sluid_is_asked_about_at_growing_intervals(void **state)
+{
+	fixture_job_v2(&f, V2_SCOPE, "s5K1KKYAYG5D00", 990, CPU("1"));
+	for (int i = 0; i < 40; i++)
+		sample();
+	tree_put(&f.tree, "proc/990/environ", "SLURM_JOB_ID=4711");
+	for (int i = 0; i < 40; i++)
+		sample();
+	assert_string_equal(units(), "77 78 4711 ");
+}
+
 static void an_unknown_sluid_is_asked_about_only_so_often(void **state)
 {
 	fixture_job_v2(&f, V2_SCOPE, "s5K1KKYAYG5D00", 990, CPU("1"));
@@ -348,6 +371,23 @@ static int setup_two_jobs(void **state)
 	fixture_job_v2(&f, V2_SCOPE, "job_77", 880, CPU("1000"));
 	fixture_job_v2(&f, V2_SCOPE, "job_78", 881, CPU("2000"));
 	return 0;
+}
+
+static void units_that_ended_give_their_descriptors_back(void **state)
+{
+	unsigned kept;
+
+	fixture_open(&f, CGROUP_V2, 0, 30);
+	sample();
+	kept = open_descriptors();
+	for (int i = 0; i < 40; i++) {
+		fixture_job_v2(&f, V2_SCOPE, "job_5", 882, CPU("1"));
+		assert_int_equal(sample(), 3);
+		assert_true(open_descriptors() >= kept + 6);
+		tree_remove(&f.tree, JOB("job_5"));
+		assert_int_equal(sample(), 2);
+		assert_int_equal(open_descriptors(), kept);
+	}
 }
 
 static void no_descriptor_at_all_may_be_kept(void **state)
@@ -452,6 +492,7 @@ int main(void)
 		WITH(keys_outlive_units_until_the_next_sample, setup_v2),
 		WITH(a_unit_without_a_process_is_left_out_with_one_warning, setup_v2),
 		WITH(a_process_anywhere_in_the_unit_keeps_it, setup_v2),
+		WITH(a_list_of_processes_that_was_replaced_is_read_anew, setup_v2),
 		WITH(a_unit_whose_processes_ended_is_sampled_once_more, setup_v2),
 		WITH(a_job_of_two_hosts_is_two_units_and_alive_by_either, setup_v2),
 		WITH(roots_are_found_when_they_appear_and_forgotten_when_they_vanish, setup),
@@ -461,8 +502,10 @@ int main(void)
 		WITH(unlimited_memory_of_v1_is_no_allocation, setup),
 		WITH(the_time_of_roots_covers_units_that_ended, setup_v2),
 		WITH(sluids_become_job_numbers_as_soon_as_a_process_tells, setup_v2),
+		WITH(an_unknown_sluid_is_asked_about_at_growing_intervals, setup_v2),
 		WITH(an_unknown_sluid_is_asked_about_only_so_often, setup_v2),
 		WITH(descriptors_stay_within_the_budget, setup_two_jobs),
+		WITH(units_that_ended_give_their_descriptors_back, setup_two_jobs),
 		WITH(no_descriptor_at_all_may_be_kept, setup_two_jobs),
 		WITH(a_closed_table_leaves_no_descriptor, setup_two_jobs),
 		WITH(a_steady_sample_allocates_nothing, setup_v2),

@@ -19,11 +19,12 @@ struct unit_fixture {
 	struct arena arena;
 	struct buffer text;
 	unsigned sets;
+	const char *active_subsystem;
 };
 
 static inline void fixture_init(struct unit_fixture *f)
 {
-	*f = (struct unit_fixture){ 0 };
+	*f = (struct unit_fixture){ .active_subsystem = "cpuacct" };
 	tree_make(&f->tree);
 	tree_mkdirs(&f->tree, "cgroup/");
 	tree_mkdirs(&f->tree, "proc/");
@@ -44,7 +45,7 @@ static inline void fixture_open(
 		.host = &f->host,
 		.log = &f->log,
 		.version = version,
-		.active_subsystem = "cpuacct",
+		.active_subsystem = f->active_subsystem,
 		.sets = sets,
 		.open_max = open_max,
 	};
