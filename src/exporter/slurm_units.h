@@ -20,6 +20,6 @@ int slurm_real_uid(struct slice status, uint64_t *ret_uid);
 /* "slurmstepd: [N.step]", whose number is put in ret_job as text. */
 int slurm_job_of_stepd(struct slice cmdline, struct slice *ret_job);
 /* The first well-formed SLURM_JOB_ID. */
-int slurm_job_of_environ(struct slice variables, struct slice *ret_job);
+int slurm_job_of_environ(struct slice environ, struct slice *ret_job);
 
 #endif
