@@ -39,11 +39,12 @@ show_ledger() {
 
 # The parts against the meter, from Prometheus alone.
 check_ledger() {
-	local meter parties units_party units sources
-	meter=$(prom_value 'sum(ceems_energy_meter_joules_total)')
-	parties=$(prom_value 'sum(ceems_energy_node_joules_total)')
-	units_party=$(prom_value 'sum(ceems_energy_node_joules_total{party="units"})')
-	units=$(prom_value 'sum(max_over_time(ceems_energy_unit_joules_total[1h]))')
+	local at meter parties units_party units sources
+	at=$(date +%s) # all of one moment: the counters go on
+	meter=$(prom_value 'sum(ceems_energy_meter_joules_total)' "$at")
+	parties=$(prom_value 'sum(ceems_energy_node_joules_total)' "$at")
+	units_party=$(prom_value 'sum(ceems_energy_node_joules_total{party="units"})' "$at")
+	units=$(prom_value 'sum(max_over_time(ceems_energy_unit_joules_total[1h]))' "$at")
 	sources=$(ask prometheus "$PROM_URL/api/v1/query" --data-urlencode 'query=ceems_energy_source_info' |
 		jq -r '[.data.result[].metric | del(.__name__, .instance, .job, .hostname) | to_entries | map("\(.key)=\(.value)") | join(" ")] | unique | join("; ")')
 	say "  source: $sources"

@@ -54,8 +54,8 @@ start_prometheus() {
 	wait_for 30 prometheus ask prometheus "$PROM_URL/-/ready"
 }
 
-prom_value() { # the single number that an instant query answers, or nothing
-	ask prometheus "$PROM_URL/api/v1/query" --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // empty'
+prom_value() { # QUERY [TIME]: the single number that an instant query answers, or nothing
+	ask prometheus "$PROM_URL/api/v1/query" --data-urlencode "query=$1" ${2:+--data-urlencode "time=$2"} | jq -r '.data.result[0].value[1] // empty'
 }
 
 prom_has() { [ -n "$(prom_value "$1")" ]; }
