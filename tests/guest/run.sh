@@ -33,15 +33,13 @@ if [ ! -f "$DIR/rootfs.ready" ]; then
 		bookworm "$ROOT" "$MIRROR" >"$DIR/debootstrap.log" 2>&1
 	echo guest >"$ROOT/etc/hostname"
 	echo '127.0.0.1 localhost guest' >"$ROOT/etc/hosts"
-	mkdir -p "$ROOT/usr/local/src/ceems/tools"
-	cp -r "$SOURCE/tools/." "$ROOT/usr/local/src/ceems/tools/"
-	in_root /usr/local/src/ceems/tools/install-packages build run
 	touch "$DIR/rootfs.ready"
 fi
 
 echo "guest: building the programs in the guest's root file system"
 rm -rf "$ROOT/usr/local/src/ceems"
 git clone -q "$SOURCE" "$ROOT/usr/local/src/ceems"
+in_root /usr/local/src/ceems/tools/install-packages build run
 in_root bash -c 'cd /usr/local/src/ceems && meson setup build/quickstart --buildtype=release -Dtests=false >/dev/null &&
 	ninja -C build/quickstart >/dev/null'
 
