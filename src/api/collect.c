@@ -6,7 +6,7 @@
 
 #include "api/ticker.h"
 
-enum { MS = 1000, CLUSTERS_MAX = 256 };
+enum { MS = 1000, CLUSTERS_MAX = 256, CAUSES_MAX = 8 };
 
 static const size_t step_arena_bytes = (size_t)4 << 30;
 
@@ -18,7 +18,8 @@ struct cluster {
 	bool known; /* watermark_ms was read */
 	int64_t watermark_ms;
 	int64_t origin_ms; /* no unit is listed from before it; 0: no such time */
-	bool failing; /* said so already */
+	int said[CAUSES_MAX]; /* causes of the present failure, each is said once */
+	size_t n_said; /* 0: it works */
 	bool ahead; /* likewise that the watermark lies in the future */
 	int64_t failing_since_ms;
 };
@@ -170,19 +171,31 @@ static void find_limits(struct cluster *cluster, int64_t *ret_limit_ms, int64_t 
 	*ret_min_ms = MIN(min_ms, config->max_update_interval_ms);
 }
 
+/* Whether the cause is new. When there is no room left for causes, nothing is. */
+static bool remember_cause(struct cluster *cluster, int r)
+{
+	for (size_t i = 0; i < cluster->n_said; i++)
+		if (cluster->said[i] == r)
+			return false;
+	if (cluster->n_said == CAUSES_MAX)
+		return false;
+	if (!cluster->n_said)
+		cluster->failing_since_ms = now_ms(cluster->collect);
+	cluster->said[cluster->n_said++] = r;
+	return true;
+}
+
 static void say_failure(struct cluster *cluster, int r, const struct err *err)
 {
 	const struct collect *collect = cluster->collect;
 
 	if (r == -ECANCELED)
 		return;
-	if (cluster->failing) {
+	if (!remember_cause(cluster, r)) {
 		log_debug(collect->config.log, "collection still fails",
 			LOG_STR("cluster_id", cluster->in->id), LOG_ERR(err));
 		return;
 	}
-	cluster->failing = true;
-	cluster->failing_since_ms = now_ms(collect);
 	log_error(collect->config.log,
 		"collection fails; nothing is lost, it is tried again at each update",
 		LOG_STR("cluster_id", cluster->in->id),
@@ -193,9 +206,9 @@ static void say_recovery(struct cluster *cluster)
 {
 	const struct collect *collect = cluster->collect;
 
-	if (!cluster->failing)
+	if (!cluster->n_said)
 		return;
-	cluster->failing = false;
+	cluster->n_said = 0;
 	log_info(collect->config.log, "collection works again",
 		LOG_STR("cluster_id", cluster->in->id),
 		LOG_INT("failed_seconds", (now_ms(collect) - cluster->failing_since_ms) / MS));

@@ -155,6 +155,30 @@ AFTER=$(sqlite3 "$T/data/ceems.db" 'select num_units, total_time_seconds from us
 ok "and counts nothing twice" test "$BEFORE" = "$AFTER"
 ok "SIGTERM ends it with status 0" stop api
 
+# A file system of its own, which is full when the first window is stored.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	mkdir -p "$T/small"
+	write_config "$T/small" >"$T/small.yml"
+	chmod 644 "$T/small.yml"
+	echo fail >"$T/sacct-mode"
+	start full unshare -m sh -c "mount -t tmpfs -o size=600k,mode=1777 none '$T/small' &&
+		exec '$BIN/ceems_api_server' --config.file='$T/small.yml' --web.listen-address=127.0.0.1:$PORT"
+	wait_until 20 healthy
+	DISK=/proc/$(cat "$T/full.pid")/root$T/small
+	head -c 1M /dev/zero >"$DISK/fill" 2>/dev/null
+	wait_until 20 grep -q slurmdbd "$T/full.log"
+	rm "$T/sacct-mode"
+	sleep 4
+	ok "while the disk is full nothing is stored" unit mira '.data == []'
+	ok "and it answers" healthy
+	rm "$DISK/fill"
+	ok "with room again all is stored" wait_until 20 unit mira '.data[0].total_time_seconds.walltime == 300'
+	ok "and the cause was said once" test "$(grep -c 'collection fails.*ceems.db\|collection fails.*full\|collection fails.*space' "$T/full.log")" = 1
+	ok "it ends well" stop full
+else
+	skip "a full disk" "needs root and a mount namespace"
+fi
+
 cp "$T/config.yml" "$T/good.yml"
 C() { sed "$1" "$T/good.yml"; }
 ok "no configuration is refused" refused "failed to parse config file" "$BIN/ceems_api_server"

@@ -147,7 +147,7 @@ static int world_commit(void *ctx, const struct store_step *step,
 			w->jobs[j].stored_end_ms = unit->ended_at_ms;
 		}
 	w->watermark_ms = step->end_ms;
-	w->commits++;
+	__atomic_add_fetch(&w->commits, 1, __ATOMIC_RELEASE);
 	w->shortest_ms = MIN(w->shortest_ms, step->end_ms - step->start_ms);
 	w->longest_ms = MAX(w->longest_ms, step->end_ms - step->start_ms);
 	if (w->lost_answer)
@@ -319,6 +319,27 @@ static void a_full_disk_loses_nothing(void **state)
 	free_world(w);
 }
 
+static void another_cause_of_the_same_failure_is_said_too(void **state)
+{
+	struct world *w = make_world();
+
+	run_minutes(w, 5);
+	w->commit_error = -ENOSPC;
+	run_minutes(w, 3);
+	w->manager_error = -ETIMEDOUT;
+	run_minutes(w, 3);
+	w->manager_error = 0;
+	run_minutes(w, 3);
+	assert_int_equal(count_log(w, "level=ERROR"), 2);
+	assert_int_equal(count_log(w, "disk full"), 1);
+	assert_int_equal(count_log(w, "sacct hangs"), 1);
+	w->commit_error = 0;
+	run_minutes(w, 70);
+	assert_int_equal(count_log(w, "collection works again"), 1);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
 static void a_commit_whose_answer_was_lost_is_not_repeated(void **state)
 {
 	struct world *w = make_world();
@@ -429,6 +450,7 @@ int main(void)
 		TEST(a_hanging_sacct_loses_nothing),
 		TEST(a_failing_sacctmgr_loses_nothing),
 		TEST(a_full_disk_loses_nothing),
+		TEST(another_cause_of_the_same_failure_is_said_too),
 		TEST(a_commit_whose_answer_was_lost_is_not_repeated),
 		TEST(a_restart_goes_on_where_it_was),
 		TEST(a_long_stop_is_caught_up_in_steps),
