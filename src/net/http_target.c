@@ -80,8 +80,9 @@ bool http_path_is_clean(const char *path)
 {
 	struct slice rest = slice_from(path), segment;
 
-	if (!slice_next(&rest, '/', &segment) || segment.n)
+	if (*path != '/')
 		return false;
+	(void)slice_next(&rest, '/', &segment); /* before the first slash */
 	while (slice_next(&rest, '/', &segment)) {
 		if (slice_eq(segment, ".") || slice_eq(segment, "..") || (!segment.n && rest.p))
 			return false;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit_test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "net/gzip.h"
+
+static void accept_encoding_is_read_with_its_weights(void **state)
+{
+	static const struct {
+		const char *header;
+		bool wanted;
+	} cases[] = {
+		{ NULL, false },
+		{ "", false },
+		{ "gzip", true },
+		{ "GZip", true },
+		{ "x-gzip", true },
+		{ "gzip, deflate, br", true },
+		{ "deflate,gzip;q=0.5", true },
+		{ " deflate , gzip ; q=0.5 ", true },
+		{ "gzip;q=1.0, identity; q=0.5, *;q=0", true },
+		{ "gzip;q=0.001", true },
+		{ "identity;q=0, gzip", true },
+		{ "gzip;Q=0.1", true },
+		{ "gzip;q=0", false },
+		{ "gzip;q=0.000", false },
+		{ "gzip, identity", false },
+		{ "gzip;q=0.5, identity;q=0.5", false },
+		{ "gzip;q=0.5, identity", false },
+		{ "*", false },
+		{ "*;q=1", false },
+		{ "identity", false },
+		{ "deflate", false },
+		{ "gzipp", false },
+		{ "gzi", false },
+		{ "gzip;q=2", false },
+		{ "gzip;q=1.001", false },
+		{ "gzip;q=0.0001", false },
+		{ "gzip;q=-1", false },
+		{ "gzip;q=", false },
+		{ "gzip;q", false },
+		{ "gzip;q=.5", false },
+		{ "gzip;level=9", false },
+		{ "gzip;q=x", false },
+		{ ",,;,;q=1,", false },
+		{ "gzip;q=x, gzip", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (gzip_is_wanted(cases[i].header) != cases[i].wanted)
+			print_error("%s\n", cases[i].header);
+		assert_int_equal(gzip_is_wanted(cases[i].header), cases[i].wanted);
+	}
+}
+
+static void text_is_worth_compressing(void **state)
+{
+	static const char *const good[] = { "text/plain", "text/html; charset=utf-8",
+		"application/json", "Application/JSON ;x", "image/svg+xml",
+		"text/plain; version=0.0.4; charset=utf-8; escaping=underscores" };
+	static const char *const bad[] = { "", "image/png", "application/jsonx", "text", "text/",
+		"application/octet-stream" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(gzip_suits(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(gzip_suits(bad[i]));
+	assert_false(gzip_suits(NULL));
+}
+
+static void unpack(const struct buffer *packed, char *out, size_t cap, size_t *ret_len)
+{
+	z_stream z = {
+		.next_in = (unsigned char *)packed->data,
+		.avail_in = (unsigned)packed->len,
+		.next_out = (unsigned char *)out,
+		.avail_out = (unsigned)cap,
+	};
+
+	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	*ret_len = z.total_out;
+	inflateEnd(&z);
+}
+
+static void what_was_packed_unpacks(void **state)
+{
+	enum { SIZE = 300000 };
+	char *text = malloc(SIZE), *back = malloc(SIZE + 1);
+	struct gzip *gz = gzip_new(6);
+	struct buffer packed;
+	size_t len;
+
+	assert_true(text && back && gz);
+	srand(1);
+	for (size_t i = 0; i < SIZE; i++)
+		text[i] = (char)(rand() % 200);
+	buffer_init(&packed, 0);
+	for (size_t done = 0; done < SIZE; done += 30000)
+		gzip_add(gz, text + done, 30000, done + 30000 == SIZE, &packed);
+	assert_int_equal(buffer_error(&packed), 0);
+	unpack(&packed, back, SIZE + 1, &len);
+	assert_int_equal(len, SIZE);
+	assert_memory_equal(text, back, SIZE);
+	gzip_free(gz);
+	gzip_free(NULL);
+	buffer_done(&packed);
+
+	gz = gzip_new(99); /* clamped */
+	gzip_add(gz, NULL, 0, true, &packed);
+	unpack(&packed, back, SIZE, &len);
+	assert_int_equal(len, 0);
+	gzip_free(gz);
+	buffer_done(&packed);
+	free(text);
+	free(back);
+}
+
+static void a_full_buffer_ends_packing(void **state)
+{
+	struct gzip *gz = gzip_new(1);
+	struct buffer packed;
+
+	buffer_init(&packed, 100);
+	gzip_add(gz, "x", 1, true, &packed);
+	assert_int_equal(buffer_error(&packed), -E2BIG);
+	gzip_free(gz);
+	buffer_done(&packed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(accept_encoding_is_read_with_its_weights),
+		TEST(text_is_worth_compressing),
+		TEST(what_was_packed_unpacks),
+		TEST(a_full_buffer_ends_packing),
+	};
+
+	return cmocka_run_group_tests_name("gzip", tests, NULL, NULL);
+}
