@@ -11,6 +11,8 @@
 #include "basic/file.h"
 #include "host/cgroup_parse.h"
 
+enum { PIECE_MIN_BYTES = 2048 };
+
 struct search {
 	struct unit_processes *p;
 	uint64_t *pids; /* NULL: one is enough */
@@ -28,20 +30,19 @@ static bool exists(const struct unit_processes *p, uint64_t pid)
 	return faccessat(p->procfs_fd, name, F_OK, 0) == 0;
 }
 
-/* The kernel hands out the list in pieces of a page. What doesn't fit the scratch is left out. */
+/*
+ * The kernel hands out the list in pieces of about a page, so a piece of less than half of one is
+ * the last. What doesn't fit the scratch is left out.
+ */
 static struct slice read_list(struct unit_processes *p, int fd)
 {
 	size_t len = 0;
+	ssize_t n;
 
-	while (len < p->text_cap) {
-		ssize_t n = pread(fd, p->text + len, p->text_cap - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
+	do {
+		n = pread(fd, p->text + len, p->text_cap - len, (off_t)len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (len < p->text_cap && (n >= PIECE_MIN_BYTES || (n < 0 && errno == EINTR)));
 	if (len == p->text_cap) {
 		while (len && p->text[len - 1] != '\n')
 			len--;
