@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/file.h"
@@ -62,11 +61,17 @@ static bool any_listed(struct unit_processes *p, int fd)
 	return false;
 }
 
+static int open_list(int group_fd)
+{
+	return openat(group_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
 /* Whether the search can end. */
-static bool search_group(struct search *search, int dir_fd, const char *procs)
+static bool search_group(struct search *search, int parent_fd, const char *name)
 {
 	CLEANUP(file_closep)
-	int fd = openat(dir_fd, procs, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int group_fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd);
 	struct slice rest;
 	uint64_t pid;
 
@@ -75,8 +80,8 @@ static bool search_group(struct search *search, int dir_fd, const char *procs)
 	if (!search->pids) {
 		if (!any_listed(search->p, fd))
 			return false;
-		search->witness_fd = fd;
-		fd = -1;
+		search->witness_fd = group_fd;
+		group_fd = -1;
 		return true;
 	}
 	rest = read_list(search->p, fd);
@@ -89,19 +94,14 @@ static bool search_group(struct search *search, int dir_fd, const char *procs)
 
 static int visit(void *ctx, const struct cgroup_dir *dir)
 {
-	char procs[NAME_MAX + sizeof("/cgroup.procs")];
-
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", dir->name);
-	return search_group(ctx, dir->parent_fd, procs) ? CGROUP_STOP : CGROUP_DESCEND;
+	return search_group(ctx, dir->parent_fd, dir->name) ? CGROUP_STOP : CGROUP_DESCEND;
 }
 
 static void search_all(struct search *search, const char *path)
 {
 	struct cgroup_walk *walk = search->p->walk;
-	char procs[PATH_MAX];
-	int n = snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
 
-	if (n < 0 || (size_t)n >= sizeof(procs) || search_group(search, search->p->base_fd, procs))
+	if (search_group(search, search->p->base_fd, path))
 		return;
 	walk->visit = visit;
 	walk->failed = NULL;
@@ -109,13 +109,11 @@ static void search_all(struct search *search, const char *path)
 	(void)cgroup_walk(walk, search->p->base_fd, path);
 }
 
-static bool still_shows_one(struct unit_processes *p, int fd)
+static bool still_shows_one(struct unit_processes *p, int group_fd)
 {
-	struct stat st;
+	CLEANUP(file_closep) int fd = open_list(group_fd);
 
-	if (!p->kept_files_last && (fstat(fd, &st) < 0 || st.st_nlink == 0))
-		return false;
-	return any_listed(p, fd);
+	return fd >= 0 && any_listed(p, fd);
 }
 
 bool unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd)

@@ -16,7 +16,6 @@
 struct unit_processes {
 	int base_fd; /* groups' paths are below it */
 	int procfs_fd;
-	bool kept_files_last; /* an open file can't be replaced: see enum cgroup_fs */
 	bool listed_is_alive; /* the kernel lists living processes, and procfs is the kernel's */
 	char *text;
 	size_t text_cap;
@@ -24,8 +23,10 @@ struct unit_processes {
 };
 
 /*
- * Whether there is any. *witness_fd is the open cgroup.procs that showed one the last time, or -1:
- * as long as it still does nothing else is read. The caller closes it.
+ * Whether there is any. *witness_fd is the directory whose cgroup.procs showed one the last time,
+ * or -1: as long as it still does nothing else is read. The caller closes it. (The file itself is
+ * opened anew each time: in v1 the kernel keeps the list of an open one for as long as it is read
+ * once a second.)
  */
 bool unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd);
 

@@ -141,8 +141,8 @@ static int open_base(struct unit_table *t)
 		return -ENODATA;
 	t->walk.fs = t->reader.fs = cgroup_fs_of(t->base_fd);
 	t->processes.base_fd = t->base_fd;
-	t->processes.kept_files_last = t->reader.fs == CGROUP_FS_V1 || t->reader.fs == CGROUP_FS_V2;
-	t->processes.listed_is_alive = t->processes.kept_files_last &&
+	t->processes.listed_is_alive = (t->reader.fs == CGROUP_FS_V1 ||
+					       t->reader.fs == CGROUP_FS_V2) &&
 		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 	return 0;
 }

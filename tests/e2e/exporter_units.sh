@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Compute units as the exporter shows them: a whole tree over HTTP, then real control groups of v1 and
+# v2 whose jobs end and vanish while they are read.
+# shellcheck source=tests/lib/tap.sh
+. "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
+NAME=ceemstest$$
+PORT=
+V1=(cpuacct memory)
+V2=/sys/fs/cgroup/unified
+SCOPE=$V2/system.slice/${NAME}_slurmstepd.scope
+
+remove_groups() {
+	local h p
+	for h in /sys/fs/cgroup/cpuacct/slurm_$NAME /sys/fs/cgroup/memory/slurm_$NAME "$SCOPE"; do
+		[ -d "$h" ] || continue
+		while read -r p; do kill -9 "$p"; done < <(find "$h" -name cgroup.procs -exec cat {} + 2>/dev/null)
+		wait_until 5 no_process_in "$h"
+		find "$h" -depth -type d -exec rmdir {} \;
+	done
+	[ ! -f "$T/made_slice" ] || rmdir "${SCOPE%/*}" 2>/dev/null
+}
+no_process_in() { [ -z "$(find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null)" ]; }
+cleanup() {
+	remove_groups
+	tap_cleanup
+}
+trap cleanup EXIT
+
+exporter() { # FLAG...
+	PORT=$(free_port)
+	NODE_NAME=n1 start exporter "$BIN/ceems_exporter" --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults \
+		--collector.slurm --no-collector.ledger --web.disable-exporter-metrics "$@"
+	wait_until 20 curl -sf "127.0.0.1:$PORT/health"
+}
+scrape() { curl -sf "127.0.0.1:$PORT/metrics"; }
+shows() { scrape | grep -qE "$1"; }
+shows_not() { ! shows "$1"; }
+log_has() { grep -q -e "$1" "$T/exporter.log"; }
+log_has_not() { ! log_has "$1"; }
+log_has_once() { [ "$(grep -c -e "$1" "$T/exporter.log")" = 1 ]; }
+
+unpack() { # FIXTURE: as tests/lib/tree.h does
+	/usr/bin/python3 - "$CEEMS_SOURCE/tests/fixtures/$1" "$T/tree" <<-'P'
+		import os, re, sys
+		def unescape(s):
+		    special = {b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
+		    return re.sub(rb"\\(?:x(..)|(.))", lambda m: bytes([int(m[1], 16)]) if m[1] else special[m[2]], s)
+		for line in open(sys.argv[1], "rb").read().split(b"\n"):
+		    if not line or line.startswith(b"#"):
+		        continue
+		    path, _, text = line.partition(b"\t")
+		    path = os.path.join(os.fsencode(sys.argv[2]), unescape(path))
+		    os.makedirs(os.path.dirname(path), exist_ok=True)
+		    if not path.endswith(b"/"):
+		        open(path, "wb").write(unescape(text))
+	P
+}
+answer_is_golden() { scrape | grep '[ {]ceems_compute\|^ceems_compute' | diff - "$CEEMS_SOURCE/tests/golden/slurm/$1"; }
+
+unpack slurm/v2-mixed.tree
+exporter --path.cgroupfs="$T/tree/cgroup" --path.procfs="$T/tree/proc" --path.sysfs="$T/tree/sys" \
+	--collector.cgroups.force-version=v2 --collector.slurm.swap.memory.metrics --collector.slurm.psi.metrics \
+	--collector.slurm.gres-config-file=/nothing --collector.slurm.gpu-order-map=0:0
+ok "a tree of good, broken and hostile jobs gives the golden answer" answer_is_golden v2-mixed.prom
+ok "the old names of the flags are warned of" log_has 'swap.memory.metrics'
+ok "the collector succeeded" shows '^ceems_scrape_collector_success\{collector="slurm"\} 1'
+ok "the exporter ends well" stop exporter
+
+# A process in the groups given, which are made.
+run_in() { # USER-ID VARIABLE GROUP...
+	local uid=$1 variable=$2 g
+	shift 2
+	mkdir -p "$@"
+	(
+		for g; do echo $BASHPID >"$g/cgroup.procs" || exit 1; done
+		exec setpriv --reuid="$uid" --clear-groups env "$variable" sleep 300
+	) &
+	LAST=$!
+	disown
+	wait_until 10 grep -qx "$LAST" "$1/cgroup.procs"
+	wait_until 10 grep -q sleep "/proc/$LAST/cmdline"
+}
+end_of() { # PID
+	kill -9 "$1"
+	wait_until 10 test ! -d "/proc/$1"
+}
+
+if [ -w /sys/fs/cgroup/cpuacct ] && [ -w /sys/fs/cgroup/memory ] && [ "$(id -u)" = 0 ]; then
+	job_v1() { # JOB
+		local h g=()
+		for h in "${V1[@]}"; do g+=("/sys/fs/cgroup/$h/slurm_$NAME/uid_0/job_$1/step_0/task_0"); done
+		run_in 0 A=1 "${g[@]}"
+	}
+	remove_job_v1() {
+		local h
+		for h in "${V1[@]}"; do
+			find "/sys/fs/cgroup/$h/slurm_$NAME/uid_0/job_$1" -depth -type d -exec rmdir {} \;
+		done
+	}
+	exporter --collector.cgroups.force-version=v1
+	job_v1 1001
+	first=$LAST
+	job_v1 1002
+	labels="cgrouphostname=\"$NAME\",hostname=\"n1\",manager=\"slurm\",uuid=\"1001\""
+	ok "v1: a job appears" shows "^ceems_compute_unit_memory_used_bytes\{$labels\} [1-9]"
+	ok "v1: with the time that it used" shows "^ceems_compute_unit_cpu_user_seconds_total\{$labels\} 0"
+	end_of "$first"
+	ok "v1: a job without processes is left out" shows_not "$labels"
+	ok "v1: the other one stays" shows "$NAME.*uuid=\"1002\""
+	remove_job_v1 1001
+	churn() {
+		for _ in $(seq 30); do
+			job_v1 2000
+			kill -9 "$LAST"
+			wait_until 10 no_process_in "/sys/fs/cgroup/cpuacct/slurm_$NAME/uid_0/job_2000"
+			wait_until 10 no_process_in "/sys/fs/cgroup/memory/slurm_$NAME/uid_0/job_2000"
+			remove_job_v1 2000
+		done
+	}
+	churn &
+	churner=$!
+	while kill -0 $churner 2>/dev/null; do scrape >"$T/last"; done
+	wait $churner
+	ok "v1: jobs that come and go while they are read are no failure" log_has_not level=ERROR
+	ok "v1: and no error of a unit" shows_not collect_error
+	ok "v1: the job that stayed is there" shows "$NAME.*uuid=\"1002\""
+	stop exporter
+	remove_groups
+else
+	skip "v1: jobs in real control groups" "no writable cgroup v1 hierarchies, or not root"
+fi
+
+if [ -w $V2 ] && [ "$(id -u)" = 0 ]; then
+	[ -d $V2/system.slice ] || touch "$T/made_slice"
+	exporter --path.cgroupfs=$V2 --collector.cgroups.force-version=v2
+	ok "v2: without a scope there are no jobs" shows '^ceems_compute_units\{.*\} 0'
+	ok "v2: which is told once" log_has_once 'no control group of the manager'
+	run_in 65533 SLURM_JOB_ID=4711 "$SCOPE/s5K1KKYAYG5D00/step_0/user/task_0"
+	sluid=$LAST
+	run_in 65533 A=1 "$SCOPE/job_3001/step_0/user/task_0"
+	job=$LAST
+	ok "v2: a scope that appears is found" shows "cgrouphostname=\"$NAME\".*uuid=\"3001\""
+	ok "v2: another user's process tells the number behind a SLUID" shows "cgrouphostname=\"$NAME\".*uuid=\"4711\""
+	ok "v2: its CPU time is shown" shows '^ceems_compute_unit_cpu_system_seconds_total\{.*uuid="3001"\} [0-9.e-]+$'
+	end_of "$job"
+	ok "v2: a job without processes is left out" shows_not 'uuid="3001"'
+	ok "v2: which is warned of once" log_has_once 'ids=3001 count=1'
+	end_of "$sluid"
+	find "$SCOPE" -depth -type d -exec rmdir {} \;
+	ok "v2: a scope that vanished is no failure" shows '^ceems_scrape_collector_success\{collector="slurm"\} 1'
+	ok "v2: nothing was logged as an error" log_has_not level=ERROR
+	stop exporter
+else
+	skip "v2: jobs in real control groups" "no writable cgroup v2 mount beside v1, or not root"
+fi
+done_testing
