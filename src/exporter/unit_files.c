@@ -509,8 +509,8 @@ int unit_files_populated(struct unit_reader *reader, struct unit_files *files, c
 {
 	static const char *const keys[] = { "populated" };
 	struct slice text;
-	uint64_t populated;
-	uint32_t found;
+	uint64_t populated = 0;
+	uint32_t found = 0;
 	int r = read_row(reader, files, path, &v2_populated, V2_POPULATED, &text);
 
 	if (r >= 0)

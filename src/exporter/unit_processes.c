@@ -17,6 +17,7 @@ struct search {
 	uint64_t *pids; /* NULL: one is enough */
 	size_t n, max;
 	int witness_fd;
+	int error; /* that may pass: what was found is not all */
 };
 
 static bool exists(const struct unit_processes *p, uint64_t pid)
@@ -75,8 +76,10 @@ static bool search_group(struct search *search, int parent_fd, const char *name)
 	struct slice rest;
 	uint64_t pid;
 
-	if (fd < 0)
+	if (fd < 0) {
+		search->error = cgroup_failure_passes(-errno) ? -errno : search->error;
 		return false;
+	}
 	if (!search->pids) {
 		if (!any_listed(search->p, fd))
 			return false;
@@ -97,35 +100,48 @@ static int visit(void *ctx, const struct cgroup_dir *dir)
 	return search_group(ctx, dir->parent_fd, dir->name) ? CGROUP_STOP : CGROUP_DESCEND;
 }
 
+static void failed(void *ctx, const char *path, int r)
+{
+	struct search *search = ctx;
+
+	if (cgroup_failure_passes(r))
+		search->error = r;
+}
+
 static void search_all(struct search *search, const char *path)
 {
-	struct cgroup_walk *walk = search->p->walk;
+	const struct cgroup_visitor visitor = { visit, failed, search };
+	int r;
 
 	if (search_group(search, search->p->base_fd, path))
 		return;
-	walk->visit = visit;
-	walk->failed = NULL;
-	walk->ctx = search;
-	(void)cgroup_walk(walk, search->p->base_fd, path);
+	r = cgroup_walk(search->p->walk, search->p->base_fd, path, &visitor);
+	if (r < 0)
+		failed(search, path, r);
 }
 
-static bool still_shows_one(struct unit_processes *p, int group_fd)
+static int still_shows_one(struct unit_processes *p, int group_fd)
 {
 	CLEANUP(file_closep) int fd = open_list(group_fd);
 
-	return fd >= 0 && any_listed(p, fd);
+	if (fd < 0)
+		return cgroup_failure_passes(-errno) ? -errno : 0;
+	return any_listed(p, fd);
 }
 
-bool unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd)
+int unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd)
 {
 	struct search search = { .p = p, .witness_fd = -1 };
+	int r = *witness_fd >= 0 ? still_shows_one(p, *witness_fd) : 0;
 
-	if (*witness_fd >= 0 && still_shows_one(p, *witness_fd))
-		return true;
+	if (r != 0)
+		return r;
 	file_closep(witness_fd);
 	search_all(&search, path);
 	*witness_fd = search.witness_fd;
-	return *witness_fd >= 0;
+	if (*witness_fd >= 0)
+		return 1;
+	return search.error;
 }
 
 size_t unit_processes_list(struct unit_processes *p, const char *path, uint64_t *pids, size_t max)

@@ -23,12 +23,12 @@ struct unit_processes {
 };
 
 /*
- * Whether there is any. *witness_fd is the directory whose cgroup.procs showed one the last time,
- * or -1: as long as it still does nothing else is read. The caller closes it. (The file itself is
- * opened anew each time: in v1 the kernel keeps the list of an open one for as long as it is read
- * once a second.)
+ * 1 or 0: whether there is any; -errno: can't be told now (no descriptors). *witness_fd is the
+ * directory whose cgroup.procs showed one the last time, or -1: as long as it still does nothing
+ * else is read. The caller closes it. (The file itself is opened anew each time: in v1 the kernel
+ * keeps the list of an open one for as long as it is read once a second.)
  */
-bool unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd);
+int unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd);
 
 /* The first max of them. */
 size_t unit_processes_list(struct unit_processes *p, const char *path, uint64_t *pids, size_t max);

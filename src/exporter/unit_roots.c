@@ -53,12 +53,11 @@ static int visit(void *ctx, const struct cgroup_dir *dir)
 	return search->error < 0 ? search->error : CGROUP_SKIP;
 }
 
-/* What may not be read is not there for us; anything else may be better next time. */
 static void failed(void *ctx, const char *path, int r)
 {
 	struct search *search = ctx;
 
-	if (r != -EACCES && r != -EPERM)
+	if (cgroup_failure_passes(r))
 		search->error = -EAGAIN;
 }
 
@@ -72,18 +71,16 @@ int unit_roots_search(struct unit_roots *roots, const struct unit_manager *manag
 	struct cgroup_walk *walk, int base_fd, struct unit_reader *reader)
 {
 	struct search search = { roots, manager, reader->version, 0 };
+	const struct cgroup_visitor visitor = { visit, failed, &search };
 	size_t kept = 0;
 	int r;
 
 	for (size_t i = 0; i < roots->n; i++)
 		roots->v[i].found = false;
-	walk->visit = visit;
-	walk->failed = failed;
-	walk->ctx = &search;
 	r = cgroup_walk(walk, base_fd,
-		reader->version == CGROUP_V2 ? manager->search_v2 : manager->search_v1);
-	if (r < 0 && r != -ENOENT && search.error == 0)
-		search.error = r == -EACCES || r == -EPERM ? 0 : -EAGAIN;
+		reader->version == CGROUP_V2 ? manager->search_v2 : manager->search_v1, &visitor);
+	if (cgroup_failure_passes(r) && search.error == 0)
+		search.error = -EAGAIN;
 	for (size_t i = 0; i < roots->n; i++) {
 		if (roots->v[i].found || search.error < 0)
 			roots->v[kept++] = roots->v[i];

@@ -37,7 +37,7 @@ struct unit_table {
 	struct unit_set units;
 	uint64_t scan;
 	bool search_wanted, incomplete;
-	bool no_root_logged, unreadable_logged, incomplete_logged, too_many_logged;
+	bool search_logged, no_root_logged, unreadable_logged, incomplete_logged, too_many_logged;
 	struct unit_root *scanned_root;
 	struct unit_sample *samples;
 	size_t samples_cap;
@@ -91,9 +91,9 @@ static void list_failed(void *ctx, const char *path, int r)
 {
 	struct unit_table *t = ctx;
 
-	if (r == -EACCES || r == -EPERM) {
+	if (!cgroup_failure_passes(r)) {
 		if (!t->unreadable_logged)
-			UNIT_LOG(t, WARN, "a control group may not be listed and is left out",
+			UNIT_LOG(t, WARN, "a control group can't be listed and is left out",
 				LOG_STR("path", path), LOG_STR("err", err_name(r)));
 		t->unreadable_logged = true;
 		return;
@@ -153,11 +153,10 @@ static void search_roots(struct unit_table *t)
 
 	t->search_wanted = false;
 	unit_reader_find_hierarchies(&t->reader, t->config.host);
-	if (r < 0 && !t->incomplete_logged) {
+	if (r < 0 && !t->search_logged)
 		UNIT_LOG(t, ERROR, "searching for control groups failed",
 			LOG_STR("err", err_name(r)));
-		t->incomplete_logged = true;
-	}
+	t->search_logged = r < 0;
 	if (t->roots.n == 0 && !t->no_root_logged)
 		UNIT_LOG(t, WARN, "no control group of the manager's daemon yet, will look again");
 	if (t->roots.n > 0 && t->no_root_logged)
@@ -167,16 +166,15 @@ static void search_roots(struct unit_table *t)
 
 static void find_units(struct unit_table *t)
 {
+	const struct cgroup_visitor visitor = { visit, list_failed, t };
+
 	t->scan++;
 	t->incomplete = false;
-	t->walk.visit = visit;
-	t->walk.failed = list_failed;
-	t->walk.ctx = t;
 	for (size_t i = 0; i < t->roots.n; i++) {
 		int r;
 
 		t->scanned_root = &t->roots.v[i];
-		r = cgroup_walk(&t->walk, t->base_fd, t->roots.v[i].path);
+		r = cgroup_walk(&t->walk, t->base_fd, t->roots.v[i].path, &visitor);
 		if (r == -ENOENT)
 			t->search_wanted = true;
 		else if (r < 0)
@@ -189,24 +187,24 @@ static void find_units(struct unit_table *t)
 	unit_set_settle(&t->units);
 }
 
+/* What can't be told now is as it was. */
 static bool has_process(struct unit_table *t, struct unit *u)
 {
-	bool kept, any;
+	bool kept = u->witness_fd >= 0;
+	int r;
 
 	if (!t->config.manager->needs_processes)
 		return true;
 	if (t->reader.fs == CGROUP_FS_V2) {
-		int r = unit_files_populated(&t->reader, &u->files, u->path);
-
+		r = unit_files_populated(&t->reader, &u->files, u->path);
 		if (r >= 0 || r == -ENODEV)
 			return r > 0;
 	}
-	kept = u->witness_fd >= 0;
-	any = unit_processes_any(&t->processes, u->path, &u->witness_fd);
+	r = unit_processes_any(&t->processes, u->path, &u->witness_fd);
 	if (!kept && u->witness_fd >= 0 && t->reader.n_open >= t->reader.open_max)
 		file_closep(&u->witness_fd);
 	t->reader.n_open += (u->witness_fd >= 0) - kept;
-	return any;
+	return r < 0 ? u->live : r > 0;
 }
 
 /* Processes are counted by id: one under another virtual host keeps this one too. */

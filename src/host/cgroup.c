@@ -84,6 +84,11 @@ int cgroup_unescape(struct slice name, char *text, size_t cap)
 	return (int)n;
 }
 
+bool cgroup_failure_passes(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO || r == -EINTR;
+}
+
 void cgroup_walk_init(struct cgroup_walk *walk)
 {
 	*walk = (struct cgroup_walk){ .fs = CGROUP_FS_OTHER };
@@ -152,6 +157,12 @@ static bool has_no_subdirs(const struct cgroup_walk *walk, int parent_fd, const 
 	return fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 2;
 }
 
+static void report(const struct cgroup_walk *walk, int r)
+{
+	if (walk->visitor->failed)
+		walk->visitor->failed(walk->visitor->ctx, walk->path, r);
+}
+
 static int walk_below(struct cgroup_walk *walk, int fd, size_t path_len, unsigned depth);
 
 static int descend(
@@ -164,8 +175,8 @@ static int descend(
 		return 0;
 	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = fd < 0 ? -errno : walk_below(walk, fd, path_len, depth);
-	if (fd < 0 && !vanished(r) && walk->failed)
-		walk->failed(walk->ctx, walk->path, r);
+	if (fd < 0 && !vanished(r))
+		report(walk, r);
 	return fd < 0 ? 0 : r;
 }
 
@@ -180,7 +191,7 @@ static int visit(struct cgroup_walk *walk, int fd, uint64_t inode, size_t path_l
 		.parent_fd = fd,
 		.inode = inode,
 	};
-	int r = walk->visit(walk->ctx, &dir);
+	int r = walk->visitor->visit(walk->visitor->ctx, &dir);
 
 	if (r < 0)
 		return r;
@@ -200,8 +211,8 @@ static int walk_below(struct cgroup_walk *walk, int fd, size_t path_len, unsigne
 
 	end = walk->names.len;
 	if (r < 0) {
-		if ((depth > CGROUP_DEPTH_MAX || !vanished(r)) && walk->failed)
-			walk->failed(walk->ctx, walk->path, r);
+		if (depth > CGROUP_DEPTH_MAX || !vanished(r))
+			report(walk, r);
 		r = 0;
 	}
 	for (size_t at = start; at < end && r == 0;) {
@@ -213,8 +224,7 @@ static int walk_below(struct cgroup_walk *walk, int fd, size_t path_len, unsigne
 		memcpy(&inode, record, sizeof(inode));
 		at += sizeof(inode) + name_len + 1;
 		if (name_at + name_len >= sizeof(walk->path)) {
-			if (walk->failed)
-				walk->failed(walk->ctx, walk->path, -ENAMETOOLONG);
+			report(walk, -ENAMETOOLONG);
 			continue;
 		}
 		if (path_len)
@@ -227,10 +237,12 @@ static int walk_below(struct cgroup_walk *walk, int fd, size_t path_len, unsigne
 	return r;
 }
 
-int cgroup_walk(struct cgroup_walk *walk, int base_fd, const char *start)
+int cgroup_walk(struct cgroup_walk *walk, int base_fd, const char *start,
+	const struct cgroup_visitor *visitor)
 {
 	CLEANUP(file_closep) int fd = -1;
 	size_t len = strlen(start);
+	int r;
 
 	if (len >= sizeof(walk->path))
 		return -ENAMETOOLONG;
@@ -239,5 +251,8 @@ int cgroup_walk(struct cgroup_walk *walk, int base_fd, const char *start)
 		return -errno;
 	buffer_clear(&walk->names);
 	memcpy(walk->path, start, len + 1);
-	return walk_below(walk, fd, len, 0);
+	walk->visitor = visitor;
+	r = walk_below(walk, fd, len, 0);
+	walk->visitor = NULL;
+	return r;
 }

@@ -51,17 +51,26 @@ struct cgroup_dir {
 
 enum cgroup_visit { CGROUP_SKIP, CGROUP_DESCEND, CGROUP_STOP };
 
-struct cgroup_walk {
+struct cgroup_visitor {
 	/* An enum cgroup_visit, or -errno, which ends the walk and is returned. */
 	int (*visit)(void *ctx, const struct cgroup_dir *dir);
-	/* A directory could not be listed and is left out. Never for one that has vanished. */
+	/* A directory could not be listed and is left out. Never for one that has vanished. May be
+	 * NULL. */
 	void (*failed)(void *ctx, const char *path, int r);
 	void *ctx;
+};
+
+struct cgroup_walk {
 	enum cgroup_fs fs;
 	/* Scratch that is kept, so that a second walk allocates nothing. */
 	struct buffer names;
 	char path[PATH_MAX];
+	const struct cgroup_visitor *visitor; /* during a walk */
 };
+
+/* Whether a failed() may go well next time (no memory, no descriptor); else it is left out for
+ * good. */
+bool cgroup_failure_passes(int r);
 
 void cgroup_walk_init(struct cgroup_walk *walk);
 void cgroup_walk_done(struct cgroup_walk *walk);
@@ -71,6 +80,7 @@ void cgroup_walk_done(struct cgroup_walk *walk);
  * in the file system's order. Symbolic links are not followed. 1 when a visit stopped it, else 0;
  * -errno when start could not be opened (-ENOENT: it is not there).
  */
-int cgroup_walk(struct cgroup_walk *walk, int base_fd, const char *start);
+int cgroup_walk(struct cgroup_walk *walk, int base_fd, const char *start,
+	const struct cgroup_visitor *visitor);
 
 #endif

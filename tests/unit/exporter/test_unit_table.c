@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "alloc_fail.h"
 #include "unit_fixture.h"
@@ -390,6 +391,26 @@ static void units_that_ended_give_their_descriptors_back(void **state)
 	}
 }
 
+static void units_stay_when_the_process_runs_out_of_descriptors(void **state)
+{
+	struct rlimit before, none;
+
+	assert_int_equal(sample(), 2);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 3, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sample(), 2);
+		assert_true(samples[0].cpu_known && samples[1].cpu_known);
+	}
+	assert_string_equal(units(), "77 78 ");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(fixture_logged(&f, "can't be listed"), 1);
+	assert_int_equal(fixture_logged(&f, "searching for control groups failed"), 1);
+	tree_remove(&f.tree, JOB("job_77"));
+	assert_int_equal(sample(), 1);
+}
+
 static void no_descriptor_at_all_may_be_kept(void **state)
 {
 	fixture_open(&f, CGROUP_V2, 0, 0);
@@ -506,6 +527,7 @@ int main(void)
 		WITH(an_unknown_sluid_is_asked_about_only_so_often, setup_v2),
 		WITH(descriptors_stay_within_the_budget, setup_two_jobs),
 		WITH(units_that_ended_give_their_descriptors_back, setup_two_jobs),
+		WITH(units_stay_when_the_process_runs_out_of_descriptors, setup_v2),
 		WITH(no_descriptor_at_all_may_be_kept, setup_two_jobs),
 		WITH(a_closed_table_leaves_no_descriptor, setup_two_jobs),
 		WITH(a_steady_sample_allocates_nothing, setup_v2),

@@ -8,6 +8,7 @@
 
 static struct tree tree;
 static struct cgroup_walk walk;
+static struct cgroup_visitor visitor;
 static struct buffer seen;
 static int failures;
 
@@ -34,9 +35,7 @@ static int setup(void **state)
 {
 	tree_make(&tree);
 	cgroup_walk_init(&walk);
-	walk.visit = visit;
-	walk.failed = failed;
-	walk.ctx = NULL;
+	visitor = (struct cgroup_visitor){ visit, failed, NULL };
 	walk.fs = cgroup_fs_of(tree.fd);
 	buffer_init(&seen, 0);
 	failures = 0;
@@ -81,10 +80,10 @@ static void a_walk_visits_every_directory_once_and_no_file_or_link(void **state)
 	tree_mkdirs(&tree, "e/");
 	tree_put(&tree, "a/file", "x");
 	assert_int_equal(symlinkat("..", tree.fd, "a/link"), 0);
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	assert_string_equal(sorted(), "a a/b a/b/c a/d e ");
 	buffer_clear(&seen);
-	assert_int_equal(cgroup_walk(&walk, tree.fd, "a"), 0);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "a", &visitor), 0);
 	assert_string_equal(sorted(), "a/b a/b/c a/d ");
 	assert_int_equal(failures, 0);
 }
@@ -95,21 +94,21 @@ static void a_visit_can_skip_what_is_below_and_stop_the_walk(void **state)
 
 	tree_mkdirs(&tree, "a/b/c/");
 	tree_mkdirs(&tree, "a/d/e/");
-	walk.ctx = skipped;
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	visitor.ctx = skipped;
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	assert_string_equal(sorted(), "a a/b a/d a/d/e ");
 	buffer_clear(&seen);
 	tree_mkdirs(&tree, "a/b/stop/x/");
-	walk.ctx = NULL;
-	assert_int_equal(cgroup_walk(&walk, tree.fd, "a/b"), 1);
+	visitor.ctx = NULL;
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "a/b", &visitor), 1);
 	assert_null(strstr(buffer_text(&seen), "/x"));
 }
 
 static void a_start_that_is_not_there_is_told(void **state)
 {
-	assert_int_equal(cgroup_walk(&walk, tree.fd, "nothing"), -ENOENT);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "nothing", &visitor), -ENOENT);
 	tree_put(&tree, "file", "");
-	assert_int_equal(cgroup_walk(&walk, tree.fd, "file"), -ENOTDIR);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "file", &visitor), -ENOTDIR);
 	assert_int_equal(failures, 0);
 }
 
@@ -120,8 +119,9 @@ static void trees_deeper_than_the_limit_are_cut_off_with_a_report(void **state)
 	for (int i = 0; i < CGROUP_DEPTH_MAX + 5; i++)
 		strcat(path, "d/");
 	tree_mkdirs(&tree, path);
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	assert_int_equal(failures, 1);
+	assert_false(cgroup_failure_passes(-ELOOP));
 }
 
 static void an_unreadable_directory_is_reported_and_left_out(void **state)
@@ -132,7 +132,7 @@ static void an_unreadable_directory_is_reported_and_left_out(void **state)
 	assert_int_equal(fchmodat(tree.fd, "shut", 0, 0), 0);
 	if (geteuid() == 0)
 		assert_int_equal(seteuid(65534), 0);
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(fchmodat(tree.fd, "shut", 0755, 0), 0);
@@ -151,8 +151,8 @@ static void vanishing_directories_are_no_failure(void **state)
 {
 	tree_mkdirs(&tree, "a/b/");
 	tree_mkdirs(&tree, "c/d/");
-	walk.visit = remove_it;
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	visitor.visit = remove_it;
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	assert_int_equal(failures, 0);
 }
 
@@ -161,7 +161,7 @@ static void names_of_any_bytes_come_through(void **state)
 	static const char name[] = "\x01 \xff\\x2d\n\"";
 
 	assert_int_equal(mkdirat(tree.fd, name, 0755), 0);
-	assert_int_equal(cgroup_walk(&walk, tree.fd, ""), 0);
+	assert_int_equal(cgroup_walk(&walk, tree.fd, "", &visitor), 0);
 	assert_memory_equal(buffer_text(&seen), name, sizeof(name) - 1);
 }
 
