@@ -65,7 +65,7 @@ static int run(struct slurm_cli *cli, const char *program, const char *const *ar
 		argv[n++] = "-E";
 	}
 	argv[n++] = path;
-	for (size_t i = 0; args[i] && i < ARGS_MAX; i++)
+	for (size_t i = 0; i < ARGS_MAX && args[i]; i++)
 		argv[n++] = args[i];
 	argv[n] = NULL;
 
@@ -135,7 +135,7 @@ static int set_variable(struct slurm_cli *cli, const char *name, const char *tex
 	char *made;
 
 	while (i < cli->n_env &&
-		(strncmp(cli->env_texts[i], name, length) || cli->env_texts[i][length] != '='))
+		(strncmp(cli->env_texts[i], name, length) != 0 || cli->env_texts[i][length] != '='))
 		i++;
 	if (i == ENV_MAX || asprintf(&made, "%s=%s", name, text) < 0)
 		return -ENOMEM;
