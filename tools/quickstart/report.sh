@@ -22,12 +22,11 @@ show_cacct() { # USER
 }
 
 show_projects() {
-	api_admin "usage/global/admin?cluster_id=quickstart" | jq -r '
-		["PROJECT", "USER", "JOBS", "CPU-SECONDS", "kWh", "g CO2e"],
-		(.data[] | [.project, .username, .num_units, (.total_time_seconds.alloc_cputime // 0 | round),
-			(.total_cpu_energy_usage_kwh.total // 0 | . * 1e6 | round / 1e6),
-			([.total_cpu_emissions_gms // {} | .[]] | add // 0 | . * 1e6 | round / 1e6)])
-		| @tsv' | column -t -s "$(printf '\t')"
+	api_admin "usage/global/admin?cluster_id=quickstart" | jq -r '.data[] | [.project, .username, .num_units,
+		(.total_time_seconds.alloc_cputime // 0), (.total_cpu_energy_usage_kwh.total // 0),
+		([.total_cpu_emissions_gms // {} | .[]] | add // 0)] | @tsv' | sort |
+		awk -F'\t' 'BEGIN { print "PROJECT\tUSER\tJOBS\tCPU-SECONDS\tkWh\tg CO2e" }
+			{ printf "%s\t%s\t%d\t%.0f\t%.6f\t%.6f\n", $1, $2, $3, $4, $5, $6 }' | column -t -s "$(printf '\t')"
 }
 
 show_ledger() {
