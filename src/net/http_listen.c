@@ -37,6 +37,7 @@ static int bind_and_listen(const struct sockaddr *sa, socklen_t len)
 	CLEANUP(file_closep)
 	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	const int on = 1, off = 0;
+	int bound;
 
 	if (fd < 0)
 		return -errno;
@@ -46,11 +47,9 @@ static int bind_and_listen(const struct sockaddr *sa, socklen_t len)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, sa, len) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
-	return ({
-		int bound = fd;
-		fd = -1;
-		bound;
-	});
+	bound = fd;
+	fd = -1;
+	return bound;
 }
 
 static int listen_any(uint16_t port, const char *address, struct err *err)
@@ -132,7 +131,7 @@ int http_listen(const char *address, struct err *err)
 	const char *colon = strrchr(address, ':'), *host = address;
 	char host_text[HOST_MAX];
 	size_t host_len;
-	uint32_t port;
+	uint32_t port = 0;
 	int r;
 
 	if (str_starts(address, VSOCK_PREFIX))
