@@ -12,10 +12,9 @@
 #include "net/basic_auth.h"
 
 static struct basic_auth *auth;
-static char hash[128];
+static char hash[128], first_hash[128];
 static const char *names[] = { "first", "alice" };
-static const char *hashes[] = { "$2b$04$abcdefghijklmnopqrstuuKvkvmHkvmHkvmHkvmHkvmHkvmHkvmH.",
-	hash };
+static const char *hashes[] = { first_hash, hash };
 static const struct config_map users = { names, hashes, 2 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -29,6 +28,8 @@ struct waiter {
 static int start(void **state)
 {
 	snprintf(hash, sizeof(hash), "%s", crypt("secret", "$2b$06$abcdefghijklmnopqrstuu"));
+	snprintf(first_hash, sizeof(first_hash), "%s",
+		crypt("first secret", "$2b$04$abcdefghijklmnopqrstuu"));
 	return basic_auth_new(&auth);
 }
 
@@ -132,6 +133,9 @@ static void outcomes_are_remembered(void **state)
 	assert_int_equal(check("alice", "secre"), BASIC_AUTH_DENIED);
 	assert_int_equal(check("first", "secret"), BASIC_AUTH_DENIED);
 	assert_int_equal(check("nobody", "secret"), BASIC_AUTH_DENIED);
+	/* Not even with the password of the user whose hash stands in. */
+	assert_int_equal(check("first", "first secret"), BASIC_AUTH_GRANTED);
+	assert_int_equal(check("nobody", "first secret"), BASIC_AUTH_DENIED);
 	login_of("nobody", "secret", &login);
 	assert_int_equal(basic_auth_lookup(auth, &login), BASIC_AUTH_DENIED);
 	login_of("alice", "", &login);

@@ -584,6 +584,7 @@ static void defaults_are_those_of_the_spec(void **state)
 
 static void proxies_are_used_as_configured(void **state)
 {
+	struct http_client *client;
 	char yaml[128];
 
 	snprintf(yaml, sizeof(yaml), "proxy_url: %s", other_base);
@@ -596,6 +597,10 @@ static void proxies_are_used_as_configured(void **state)
 	setenv("http_proxy", other_base, 1);
 	assert_int_equal(get_with("{}", "/echo"), 0);
 	assert_true(reply_has("GET /echo\n"));
+	assert_int_equal(http_client_new(NULL, "u", &client, &err), 0);
+	assert_int_equal(call_path(client, "/echo"), 0);
+	assert_true(reply_has("GET /echo\n"));
+	http_client_free(client);
 	assert_int_equal(get_with("proxy_from_environment: true", "/echo"), 0);
 	assert_true(reply_has("GET http://127.0.0.1:"));
 	unsetenv("http_proxy");
