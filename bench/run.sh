@@ -39,6 +39,21 @@ stop() {
 	PID=
 }
 cpu_us() { awk '{ s += $1 } END { printf "%d\n", s / 1000 }' /proc/"$PID"/task/*/schedstat; }
+median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
+# Sets US_ONE and BARE_US: medians of N measurements of each, in turns, as the machine may be busy.
+measure() { # N JOBS tick|scrape DIVISOR COMMAND...
+	local n=$1 jobs=$2 what=$3 divisor=$4 before bare ours=() bares=()
+	shift 4
+	for ((; n > 0; n--)); do
+		before=$(cpu_us)
+		"$@"
+		ours+=($((($(cpu_us) - before) / divisor)))
+		read -r bare BARE_CALLS < <($B/bench/bench_units bare "$T/$jobs" "$jobs" "$what" 3)
+		bares+=("$bare")
+	done
+	US_ONE=$(median "${ours[@]}")
+	BARE_US=$(median "${bares[@]}")
+}
 rss_kb() { awk '/^VmHWM/ { print $2 }' /proc/"$PID"/status; }
 scrapes() { # N
 	local urls=() i
@@ -71,38 +86,30 @@ aim() { # WHAT VALUE LIMIT
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 declare -A US
+show() { # JOBS WHAT CALLS
+	printf '%-8s %-7s %10s %12s %8s %12s %12s %8s\n' "$1" "$2" "$US_ONE" "$BARE_US" "$(ratio "$US_ONE" "$BARE_US")" \
+		"$3" "$BARE_CALLS" "$(ratio "$3" "$BARE_CALLS")"
+	aim "CPU time of a $2 of $1 jobs" "$(ratio "$US_ONE" "$BARE_US")" 1.5
+	US[$2$1]=$US_ONE
+}
 one() { # JOBS
-	local jobs=$1 tree=$T/$1 bare_us bare_calls before n us calls rss
+	local jobs=$1 tree=$T/$1 n rss
 
 	$B/bench/bench_units make "$tree" "$jobs"
 	start "$tree" --no-collector.ledger
 	scrapes 3
-	before=$(cpu_us)
-	scrapes 20
-	us=$((($(cpu_us) - before) / 20))
+	measure 15 "$jobs" scrape 1 scrapes 1
 	count_calls scrapes 5
-	calls=$((CALLS / 5))
-	read -r bare_us bare_calls < <($B/bench/bench_units bare "$tree" "$jobs" scrape 20)
-	printf '%-8s %-7s %10s %12s %8s %12s %12s %8s\n' "$jobs" scrape "$us" "$bare_us" "$(ratio "$us" "$bare_us")" \
-		"$calls" "$bare_calls" "$(ratio "$calls" "$bare_calls")"
-	aim "CPU time of a scrape of $jobs jobs" "$(ratio "$us" "$bare_us")" 1.5
-	US[scrape$jobs]=$us
+	show "$jobs" scrape $((CALLS / 5))
 	stop
 
 	# A tick by itself: long enough that start and wakeups don't count.
-	start "$tree" --collector.ledger --ledger.interval=100ms
-	sleep 0.5
-	before=$(cpu_us)
-	sleep 4
-	us=$((($(cpu_us) - before) / 40))
+	start "$tree" --collector.ledger --ledger.interval=500ms
+	sleep 0.7
+	measure 7 "$jobs" tick 3 sleep 1.5
 	count_calls sleep 2
 	n=$(scans)
-	calls=$((CALLS / (n > 0 ? n : 1)))
-	read -r bare_us bare_calls < <($B/bench/bench_units bare "$tree" "$jobs" tick 20)
-	printf '%-8s %-7s %10s %12s %8s %12s %12s %8s\n' "$jobs" tick "$us" "$bare_us" "$(ratio "$us" "$bare_us")" \
-		"$calls" "$bare_calls" "$(ratio "$calls" "$bare_calls")"
-	aim "CPU time of a tick of $jobs jobs" "$(ratio "$us" "$bare_us")" 1.5
-	US[tick$jobs]=$us
+	show "$jobs" tick $((CALLS / (n > 0 ? n : 1)))
 	scrapes 3
 	rss=$(rss_kb)
 	US[rss$jobs]=$rss
