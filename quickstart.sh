@@ -185,8 +185,7 @@ main() {
 
 	step "recording rules and updater queries, ceems_api_server"
 	make_rules
-	wait_for 60 "the recorded power of the job" prom_has 'uuid:ceems_host_power_watts:pue'
-	wait_for 60 "the recorded emissions of the job" prom_has 'uuid:ceems_host_emissions_g_s:pue'
+	wait_for 60 "Prometheus to load the rules" rules_loaded
 	make_queries
 	start_api_server
 

@@ -77,6 +77,8 @@ C
 	kill -HUP "$(cat "$W/run/prometheus.pid")"
 }
 
+rules_loaded() { ask prometheus "$PROM_URL/api/v1/rules" | jq -e '.data.groups | length > 0'; }
+
 make_queries() {
 	tool_tsdb create-ceems-tsdb-updater-queries --output="$W/etc/queries.yml" 2>"$W/log/queries.log" ||
 		die "ceems_tool tsdb create-ceems-tsdb-updater-queries: $(tail -n 2 "$W/log/queries.log")"
