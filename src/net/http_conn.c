@@ -2,6 +2,8 @@
 #include "net/http_conn.h"
 
 #include <errno.h>
+#include <linux/tcp.h> /* the C library's struct tcp_info lacks tcpi_bytes_acked */
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +40,40 @@ static void wait_until_locked(struct http_conns *conns, int64_t ms)
 /* The owner sees the end of the stream and closes; until then the descriptor stays valid. */
 static void cut_locked(struct http_conn *conn)
 {
+	const struct linger reset = { .l_onoff = 1 };
+
 	conn->deadline_ms = INT64_MAX;
+	/* What a peer doesn't take must not stay in the kernel after the close. */
+	if (conn->window_ms)
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+/* 0 where the kernel doesn't count: not TCP. */
+static uint64_t acked_bytes(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	return info.tcpi_bytes_acked;
+}
+
+/* Whether an answer goes out fast enough; then there is a new deadline. */
+static bool gets_on_locked(struct http_conn *conn)
+{
+	uint64_t acked;
+
+	if (!conn->window_ms)
+		return false;
+	acked = acked_bytes(conn->fd);
+	if (acked - conn->acked_bytes <
+		(uint64_t)conn->window_ms * HTTP_CONN_MIN_BYTES_PER_S / MS_PER_S)
+		return false;
+	conn->acked_bytes = acked;
+	conn->deadline_ms = deadline(conn->window_ms);
+	return true;
 }
 
 static void *reaper(void *arg)
@@ -52,7 +86,7 @@ static void *reaper(void *arg)
 
 		conns->wake_ms = INT64_MAX;
 		for (struct http_conn *c = conns->list; c; c = c->next) {
-			if (c->deadline_ms <= now)
+			if (c->deadline_ms <= now && !gets_on_locked(c))
 				cut_locked(c);
 			conns->wake_ms = MIN(conns->wake_ms, c->deadline_ms);
 		}
@@ -102,6 +136,7 @@ void http_conns_done(struct http_conns *conns)
 static void set_deadline_locked(struct http_conns *conns, struct http_conn *conn, int64_t ms)
 {
 	conn->deadline_ms = ms;
+	conn->window_ms = 0;
 	if (ms < conns->wake_ms) {
 		conns->wake_ms = ms;
 		pthread_cond_broadcast(&conns->changed);
@@ -165,6 +200,15 @@ void http_conn_deadline(struct http_conns *conns, struct http_conn *conn, int64_
 {
 	pthread_mutex_lock(&conns->lock);
 	set_deadline_locked(conns, conn, deadline(timeout_ms));
+	pthread_mutex_unlock(&conns->lock);
+}
+
+void http_conn_sending(struct http_conns *conns, struct http_conn *conn, int64_t window_ms)
+{
+	pthread_mutex_lock(&conns->lock);
+	set_deadline_locked(conns, conn, deadline(window_ms));
+	conn->window_ms = window_ms;
+	conn->acked_bytes = acked_bytes(conn->fd);
 	pthread_mutex_unlock(&conns->lock);
 }
 

@@ -18,6 +18,8 @@ struct http_conn {
 	int fd;
 	bool busy; /* between a request line and the end of its answer */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC; INT64_MAX for none */
+	int64_t window_ms; /* of an answer being sent: how often progress is looked at; else 0 */
+	uint64_t acked_bytes; /* by the peer, when that was done last */
 	struct sockaddr_storage peer;
 	void *request; /* the one in progress; of the thread that serves the connection */
 	void *tls; /* what its handshake uses; likewise */
@@ -34,7 +36,11 @@ struct http_conns {
 	pthread_t thread;
 };
 
-enum { HTTP_CONN_NO_DEADLINE = -1 };
+enum {
+	HTTP_CONN_NO_DEADLINE = -1,
+	/* A client that takes an answer more slowly than this is cut off. */
+	HTTP_CONN_MIN_BYTES_PER_S = 4 << 10,
+};
 
 /* Near limit, the longest-waiting idle connection makes room for a new one. */
 void http_conns_init(struct http_conns *conns, size_t limit);
@@ -47,6 +53,8 @@ void http_conn_close(struct http_conns *conns, struct http_conn *conn);
 
 /* A new deadline, from now. */
 void http_conn_deadline(struct http_conns *conns, struct http_conn *conn, int64_t timeout_ms);
+/* From now on the peer has to take its answer, and to get on with it in each window. */
+void http_conn_sending(struct http_conns *conns, struct http_conn *conn, int64_t window_ms);
 void http_conn_busy(
 	struct http_conns *conns, struct http_conn *conn, bool busy, int64_t timeout_ms);
 

@@ -32,8 +32,6 @@ enum {
 	HTTP_CONNECTIONS_DEFAULT = 512,
 	HTTP_HEADER_TIMEOUT_DEFAULT_MS = 2000,
 	HTTP_IDLE_TIMEOUT_DEFAULT_MS = 60000,
-	/* A client that takes an answer more slowly than this is cut off. */
-	HTTP_MIN_BYTES_PER_S = 4 << 10,
 	HTTP_GZIP_MIN_BYTES = 256, /* smaller answers fit a packet anyway */
 };
 
@@ -93,7 +91,6 @@ struct http_request {
 	struct buffer body;
 	bool body_too_large;
 	size_t dropped_bytes; /* of a body that is too large */
-	size_t answer_bytes; /* 0 for a stream */
 	const char *user; /* NULL, or who the request says it is, and is once past AUTH */
 	struct web_state *web;
 	struct basic_auth_waiter waiter;

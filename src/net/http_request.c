@@ -13,7 +13,6 @@ enum {
 	/* So much of a body that is too large is read and dropped, so that the client sees the 413.
 	 */
 	DRAIN_MAX_BYTES = 1 << 20,
-	MS_PER_S = 1000,
 };
 
 /* What one walk over the headers finds. */
@@ -88,9 +87,7 @@ static enum MHD_Result send_answer(struct http_request *req)
 	req->state = HTTP_REQUEST_ANSWERED;
 	if (!req->built)
 		return MHD_NO;
-	http_conn_deadline(&server->conns, req->conn,
-		server->config.idle_timeout_ms +
-			(int64_t)(req->answer_bytes / HTTP_MIN_BYTES_PER_S) * MS_PER_S);
+	http_conn_sending(&server->conns, req->conn, server->config.idle_timeout_ms);
 	result = MHD_queue_response(req->connection, (unsigned)req->response.status, req->built);
 	MHD_destroy_response(req->built);
 	req->built = NULL;

@@ -137,7 +137,6 @@ static struct MHD_Response *make(struct http_request *req)
 		gzip = compress_body(req);
 	if (gzip)
 		http_response_header(res, "Content-Encoding", "gzip");
-	req->answer_bytes = res->next ? 0 : res->body.len;
 	if (res->next)
 		return http_stream_new(req, gzip);
 	built = MHD_create_response_from_buffer(
@@ -198,7 +197,6 @@ void http_response_build(struct http_request *req)
 	req->built = try_build(req);
 	if (!req->built) {
 		req->response.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-		req->answer_bytes = 0;
 		req->built = internal_error();
 	}
 }

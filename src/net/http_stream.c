@@ -74,9 +74,7 @@ static ssize_t send_some(void *cls, uint64_t position, char *data, size_t max)
 	if (n) {
 		memcpy(data, s->block.data + s->sent, n);
 		s->sent += n;
-		http_conn_deadline(&s->server->conns, s->conn,
-			s->server->config.idle_timeout_ms +
-				(int64_t)n * 1000 / HTTP_MIN_BYTES_PER_S);
+		http_conn_sending(&s->server->conns, s->conn, s->server->config.idle_timeout_ms);
 		return (ssize_t)n;
 	}
 	if (s->end)
