@@ -2,7 +2,9 @@
 /*
  * HTTP/1.1 server on libmicrohttpd: listeners, TLS and basic auth from a web config file (spec
  * exporter-node.md 5), limits, time-outs, gzip, graceful stop. Handlers run on the server's worker
- * threads and may run concurrently.
+ * threads and may run concurrently; a slow one keeps a worker busy, but no connection waiting that
+ * needs none. The web config's 'http2' is taken and has no effect: HTTP/1.1 is spoken. Plain HTTP
+ * on a TLS port is cut off without an answer.
  */
 #ifndef CEEMS_NET_HTTP_SERVER_H
 #define CEEMS_NET_HTTP_SERVER_H
@@ -64,7 +66,7 @@ typedef void (*http_handler_fn)(void *ctx, struct http_request *req, struct http
 struct http_server_config {
 	struct strings listen_addresses; /* host:port, :port, [v6]:port, vsock://:port */
 	const char *web_config_file; /* "" or NULL = plain HTTP without authentication */
-	bool systemd_socket; /* use LISTEN_FDS instead of addresses */
+	bool systemd_socket; /* use LISTEN_FDS of the environment instead of addresses */
 	unsigned threads; /* workers, >= 1 */
 	unsigned max_connections; /* 0 = a sensible default */
 	size_t max_request_body_bytes; /* 413 beyond it; 0 = bodies are refused */
@@ -100,8 +102,11 @@ struct strings http_server_files(struct http_server *server);
 int http_server_serve(struct http_server *server, struct err *err);
 /* Port of listener i, useful after ":0". */
 int http_server_port(const struct http_server *server, size_t i);
-/* Stops accepting, lets running requests finish for at most grace_ms, closes and frees. NULL is
- * fine. */
+/*
+ * Stops accepting, lets running requests finish for at most grace_ms, closes and frees. A handler
+ * that runs on after the grace has lost its connection, but is waited for: it may use what the
+ * caller frees next. NULL is fine.
+ */
 void http_server_stop(struct http_server *server, int64_t grace_ms);
 
 /* Checks a web config file as 'ceems_tool check web-config' does. */

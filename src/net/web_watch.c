@@ -242,9 +242,14 @@ static void say(struct web_watch *watch, int r, const struct err *err)
 		log_info(watch->log, "Web config was read again", LOG_STR("file", watch->path));
 	} else if (!str_eq(watch->said.text, err->text)) {
 		watch->said = *err;
-		log_error(watch->log, "Web config can't be used: requests are refused until it can",
-			LOG_ERR(err));
+		log_error(watch->log, "Web config can't be used", LOG_ERR(err));
 	}
+}
+
+/* Faults of the machine, not of the files. */
+static bool may_pass(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
 }
 
 /* changed: else it is another look, to be sure, at files that were too fresh. */
@@ -257,6 +262,12 @@ static void reload_locked(struct web_watch *watch, bool changed)
 	if (!state)
 		return; /* the old one stays, and the change is seen again */
 	r = load(watch, state, &err);
+	if (may_pass(r)) {
+		say(watch, r, &err);
+		web_state_put(state);
+		watch->settled = false; /* the next request tries again */
+		return;
+	}
 	/* Listeners speak TLS or not from their start on. */
 	if (r >= 0 && watch->had_tls && !state->tls)
 		r = err_set(&err, -EINVAL, "%s: TLS was switched off, which needs a restart",
