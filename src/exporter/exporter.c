@@ -10,7 +10,7 @@
 
 enum { PATHS_MAX = 32 };
 
-enum { DURATION, SUCCESS, N_METRICS };
+enum { DURATION, SUCCESS, SAMPLE_AGE, N_METRICS };
 
 static const struct metric metrics[N_METRICS] = {
 	[DURATION] = { "ceems_scrape_collector_duration_seconds",
@@ -18,8 +18,12 @@ static const struct metric metrics[N_METRICS] = {
 		{ "collector", "subcollector" } },
 	[SUCCESS] = { "ceems_scrape_collector_success",
 		"Whether a collector succeeded in this scrape.", METRIC_GAUGE, { "collector" } },
+	[SAMPLE_AGE] = { "ceems_scrape_collector_sample_age_seconds",
+		"How old the value is that a source polled in the background gave last.",
+		METRIC_GAUGE, { "collector", "source" } },
 };
-const struct metric *const exporter_metrics[] = { &metrics[DURATION], &metrics[SUCCESS] };
+const struct metric *const exporter_metrics[] = { &metrics[DURATION], &metrics[SUCCESS],
+	&metrics[SAMPLE_AGE] };
 const size_t n_exporter_metrics = N_METRICS;
 
 struct running {
@@ -42,6 +46,8 @@ struct exporter {
 	size_t n_running;
 	struct unit_table *unit_tables[EXPORTER_UNIT_TABLES_MAX];
 	size_t n_unit_tables;
+	const struct power_meter *power_meters[EXPORTER_POWER_METERS_MAX];
+	size_t n_power_meters;
 	struct path_list read_paths, write_paths;
 	pthread_mutex_t lock; /* of scrapes */
 	struct exporter_scrapes scrapes;
@@ -64,6 +70,21 @@ size_t exporter_unit_tables(const struct exporter *exporter, struct unit_table *
 {
 	*ret_tables = exporter->unit_tables;
 	return exporter->n_unit_tables;
+}
+
+int exporter_add_power_meter(struct exporter *exporter, const struct power_meter *meter)
+{
+	if (exporter->n_power_meters == EXPORTER_POWER_METERS_MAX)
+		return -ENOSPC;
+	exporter->power_meters[exporter->n_power_meters++] = meter;
+	return 0;
+}
+
+size_t exporter_power_meters(
+	const struct exporter *exporter, const struct power_meter *const **ret_meters)
+{
+	*ret_meters = exporter->power_meters;
+	return exporter->n_power_meters;
 }
 
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing)
@@ -185,6 +206,14 @@ int exporter_start(struct exporter *exporter, struct err *err)
 		running->started = true;
 	}
 	return 0;
+}
+
+int scrape_add_age(
+	struct scrape *s, const char *collector_name, const char *source, int64_t sample_ns)
+{
+	int64_t age_ns = clock_monotonic_ns(s->env->clock) - sample_ns;
+
+	return scrape_add(s, &metrics[SAMPLE_AGE], (double)age_ns / 1e9, collector_name, source);
 }
 
 static void log_result(const struct exporter *e, const char *name, double seconds, int r)

@@ -14,8 +14,9 @@
 #include "basic/options.h"
 #include "exporter/collector.h"
 
-struct unit_table;
 struct collector_choice;
+struct power_meter;
+struct unit_table;
 
 /* Flags that several collectors share; the core owns them. */
 struct exporter_settings {
@@ -33,6 +34,12 @@ const struct exporter_settings *exporter_settings(const struct exporter *exporte
 enum { EXPORTER_UNIT_TABLES_MAX = 8 };
 int exporter_add_unit_table(struct exporter *exporter, struct unit_table *table);
 size_t exporter_unit_tables(const struct exporter *exporter, struct unit_table *const **ret_tables);
+
+/* Meters of the node's power, handed in and listed at the same moments. -ENOSPC: too many. */
+enum { EXPORTER_POWER_METERS_MAX = 16 };
+int exporter_add_power_meter(struct exporter *exporter, const struct power_meter *meter);
+size_t exporter_power_meters(
+	const struct exporter *exporter, const struct power_meter *const **ret_meters);
 
 /* A path that must stay accessible after the change of user. During open() only. -ENOMEM. */
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/poller.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+
+enum { THREAD_NAME_MAX = 16 };
+static const int64_t S_NS = 1000000000;
+
+struct poller {
+	struct poller_config config;
+	pthread_t thread;
+	int cancel_fd;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t ended; /* a poll */
+	struct poller_status status;
+};
+
+static void tell(struct poller *p, int before, int r, const struct err *err)
+{
+	const bool failed_before = before < 0 && before != -EINPROGRESS;
+
+	if (r < 0 && !failed_before)
+		log_error(p->config.log, "poll failed", LOG_STR("name", p->config.name),
+			LOG_STR("what", p->config.what), LOG_ERR(err));
+	if (r >= 0 && failed_before)
+		log_info(p->config.log, "poll works again", LOG_STR("name", p->config.name),
+			LOG_STR("what", p->config.what));
+}
+
+static int poll_once(struct poller *p)
+{
+	struct err err = { 0 };
+	int r = p->config.poll(p->config.ctx, p->cancel_fd, &err), before;
+
+	pthread_mutex_lock(&p->lock);
+	before = p->status.last_result;
+	p->status.polls++;
+	p->status.last_result = r;
+	if (r >= 0)
+		p->status.last_success_ns = clock_monotonic_ns(p->config.clock);
+	else
+		p->status.failures++;
+	pthread_cond_broadcast(&p->ended);
+	pthread_mutex_unlock(&p->lock);
+	if (r != -ECANCELED)
+		tell(p, before, r, &err);
+	return r;
+}
+
+/* How long to wait for the next poll, from the start of this one. */
+static int64_t pause_ns(const struct poller_config *config, int64_t *backoff_ns, int r)
+{
+	if (r >= 0 || !config->retry_ns) {
+		*backoff_ns = config->retry_ns;
+		return config->period_ns;
+	}
+	int64_t pause = *backoff_ns;
+
+	*backoff_ns = MIN(*backoff_ns * 2, MAX(config->period_ns, config->retry_ns));
+	return pause;
+}
+
+/* Whether the poller goes on. */
+static bool wait_for(struct poller *p, int64_t wait_ns)
+{
+	struct pollfd fd = { .fd = p->cancel_fd, .events = POLLIN };
+	struct timespec ts = { .tv_sec = MAX(wait_ns, 0) / S_NS,
+		.tv_nsec = MAX(wait_ns, 0) % S_NS };
+
+	return ppoll(&fd, 1, &ts, NULL) <= 0;
+}
+
+static void *run(void *arg)
+{
+	struct poller *p = arg;
+	int64_t backoff_ns = p->config.retry_ns;
+
+	for (;;) {
+		int64_t start_ns = clock_monotonic_ns(p->config.clock);
+		int r = poll_once(p);
+		int64_t pause = pause_ns(&p->config, &backoff_ns, r);
+
+		if (!wait_for(p, start_ns + pause - clock_monotonic_ns(p->config.clock)))
+			return NULL;
+	}
+}
+
+static int start_thread(struct poller *p)
+{
+	char name[THREAD_NAME_MAX];
+	sigset_t all, before;
+	int r;
+
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	r = -pthread_create(&p->thread, NULL, run, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "%s", p->config.name);
+	pthread_setname_np(p->thread, name);
+	return 0;
+}
+
+static void wait_first(struct poller *p, int64_t wait_ns)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (until.tv_nsec + wait_ns) / S_NS;
+	until.tv_nsec = (until.tv_nsec + wait_ns) % S_NS;
+	pthread_mutex_lock(&p->lock);
+	while (!p->status.polls && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&p->ended, &p->lock, &until);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void destroy(struct poller *p)
+{
+	pthread_cond_destroy(&p->ended);
+	pthread_mutex_destroy(&p->lock);
+	file_closep(&p->cancel_fd);
+	free(p);
+}
+
+int poller_start(const struct poller_config *config, int64_t wait_ns, struct poller **ret_poller,
+	struct err *err)
+{
+	struct poller *p = calloc(1, sizeof(*p));
+	pthread_condattr_t attr;
+	int r = 0;
+
+	if (!p)
+		return err_errno(err, -ENOMEM, "%s: starting to poll", config->name);
+	p->config = *config;
+	p->status.last_result = -EINPROGRESS;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->cancel_fd < 0)
+		r = -errno;
+	if (r >= 0)
+		r = start_thread(p);
+	if (r < 0) {
+		destroy(p);
+		return err_errno(err, r, "%s: starting to poll", config->name);
+	}
+	wait_first(p, wait_ns);
+	*ret_poller = p;
+	return 0;
+}
+
+void poller_stop(struct poller *p)
+{
+	const uint64_t one = 1;
+
+	if (!p)
+		return;
+	while (write(p->cancel_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	pthread_join(p->thread, NULL);
+	destroy(p);
+}
+
+void poller_status(struct poller *p, struct poller_status *ret_status)
+{
+	pthread_mutex_lock(&p->lock);
+	*ret_status = p->status;
+	pthread_mutex_unlock(&p->lock);
+}
