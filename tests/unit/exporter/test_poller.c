@@ -34,8 +34,9 @@ static int poll_source(void *ctx, int cancel_fd, struct err *err)
 
 static struct poller_config config(struct source *s)
 {
-	static struct log quiet = { .fd = -1 };
+	static struct log quiet;
 
+	quiet = (struct log){ .fd = -1, .clock = clock_system() };
 	return (struct poller_config){ .name = "test",
 		.what = "polling",
 		.clock = clock_system(),
