@@ -26,7 +26,6 @@ struct absent_flag {
 };
 
 static const char *const gpu_types[] = { "nvidia", "amd", "nogpu", NULL };
-static const char *const providers[] = { "owid", "emaps", "rte", "wt", NULL };
 
 #define ABSENT_COLLECTOR(name, what)                            \
 	{                                                       \
@@ -54,9 +53,6 @@ static const struct absent_flag rows[] = {
 	BOOL_FEATURE("collector.ebpf.io-metrics", "File system use of units."),
 	BOOL_FEATURE("collector.ebpf.network-metrics", "Network use of units."),
 	STRINGS_SETTING("collector.ebpf.fs-mount-point", "Mount points to report."),
-	ABSENT_COLLECTOR("emissions", "Emission factors of electricity."),
-	{ "collector.emissions.provider", SETTING, OPTION_ENUMS, "Providers to ask.",
-		.choices = providers },
 	{ "collector.gpu.type", HIDDEN_SETTING, OPTION_ENUM,
 		"Kind of GPU instead of looking for it.", .choices = gpu_types },
 	HIDDEN_STRING("collector.gpu.nvidia-smi-path", "Path of nvidia-smi."),
