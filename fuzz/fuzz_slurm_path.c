@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		assert(id.n > 0 && id.n < UNIT_NAME_MAX);
 		assert(strlen(match.virtual_host) < UNIT_NAME_MAX);
-		assert(match.needs_identity == slurm_is_sluid(id));
+		assert(slurm_is_sluid(id) || strspn(match.id, "0123456789") == id.n);
 	}
 	free(copy);
 	return 0;

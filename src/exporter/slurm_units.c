@@ -105,12 +105,10 @@ static bool job_name(enum cgroup_version version, struct slice name, struct unit
 
 	if (cut_prefix(&number, "job_") && is_job_number(number)) {
 		set_name(match->id, number);
-		match->needs_identity = false;
 		return true;
 	}
 	if (version == CGROUP_V2 && slurm_is_sluid(name)) {
 		set_name(match->id, name);
-		match->needs_identity = true;
 		return true;
 	}
 	return false;
@@ -218,7 +216,7 @@ static int ask_stepd(int procfs_fd, uint64_t pid, struct buffer *text, struct sl
 
 /* All processes that name a job have to name the same one. */
 static int ask_environments(int procfs_fd, const uint64_t *pids, size_t n, struct buffer *text,
-	char uuid[UNIT_NAME_MAX])
+	struct unit_identity *identity)
 {
 	int ret = -ENODATA;
 
@@ -228,31 +226,40 @@ static int ask_environments(int procfs_fd, const uint64_t *pids, size_t n, struc
 		if (read_of(procfs_fd, pids[i], "environ", ENVIRON_MAX_BYTES, text) < 0 ||
 			slurm_job_of_environ(text_of(text), &job) < 0)
 			continue;
-		if (ret >= 0 && !slice_eq(job, uuid))
+		if (ret >= 0 && !slice_eq(job, identity->uuid))
 			return -ENODATA;
-		set_name(uuid, job);
+		unit_identity_set_uuid(identity, job);
 		ret = 0;
 	}
 	return ret;
 }
 
-static int identify(int procfs_fd, const uint64_t *pids, size_t n, char uuid[UNIT_NAME_MAX])
+/* What job a SLUID stands for; every other id is the job's number. */
+static int identify(void *ctx, const struct unit_facts *facts, struct unit_identity *identity)
 {
-	const capability_set raised = privilege_raise(
-		CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH));
-	CLEANUP(buffer_done) struct buffer text;
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	capability_set raised;
+	const uint64_t *pids;
 	struct slice job;
 	int r = -ENODATA;
+	size_t n;
 
-	buffer_init(&text, 0);
+	if (!slurm_is_sluid(slice_from(facts->id)))
+		return 0;
+	n = facts->processes(facts->lister, &pids);
+	raised = privilege_raise(CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH));
 	for (size_t i = 0; i < n && r < 0; i++)
-		r = ask_stepd(procfs_fd, pids[i], &text, &job);
+		r = ask_stepd(facts->procfs_fd, pids[i], &text, &job);
 	if (r >= 0)
-		set_name(uuid, job);
+		unit_identity_set_uuid(identity, job);
 	else
-		r = ask_environments(procfs_fd, pids, n, &text, uuid);
+		r = ask_environments(facts->procfs_fd, pids, n, &text, identity);
 	privilege_lower(raised);
-	return r;
+	if (r >= 0)
+		return 0;
+	identity->uuid[0] = '\0';
+	identity->problem = "no process tells the job's number, its directory's name stands in";
+	return -EAGAIN;
 }
 
 const struct unit_manager slurm_unit_manager = {

@@ -5,20 +5,30 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "basic/file.h"
+#include "basic/macros.h"
 #include "host/cgroup_parse.h"
 
-enum { PIECE_MIN_BYTES = 2048 };
+enum { PIECE_MIN_BYTES = 2048, FIRST_PIDS = 256, FIRST_GROUPS = 64 };
 
-struct search {
-	struct unit_processes *p;
-	uint64_t *pids; /* NULL: one is enough */
-	size_t n, max;
-	int witness_fd;
-	int error; /* that may pass: what was found is not all */
-};
+void unit_processes_init(struct unit_processes *p)
+{
+	p->pids = NULL;
+	p->pids_cap = 0;
+	buffer_init(&p->groups, UNIT_GROUP_PATHS_MAX_BYTES);
+	p->group_order = NULL;
+	p->group_order_cap = 0;
+}
+
+void unit_processes_done(struct unit_processes *p)
+{
+	free(p->pids);
+	buffer_done(&p->groups);
+	free(p->group_order);
+}
 
 static bool exists(const struct unit_processes *p, uint64_t pid)
 {
@@ -30,69 +40,81 @@ static bool exists(const struct unit_processes *p, uint64_t pid)
 	return faccessat(p->procfs_fd, name, F_OK, 0) == 0;
 }
 
+static int open_list(int dir_fd, const char *name)
+{
+	return openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* A cgroup.procs, read piece by piece. */
+struct reading {
+	int fd;
+	off_t offset; /* behind what was given out */
+	bool last;
+};
+
 /*
- * The kernel hands out the list in pieces of about a page, so a piece of less than half of one is
- * the last. What doesn't fit the scratch is left out.
+ * The next whole lines, or an empty slice at the end. The kernel hands out the list in pieces of
+ * about a page, so a piece of less than half of one is the last.
  */
-static struct slice read_list(struct unit_processes *p, int fd)
+static struct slice read_lines(struct unit_processes *p, struct reading *reading)
 {
 	size_t len = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
-	do {
-		n = pread(fd, p->text + len, p->text_cap - len, (off_t)len);
+	while (!reading->last && len < p->text_cap) {
+		n = pread(reading->fd, p->text + len, p->text_cap - len,
+			reading->offset + (off_t)len);
+		if (n < 0 && errno == EINTR)
+			continue;
 		len += n > 0 ? (size_t)n : 0;
-	} while (len < p->text_cap && (n >= PIECE_MIN_BYTES || (n < 0 && errno == EINTR)));
-	if (len == p->text_cap) {
+		reading->last = n < PIECE_MIN_BYTES && len < p->text_cap;
+	}
+	if (!reading->last) {
 		while (len && p->text[len - 1] != '\n')
 			len--;
+		reading->last = !len; /* a line of 64 KiB is no process */
 	}
+	reading->offset += (off_t)len;
 	return (struct slice){ p->text, len };
 }
 
 static bool any_listed(struct unit_processes *p, int fd)
 {
-	struct slice rest = read_list(p, fd);
+	struct reading reading = { .fd = fd };
+	struct slice rest;
 	uint64_t pid;
 
-	while (cgroup_pid_next(&rest, &pid)) {
-		if (exists(p, pid))
-			return true;
+	while ((rest = read_lines(p, &reading)).n) {
+		while (cgroup_pid_next(&rest, &pid)) {
+			if (exists(p, pid))
+				return true;
+		}
 	}
 	return false;
 }
 
-static int open_list(int group_fd)
-{
-	return openat(group_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-}
+struct search {
+	struct unit_processes *p;
+	int witness_fd;
+	int error; /* that may pass: what was found is not all */
+};
 
 /* Whether the search can end. */
 static bool search_group(struct search *search, int parent_fd, const char *name)
 {
 	CLEANUP(file_closep)
 	int group_fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd);
-	struct slice rest;
-	uint64_t pid;
+	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, "cgroup.procs");
 
 	if (fd < 0) {
 		search->error = cgroup_failure_passes(-errno) ? -errno : search->error;
 		return false;
 	}
-	if (!search->pids) {
-		if (!any_listed(search->p, fd))
-			return false;
-		search->witness_fd = group_fd;
-		group_fd = -1;
-		return true;
-	}
-	rest = read_list(search->p, fd);
-	while (search->n < search->max && cgroup_pid_next(&rest, &pid)) {
-		if (exists(search->p, pid))
-			search->pids[search->n++] = pid;
-	}
-	return search->n == search->max;
+	if (!any_listed(search->p, fd))
+		return false;
+	search->witness_fd = group_fd;
+	group_fd = -1;
+	return true;
 }
 
 static int visit(void *ctx, const struct cgroup_dir *dir)
@@ -122,7 +144,7 @@ static void search_all(struct search *search, const char *path)
 
 static int still_shows_one(struct unit_processes *p, int group_fd)
 {
-	CLEANUP(file_closep) int fd = open_list(group_fd);
+	CLEANUP(file_closep) int fd = open_list(group_fd, "cgroup.procs");
 
 	if (fd < 0)
 		return cgroup_failure_passes(-errno) ? -errno : 0;
@@ -144,10 +166,90 @@ int unit_processes_any(struct unit_processes *p, const char *path, int *witness_
 	return search.error;
 }
 
-size_t unit_processes_list(struct unit_processes *p, const char *path, uint64_t *pids, size_t max)
+static int note_group(void *ctx, const struct cgroup_dir *dir)
 {
-	struct search search = { .p = p, .pids = pids, .max = max, .witness_fd = -1 };
+	struct unit_processes *p = ctx;
 
-	search_all(&search, path);
-	return search.n;
+	buffer_append(&p->groups, dir->path, dir->path_len + 1);
+	return CGROUP_DESCEND;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return cgroup_path_compare(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The groups below the path in their order. */
+static size_t order_groups(struct unit_processes *p, const char *path)
+{
+	const struct cgroup_visitor visitor = { note_group, NULL, p };
+	size_t n = 0;
+
+	buffer_clear(&p->groups);
+	(void)cgroup_walk(p->walk, p->base_fd, path, &visitor);
+	for (size_t at = 0; at < p->groups.len; n++) {
+		if (n == p->group_order_cap) {
+			size_t cap = MAX(p->group_order_cap * 2, (size_t)FIRST_GROUPS);
+			const char **order = reallocarray(p->group_order, cap, sizeof(*order));
+
+			if (!order)
+				break;
+			p->group_order = order;
+			p->group_order_cap = cap;
+		}
+		p->group_order[n] = p->groups.data + at;
+		at += strlen(p->groups.data + at) + 1;
+	}
+	if (n)
+		qsort(p->group_order, n, sizeof(*p->group_order), by_path);
+	return n;
+}
+
+static bool room_for_one(struct unit_processes *p, size_t n)
+{
+	size_t cap = MAX(p->pids_cap * 2, (size_t)FIRST_PIDS);
+	uint64_t *pids;
+
+	if (n < p->pids_cap)
+		return true;
+	pids = reallocarray(p->pids, cap, sizeof(*pids));
+	if (!pids)
+		return false;
+	p->pids = pids;
+	p->pids_cap = cap;
+	return true;
+}
+
+/* Appends a group's to the n that there are; returns how many there are then. */
+static size_t list_group(struct unit_processes *p, const char *path, size_t n, size_t max)
+{
+	CLEANUP(file_closep)
+	int group_fd = openat(p->base_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, "cgroup.procs");
+	struct reading reading = { .fd = fd };
+	struct slice rest;
+	uint64_t pid;
+
+	while (fd >= 0 && (rest = read_lines(p, &reading)).n) {
+		while (cgroup_pid_next(&rest, &pid)) {
+			if (!exists(p, pid))
+				continue;
+			if (n == max || !room_for_one(p, n))
+				return n;
+			p->pids[n++] = pid;
+		}
+	}
+	return n;
+}
+
+size_t unit_processes_list(
+	struct unit_processes *p, const char *path, size_t max, const uint64_t **ret_pids)
+{
+	size_t n_groups = order_groups(p, path);
+	size_t n = list_group(p, path, 0, MIN(max, (size_t)UNIT_PIDS_MAX));
+
+	for (size_t i = 0; i < n_groups && n < max; i++)
+		n = list_group(p, p->group_order[i], n, MIN(max, (size_t)UNIT_PIDS_MAX));
+	*ret_pids = p->pids;
+	return n;
 }

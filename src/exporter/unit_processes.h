@@ -12,6 +12,11 @@
 
 #include "host/cgroup.h"
 
+enum {
+	UNIT_PIDS_MAX = 1 << 20, /* of one unit that are listed */
+	UNIT_GROUP_PATHS_MAX_BYTES = 16 << 20, /* of the groups of one unit */
+};
+
 /* How to read; the text and the walk are scratch. */
 struct unit_processes {
 	int base_fd; /* groups' paths are below it */
@@ -20,7 +25,17 @@ struct unit_processes {
 	char *text;
 	size_t text_cap;
 	struct cgroup_walk *walk;
+	/* Of listings; grow as needed. */
+	uint64_t *pids;
+	size_t pids_cap;
+	struct buffer groups; /* paths, each with a NUL */
+	const char **group_order;
+	size_t group_order_cap;
 };
+
+/* The other members are set by the caller. */
+void unit_processes_init(struct unit_processes *p);
+void unit_processes_done(struct unit_processes *p);
 
 /*
  * 1 or 0: whether there is any; -errno: can't be told now (no descriptors). *witness_fd is the
@@ -30,7 +45,12 @@ struct unit_processes {
  */
 int unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd);
 
-/* The first max of them. */
-size_t unit_processes_list(struct unit_processes *p, const char *path, uint64_t *pids, size_t max);
+/*
+ * Lists the first max of them: the group's own, then those of the groups below in the order of
+ * cgroup_path_compare(), each group in the file's order. What can't be read is left out, with no
+ * memory all from there on. Valid until the next call.
+ */
+size_t unit_processes_list(
+	struct unit_processes *p, const char *path, size_t max, const uint64_t **ret_pids);
 
 #endif

@@ -2,7 +2,9 @@
 #include "exporter/unit_roots.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "basic/macros.h"
 
@@ -37,20 +39,28 @@ static int add(struct unit_roots *roots, const char *path)
 	return 0;
 }
 
+/* 0 or add()'s error. */
+static int found(struct search *search, const char *path)
+{
+	for (size_t i = 0; i < search->roots->n; i++) {
+		if (str_eq(search->roots->v[i].path, path)) {
+			search->roots->v[i].found = true;
+			return 0;
+		}
+	}
+	search->error = add(search->roots, path);
+	return search->error;
+}
+
 static int visit(void *ctx, const struct cgroup_dir *dir)
 {
 	struct search *search = ctx;
+	int r;
 
 	if (!search->manager->is_root(search->version, dir->path))
 		return CGROUP_DESCEND;
-	for (size_t i = 0; i < search->roots->n; i++) {
-		if (str_eq(search->roots->v[i].path, dir->path)) {
-			search->roots->v[i].found = true;
-			return CGROUP_SKIP;
-		}
-	}
-	search->error = add(search->roots, dir->path);
-	return search->error < 0 ? search->error : CGROUP_SKIP;
+	r = found(search, dir->path);
+	return r < 0 ? r : CGROUP_SKIP;
 }
 
 static void failed(void *ctx, const char *path, int r)
@@ -59,6 +69,33 @@ static void failed(void *ctx, const char *path, int r)
 
 	if (cgroup_failure_passes(r))
 		search->error = -EAGAIN;
+}
+
+static void search_tree(struct search *search, struct cgroup_walk *walk, int base_fd)
+{
+	const struct cgroup_visitor visitor = { visit, failed, search };
+	const struct unit_manager *m = search->manager;
+	int r = cgroup_walk(walk, base_fd,
+		search->version == CGROUP_V2 ? m->search_v2 : m->search_v1, &visitor);
+
+	if (cgroup_failure_passes(r) && search->error == 0)
+		search->error = -EAGAIN;
+}
+
+static void search_names(struct search *search, int base_fd)
+{
+	const struct unit_manager *m = search->manager;
+	struct stat st;
+
+	for (const char *const *name = m->root_names; *name && search->error == 0; name++) {
+		if (fstatat(base_fd, *name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (cgroup_failure_passes(-errno))
+				search->error = -EAGAIN;
+			continue;
+		}
+		if (S_ISDIR(st.st_mode) && found(search, *name) >= 0 && m->first_root_only)
+			return;
+	}
 }
 
 static void forget(struct unit_root *root, struct unit_reader *reader)
@@ -71,16 +108,14 @@ int unit_roots_search(struct unit_roots *roots, const struct unit_manager *manag
 	struct cgroup_walk *walk, int base_fd, struct unit_reader *reader)
 {
 	struct search search = { roots, manager, reader->version, 0 };
-	const struct cgroup_visitor visitor = { visit, failed, &search };
 	size_t kept = 0;
-	int r;
 
 	for (size_t i = 0; i < roots->n; i++)
 		roots->v[i].found = false;
-	r = cgroup_walk(walk, base_fd,
-		reader->version == CGROUP_V2 ? manager->search_v2 : manager->search_v1, &visitor);
-	if (cgroup_failure_passes(r) && search.error == 0)
-		search.error = -EAGAIN;
+	if (manager->root_names)
+		search_names(&search, base_fd);
+	else
+		search_tree(&search, walk, base_fd);
 	for (size_t i = 0; i < roots->n; i++) {
 		if (roots->v[i].found || search.error < 0)
 			roots->v[kept++] = roots->v[i];

@@ -10,9 +10,9 @@
 #include "basic/file.h"
 #include "basic/macros.h"
 
-void unit_set_init(struct unit_set *set, struct unit_reader *reader)
+void unit_set_init(struct unit_set *set, struct unit_reader *reader, bool identities_wanted)
 {
-	*set = (struct unit_set){ .reader = reader };
+	*set = (struct unit_set){ .reader = reader, .identities_wanted = identities_wanted };
 }
 
 static void close_files(struct unit_set *set, struct unit *u)
@@ -26,7 +26,8 @@ static void close_files(struct unit_set *set, struct unit *u)
 static void unit_free(struct unit_set *set, struct unit *u)
 {
 	close_files(set, u);
-	free(u->identity);
+	free(u->uuid);
+	free(u->devices);
 	free(u);
 }
 
@@ -37,6 +38,12 @@ void unit_set_free_dead(struct unit_set *set)
 
 		set->dead = u->next_dead;
 		unit_free(set, u);
+	}
+	while (set->old_uuids) {
+		struct unit_uuid *uuid = set->old_uuids;
+
+		set->old_uuids = uuid->next;
+		free(uuid);
 	}
 }
 
@@ -61,8 +68,8 @@ static int add_to_index(struct unit_set *set, struct unit *u)
 		&set->index, (struct unit_index_key){ u->inode, u->path, u->path_len }, u);
 }
 
-static struct unit *unit_new(
-	const char *manager, const struct cgroup_dir *dir, const struct unit_match *match)
+static struct unit *unit_new(const struct unit_set *set, const char *manager,
+	const struct cgroup_dir *dir, const struct unit_match *match)
 {
 	const size_t id_at = dir->path_len + 1, host_at = id_at + strlen(match->id) + 1;
 	struct unit *u = calloc(1, sizeof(*u) + host_at + strlen(match->virtual_host) + 1);
@@ -77,7 +84,7 @@ static struct unit *unit_new(
 	u->id = u->path + id_at;
 	u->key = (struct unit_key){ manager, u->path + host_at, u->id };
 	u->inode = dir->inode;
-	u->identity_wanted = match->needs_identity;
+	u->identity_wanted = set->identities_wanted;
 	u->witness_fd = -1;
 	unit_files_init(&u->files);
 	if (fstatat(dir->parent_fd, dir->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -101,7 +108,7 @@ int unit_set_add(struct unit_set *set, const char *manager, const struct cgroup_
 		set->v = v;
 		set->cap = cap;
 	}
-	u = unit_new(manager, dir, match);
+	u = unit_new(set, manager, dir, match);
 	if (!u)
 		return -ENOMEM;
 	if (add_to_index(set, u) < 0) {
@@ -111,6 +118,90 @@ int unit_set_add(struct unit_set *set, const char *manager, const struct cgroup_
 	u->scan = scan;
 	set->v[set->n++] = u;
 	set->changed = true;
+	return 0;
+}
+
+static struct unit_uuid *new_uuid(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	struct unit_uuid *uuid = malloc(sizeof(*uuid) + n);
+
+	if (uuid)
+		memcpy(uuid->text, text, n);
+	return uuid;
+}
+
+static struct unit_devices *new_devices(const struct unit_identity *identity)
+{
+	const size_t refs_bytes = identity->n_refs * sizeof(identity->refs[0]);
+	struct unit_devices *d = malloc(sizeof(*d) + refs_bytes + identity->text_len);
+	char *text;
+
+	if (!d)
+		return NULL;
+	d->shares = identity->shares;
+	d->n_refs = identity->n_refs;
+	d->text_len = identity->text_len;
+	text = (char *)d->refs + refs_bytes;
+	memcpy(text, identity->text, identity->text_len);
+	memcpy(d->refs, identity->refs, refs_bytes);
+	for (size_t i = 0; i < d->n_refs; i++)
+		d->refs[i].text = text + (identity->refs[i].text - identity->text);
+	return d;
+}
+
+/* The texts are in the order of the references, so equal bytes mean equal texts. */
+static bool same_devices(const struct unit_devices *d, const struct unit_identity *identity)
+{
+	if (!d)
+		return !identity->n_refs && !identity->shares;
+	if (d->shares != identity->shares || d->n_refs != identity->n_refs ||
+		d->text_len != identity->text_len ||
+		memcmp((const char *)(d->refs + d->n_refs), identity->text, d->text_len) != 0)
+		return false;
+	for (size_t i = 0; i < d->n_refs; i++) {
+		if (d->refs[i].kind != identity->refs[i].kind ||
+			d->refs[i].count != identity->refs[i].count)
+			return false;
+	}
+	return true;
+}
+
+static void retire_uuid(struct unit_set *set, struct unit *u)
+{
+	if (!u->uuid)
+		return;
+	if (!u->sampled) {
+		free(u->uuid);
+		return;
+	}
+	u->uuid->next = set->old_uuids;
+	set->old_uuids = u->uuid;
+}
+
+int unit_set_know(struct unit_set *set, struct unit *u, const struct unit_identity *identity,
+	bool *ret_changed)
+{
+	const char *text = identity->uuid[0] ? identity->uuid : u->id;
+	bool other_uuid = !str_eq(u->key.uuid, text), devices = !same_devices(u->devices, identity);
+	struct unit_uuid *uuid = other_uuid ? new_uuid(text) : NULL;
+	struct unit_devices *d = devices ? new_devices(identity) : NULL;
+
+	if ((other_uuid && !uuid) || (devices && !d)) {
+		free(uuid);
+		free(d);
+		return -ENOMEM;
+	}
+	if (other_uuid) {
+		retire_uuid(set, u);
+		u->uuid = uuid;
+		u->key.uuid = uuid->text;
+	}
+	if (devices) {
+		free(u->devices);
+		u->devices = d;
+	}
+	*ret_changed = other_uuid || devices;
 	return 0;
 }
 
@@ -126,7 +217,7 @@ static void drop(struct unit_set *set, struct unit *u)
 	set->dead = u;
 }
 
-void unit_set_drop_unseen(struct unit_set *set, uint64_t scan)
+bool unit_set_drop_unseen(struct unit_set *set, uint64_t scan)
 {
 	size_t kept = 0;
 
@@ -137,17 +228,19 @@ void unit_set_drop_unseen(struct unit_set *set, uint64_t scan)
 			drop(set, set->v[i]);
 	}
 	if (kept == set->n)
-		return;
+		return false;
 	set->n = kept;
 	set->changed = true;
 	unit_index_clear(&set->index);
 	for (size_t i = 0; i < set->n; i++)
 		(void)add_to_index(set, set->v[i]); /* there is room: it held more before */
+	return true;
 }
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp((*(struct unit *const *)a)->path, (*(struct unit *const *)b)->path);
+	return cgroup_path_compare(
+		(*(struct unit *const *)a)->path, (*(struct unit *const *)b)->path);
 }
 
 void unit_set_settle(struct unit_set *set)

@@ -18,6 +18,7 @@
 
 #include "basic/file.h"
 #include "basic/macros.h"
+#include "exporter/unit_identify.h"
 #include "exporter/unit_processes.h"
 #include "exporter/unit_roots.h"
 #include "exporter/unit_set.h"
@@ -25,7 +26,6 @@
 
 enum {
 	SAMPLES_PER_SEARCH = 10, /* a new daemon is noticed after so many, or at the next scrape */
-	IDENTITY_TRIES_MAX = 8, /* with pauses of 1, 2, 4, ... scans between them */
 	STALE_NAMED_MAX_BYTES = 512,
 };
 
@@ -42,11 +42,12 @@ struct unit_table {
 	struct unit_sample *samples;
 	size_t samples_cap;
 	bool roots_cpu_known;
+	bool shown_changed; /* by the current scan */
 	struct unit_processes processes;
+	struct unit_identifier identifier;
 	struct cgroup_walk walk;
 	struct unit_values values;
 	struct unit_reader reader;
-	uint64_t pids[UNIT_PROCESSES_MAX];
 };
 
 #define UNIT_LOG(t, level, message, ...)                    \
@@ -125,31 +126,85 @@ static int open_active(const struct unit_table *t)
 	return fd >= 0 ? fd : openat(mount_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int open_base(struct unit_table *t)
+/* Where paths begin from now on. */
+static void use_base(struct unit_table *t, int fd)
 {
 	struct statfs fs;
+
+	file_closep(&t->base_fd);
+	t->base_fd = fd;
+	t->walk.fs = t->reader.fs = cgroup_fs_of(fd);
+	t->processes.base_fd = fd;
+	t->processes.listed_is_alive = (t->reader.fs == CGROUP_FS_V1 ||
+					       t->reader.fs == CGROUP_FS_V2) &&
+		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* The active one, or the first of the others that is there. */
+static int open_first(const struct unit_table *t)
+{
+	const char *const *other = t->config.manager->other_hierarchies;
+	int fd = open_active(t);
+
+	while (fd < 0 && other && *other)
+		fd = openat(
+			t->config.host->cgroupfs_fd, *other++, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd;
+}
+
+static int open_base(struct unit_table *t)
+{
+	int fd;
 
 	if (t->base_fd >= 0)
 		return 0;
 	if (t->config.host->cgroupfs_fd < 0)
 		return -ENODATA;
 	unit_reader_find_hierarchies(&t->reader, t->config.host);
-	t->base_fd = t->config.version == CGROUP_V2
+	fd = t->config.version == CGROUP_V2
 		? openat(t->config.host->cgroupfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
-		: open_active(t);
-	if (t->base_fd < 0)
+		: open_first(t);
+	if (fd < 0)
 		return -ENODATA;
-	t->walk.fs = t->reader.fs = cgroup_fs_of(t->base_fd);
-	t->processes.base_fd = t->base_fd;
-	t->processes.listed_is_alive = (t->reader.fs == CGROUP_FS_V1 ||
-					       t->reader.fs == CGROUP_FS_V2) &&
-		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	use_base(t, fd);
 	return 0;
+}
+
+static int search_base(struct unit_table *t)
+{
+	return unit_roots_search(&t->roots, t->config.manager, &t->walk, t->base_fd, &t->reader);
+}
+
+/* v1: when the hierarchy that was used has no roots, the first with some; else the active one. */
+static int search_hierarchies(struct unit_table *t)
+{
+	const char *const *other = t->config.manager->other_hierarchies;
+	int r = search_base(t), fd;
+
+	if (t->config.version == CGROUP_V2 || !other || t->roots.n > 0)
+		return r;
+	fd = open_active(t);
+	for (;;) {
+		if (fd >= 0) {
+			use_base(t, fd);
+			r = search_base(t);
+		}
+		if (t->roots.n > 0 || !*other)
+			break;
+		fd = openat(
+			t->config.host->cgroupfs_fd, *other++, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (t->roots.n == 0) {
+		fd = open_first(t);
+		if (fd >= 0)
+			use_base(t, fd);
+	}
+	return r;
 }
 
 static void search_roots(struct unit_table *t)
 {
-	int r = unit_roots_search(&t->roots, t->config.manager, &t->walk, t->base_fd, &t->reader);
+	int r = search_hierarchies(t);
 
 	t->search_wanted = false;
 	unit_reader_find_hierarchies(&t->reader, t->config.host);
@@ -182,7 +237,7 @@ static void find_units(struct unit_table *t)
 	}
 	if (!t->incomplete) {
 		t->incomplete_logged = false;
-		unit_set_drop_unseen(&t->units, t->scan);
+		t->shown_changed |= unit_set_drop_unseen(&t->units, t->scan);
 	}
 	unit_set_settle(&t->units);
 }
@@ -218,45 +273,22 @@ static void keep_siblings(struct unit_table *t)
 	}
 }
 
-static void identify(struct unit_table *t, struct unit *u)
-{
-	char uuid[UNIT_NAME_MAX];
-	size_t n;
-
-	if (t->scan < u->identity_scan)
-		return;
-	n = unit_processes_list(&t->processes, u->path, t->pids, UNIT_PROCESSES_MAX);
-	if (t->config.manager->identify(t->config.host->procfs_fd, t->pids, n, uuid) >= 0) {
-		u->identity = strdup(uuid);
-		if (u->identity) {
-			u->key.uuid = u->identity;
-			u->identity_wanted = false;
-		}
-		return;
-	}
-	if (!u->identity_logged)
-		UNIT_LOG(t, WARN,
-			"no process tells the job's number, its directory's name stands in",
-			LOG_STR("unit", u->id));
-	u->identity_logged = true;
-	u->identity_scan = t->scan + (UINT64_C(1) << u->identity_tries);
-	u->identity_wanted = ++u->identity_tries < IDENTITY_TRIES_MAX;
-}
-
 static void check_units(struct unit_table *t)
 {
 	bool any_stale = false;
 
 	for (size_t i = 0; i < t->units.n; i++) {
-		t->units.v[i]->live = has_process(t, t->units.v[i]);
-		any_stale |= !t->units.v[i]->live;
+		struct unit *u = t->units.v[i];
+
+		u->was_live = u->live;
+		u->live = has_process(t, u);
+		any_stale |= !u->live;
 	}
 	if (any_stale && t->units.virtual_hosts)
 		keep_siblings(t);
-	for (size_t i = 0; i < t->units.n; i++) {
-		if (t->units.v[i]->live && t->units.v[i]->identity_wanted)
-			identify(t, t->units.v[i]);
-	}
+	for (size_t i = 0; i < t->units.n; i++)
+		t->shown_changed |= t->units.v[i]->live != t->units.v[i]->was_live;
+	unit_identifier_run(&t->identifier, &t->units, t->scan, t->shown_changed);
 }
 
 /* 0, or -ENODATA: there are no control groups. */
@@ -268,6 +300,7 @@ static int scan(struct unit_table *t, bool search)
 		return r;
 	if (search || t->search_wanted || t->roots.n == 0)
 		search_roots(t);
+	t->shown_changed = false;
 	find_units(t);
 	check_units(t);
 	return 0;
@@ -445,6 +478,27 @@ int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 	return r < 0 ? r : n;
 }
 
+int unit_table_processes(struct unit_table *t, unit_table_processes_fn each, void *ctx)
+{
+	int r, n = 0;
+
+	pthread_mutex_lock(&t->lock);
+	r = scan(t, true);
+	for (size_t i = 0; r >= 0 && i < t->units.n; i++) {
+		struct unit *u = t->units.v[i];
+		const uint64_t *pids;
+		size_t n_pids;
+
+		if (!u->live)
+			continue;
+		n_pids = unit_processes_list(&t->processes, u->path, UNIT_PIDS_MAX, &pids);
+		n++;
+		r = each(ctx, &u->key, u->id, pids, n_pids);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return r < 0 ? r : n;
+}
+
 /* Read once: what the host has stands for "max". */
 static void read_host_memory(struct unit_table *t)
 {
@@ -484,7 +538,14 @@ int unit_table_new(
 		.text_cap = sizeof(t->reader.text),
 		.walk = &t->walk,
 	};
-	unit_set_init(&t->units, &t->reader);
+	unit_processes_init(&t->processes);
+	unit_set_init(&t->units, &t->reader, config->manager->identify != NULL);
+	t->identifier.manager = config->manager;
+	t->identifier.manager_ctx = config->manager_ctx;
+	t->identifier.gpus = config->gpus;
+	t->identifier.processes = &t->processes;
+	t->identifier.log = config->log;
+	unit_identifier_init(&t->identifier);
 	read_host_memory(t);
 	if (open_base(t) >= 0)
 		search_roots(t);
@@ -500,6 +561,8 @@ void unit_table_free(struct unit_table *t)
 	if (!t)
 		return;
 	unit_set_done(&t->units);
+	unit_identifier_done(&t->identifier);
+	unit_processes_done(&t->processes);
 	free(t->samples);
 	unit_roots_done(&t->roots, &t->reader);
 	unit_reader_done(&t->reader);

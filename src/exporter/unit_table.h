@@ -13,6 +13,8 @@
 /* Pointers are borrowed and outlive the table. */
 struct unit_table_config {
 	const struct unit_manager *manager;
+	void *manager_ctx; /* of the manager's functions */
+	struct gpus *gpus; /* told who holds which; NULL: none */
 	const struct host_root *host;
 	const struct log *log; /* may be NULL */
 	enum cgroup_version version;
@@ -34,5 +36,16 @@ typedef int (*unit_table_each_fn)(
 	void *ctx, const struct unit_key *key, const struct unit_values *values);
 /* How many units there were, or -ENODATA: no control groups can be seen here. */
 int unit_table_scrape(struct unit_table *table, unit_table_each_fn each, void *ctx);
+
+/*
+ * Finds units anew and hands out the processes of each that is shown, in the order of a walk (depth
+ * first, siblings by name), processes in the order of cgroup.procs, those of groups below a unit
+ * after its own. id is what its directory names, key->uuid what it is known by. All is valid during
+ * the call, which comes under the table's lock; its -errno ends the listing.
+ */
+typedef int (*unit_table_processes_fn)(
+	void *ctx, const struct unit_key *key, const char *id, const uint64_t *pids, size_t n);
+/* How many units there were, or -ENODATA: no control groups can be seen here. */
+int unit_table_processes(struct unit_table *table, unit_table_processes_fn each, void *ctx);
 
 #endif

@@ -84,6 +84,21 @@ int cgroup_unescape(struct slice name, char *text, size_t cap)
 	return (int)n;
 }
 
+/* NUL is before '/', which is before the others. */
+static int rank(char c)
+{
+	return c == '\0' ? 0 : c == '/' ? 1 : 2 + (unsigned char)c;
+}
+
+int cgroup_path_compare(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return rank(*a) - rank(*b);
+}
+
 bool cgroup_failure_passes(int r)
 {
 	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO || r == -EINTR;

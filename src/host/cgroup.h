@@ -39,6 +39,10 @@ enum cgroup_fs cgroup_fs_of(int fd);
  */
 int cgroup_unescape(struct slice name, char *text, size_t cap);
 
+/* As strcmp(), in the order of a walk, depth first, siblings by name: '/' sorts before all bytes.
+ */
+int cgroup_path_compare(const char *a, const char *b);
+
 enum { CGROUP_DEPTH_MAX = 32, CGROUP_WALK_NAMES_MAX_BYTES = 64 << 20 };
 
 struct cgroup_dir {

@@ -11,7 +11,7 @@ static struct unit_match match;
 
 static enum unit_path_is classify(enum cgroup_version version, const char *path)
 {
-	match = (struct unit_match){ .needs_identity = true };
+	match = (struct unit_match){ 0 };
 	return slurm_unit_manager.classify(version, slice_from(path), &match);
 }
 
@@ -21,7 +21,6 @@ static void check_unit(
 	assert_int_equal(classify(version, path), UNIT_PATH_UNIT);
 	assert_string_equal(match.id, id);
 	assert_string_equal(match.virtual_host, host);
-	assert_false(match.needs_identity);
 }
 
 static void jobs_of_v2_are_directories_below_a_scope(void **state)
@@ -92,13 +91,12 @@ static void escaped_job_names_are_jobs(void **state)
 	check_unit(CGROUP_V2, "system.slice/slurmstepd.scope/job\\x5f51", "51", "");
 }
 
-static void sluids_ask_for_the_number_of_the_job(void **state)
+static void sluids_are_units_of_v2(void **state)
 {
 	assert_int_equal(classify(CGROUP_V2, "system.slice/n1_slurmstepd.scope/s5K1KKYAYG5D00"),
 		UNIT_PATH_UNIT);
 	assert_string_equal(match.id, "s5K1KKYAYG5D00");
 	assert_string_equal(match.virtual_host, "n1");
-	assert_true(match.needs_identity);
 }
 
 static void roots_are_told_by_their_names(void **state)
@@ -191,17 +189,33 @@ static void process(const struct tree *tree, unsigned pid, unsigned uid, const c
 #define PROCESS(tree, pid, uid, cmdline, environ) \
 	process(tree, pid, uid, cmdline, environ, sizeof(environ) - 1)
 
-static const char *identify(const struct tree *tree, size_t n)
+static size_t n_processes;
+
+static size_t list_processes(void *lister, const uint64_t **ret_pids)
 {
 	static const uint64_t pids[] = { 1, 2, 3, 4 };
-	static char uuid[UNIT_NAME_MAX];
-	int r = slurm_unit_manager.identify(tree->fd, pids, n, uuid);
 
+	*ret_pids = pids;
+	return n_processes;
+}
+
+static const char *identify(const struct tree *tree, size_t n)
+{
+	static struct unit_identity identity;
+	const struct unit_facts facts = {
+		.id = "s5K1KKYAYG5D00", .procfs_fd = tree->fd, .processes = list_processes
+	};
+	int r;
+
+	n_processes = n;
+	unit_identity_clear(&identity);
+	r = slurm_unit_manager.identify(NULL, &facts, &identity);
 	if (r < 0) {
-		assert_int_equal(r, -ENODATA);
-		return "";
+		assert_int_equal(r, -EAGAIN);
+		assert_non_null(identity.problem);
+		assert_string_equal(identity.uuid, "");
 	}
-	return uuid;
+	return identity.uuid;
 }
 
 static void an_honest_step_daemon_beats_every_environment(void **state)
@@ -284,7 +298,7 @@ int main(void)
 		TEST(other_names_are_no_units),
 		TEST(names_that_cannot_be_unescaped_are_left_out),
 		TEST(escaped_job_names_are_jobs),
-		TEST(sluids_ask_for_the_number_of_the_job),
+		TEST(sluids_are_units_of_v2),
 		TEST(roots_are_told_by_their_names),
 		TEST(a_step_daemon_names_its_job_in_its_title),
 		TEST(the_first_well_formed_variable_names_the_job),

@@ -20,11 +20,14 @@ struct unit_fixture {
 	struct buffer text;
 	unsigned sets;
 	const char *active_subsystem;
+	const struct unit_manager *manager;
+	void *manager_ctx;
+	struct gpus *gpus;
 };
 
 static inline void fixture_init(struct unit_fixture *f)
 {
-	*f = (struct unit_fixture){ .active_subsystem = "cpuacct" };
+	*f = (struct unit_fixture){ .active_subsystem = "cpuacct", .manager = &slurm_unit_manager };
 	tree_make(&f->tree);
 	tree_mkdirs(&f->tree, "cgroup/");
 	tree_mkdirs(&f->tree, "proc/");
@@ -41,7 +44,9 @@ static inline void fixture_open(
 {
 	char proc[128], sys[128], cgroup[128];
 	struct unit_table_config config = {
-		.manager = &slurm_unit_manager,
+		.manager = f->manager,
+		.manager_ctx = f->manager_ctx,
+		.gpus = f->gpus,
 		.host = &f->host,
 		.log = &f->log,
 		.version = version,
@@ -108,7 +113,7 @@ static inline const char *fixture_scrape(struct unit_fixture *f, int wanted)
 	buffer_clear(&f->text);
 	s.out = exposition_new(&f->arena);
 	assert_non_null(s.out);
-	assert_int_equal(unit_metrics_collect(f->table, "slurm", f->sets, &s), wanted);
+	assert_int_equal(unit_metrics_collect(f->table, f->manager->name, f->sets, &s), wanted);
 	assert_int_equal(exposition_write(s.out, EXPOSITION_TEXT, &f->text, &duplicates), 0);
 	return buffer_text(&f->text);
 }
