@@ -198,10 +198,32 @@ struct child {
 	size_t err_len;
 };
 
-static void child_kill(const struct child *child)
+static void kill_group(pid_t pid)
 {
-	kill(-child->pid, SIGKILL);
-	kill(child->pid, SIGKILL); /* in case it has not made its group yet */
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL); /* in case it has not made its group yet */
+}
+
+/* A process of another user can only be killed by one of that user, or with a capability that
+ * nothing else needs. */
+static void child_kill(const struct child *child, bool is_root)
+{
+	pid_t killer;
+
+	if (!is_root || geteuid() == 0) {
+		kill_group(child->pid);
+		return;
+	}
+	do {
+		killer = fork();
+	} while (killer < 0 && errno == EINTR);
+	if (killer == 0) {
+		if (become_root() >= 0)
+			kill_group(child->pid);
+		_exit(0);
+	}
+	while (killer > 0 && waitpid(killer, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 static void child_reap(struct child *child)
@@ -365,7 +387,7 @@ static int run_child(struct plan *plan, struct buffer *out, struct err *err)
 	child.pidfd = (int)syscall(SYS_pidfd_open, child.pid, 0);
 	r = child_follow(&child, c, out);
 	if (r < 0)
-		child_kill(&child);
+		child_kill(&child, c->as_root);
 	child_reap(&child);
 	file_closep(&child.pidfd);
 	if (r < 0)

@@ -9,6 +9,8 @@ NOW=$(date +%s)
 BEGIN=$((NOW - 1800)) # of the collection
 mkdir -p "$T/bin" "$T/prom" "$T/old"
 chmod 755 "$T" "$T/bin"
+: >"$T/sacct-calls"
+chmod 666 "$T/sacct-calls"
 echo "1s 1s" >"$T/prom/intervals"
 echo '{"host_power_watts:pue": 0.5, "ratio_irate": 40}' >"$T/prom/values"
 PORT=$(free_port)
@@ -28,6 +30,7 @@ cat >"$T/bin/sacct" <<S
 #!/bin/bash
 [ "\$1" = --version ] && exit 0
 mode=\$(cat "$T/sacct-mode" 2>/dev/null)
+echo "\${mode:-ok}" >>"$T/sacct-calls"
 [ "\$mode" = fail ] && { echo 'sacct: error: slurmdbd is away' >&2; exit 1; }
 [ "\$mode" = hang ] && sleep 100
 while [ \$# -gt 0 ]; do
@@ -82,6 +85,11 @@ healthy() { curl -sSf -m 5 "http://127.0.0.1:$PORT/health"; }
 unit() { # USER FILTER
 	api "$1" "api/v1/units?from=$((NOW - 3600))&to=$((NOW + 3600))&cluster_id=slurm-0&running" | jq -e "$2"
 }
+# wait until the stand-ins were asked: Prometheus N times more, sacct in a mode
+lines() { wc -l <"$1"; }
+more_lines() { [ "$(lines "$1")" -ge "$2" ]; }
+asked() { wait_until 20 more_lines "$T/prom/requests" $(($(lines "$T/prom/requests") + $1)); }
+sacct_called() { wait_until 20 grep -qx "$1" "$T/sacct-calls"; }
 log_count() { [ "$(grep -c "$2" "$T/api.log")" = "$1" ]; }
 refused() { # TEXT COMMAND...: exit status 1 and a sentence
 	local text=$1 out status=0
@@ -122,7 +130,7 @@ energy() { unit mira '.data[0].total_cpu_energy_usage_kwh.total'; }
 walltime_zoe() { unit zoe '.data[0].total_time_seconds.walltime'; }
 echo down >"$T/prom/mode"
 ok "Prometheus that is down is said" wait_until 20 grep -q 'collection fails' "$T/api.log"
-sleep 3
+asked 3
 ok "and said once" log_count 1 'collection fails'
 rm "$T/prom/mode"
 ok "when it is back, so is the collection" wait_until 20 grep -q 'collection works again' "$T/api.log"
@@ -140,7 +148,7 @@ ok "a job that ended has exactly its time" wait_until 30 unit zoe \
 	".data[0] | .state == \"COMPLETED\" and .total_time_seconds.walltime == $ENDED"
 
 echo hang >"$T/sacct-mode"
-sleep 2
+sacct_called hang
 STOPPING=$SECONDS
 ok "it stops with status 0 while sacct hangs" stop api
 ok "and at once" test $((SECONDS - STOPPING)) -lt 8
@@ -150,7 +158,7 @@ BEFORE=$(sqlite3 "$T/data/ceems.db" 'select num_units, total_time_seconds from u
 server
 wait_until 20 healthy
 ok "a restart goes on" wait_until 20 grep -q 'units stored' "$T/api.log"
-sleep 6
+asked 6
 AFTER=$(sqlite3 "$T/data/ceems.db" 'select num_units, total_time_seconds from usage order by username')
 ok "and counts nothing twice" test "$BEFORE" = "$AFTER"
 ok "SIGTERM ends it with status 0" stop api
@@ -167,8 +175,9 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	DISK=/proc/$(cat "$T/full.pid")/root$T/small
 	head -c 1M /dev/zero >"$DISK/fill" 2>/dev/null
 	wait_until 20 grep -q slurmdbd "$T/full.log"
+	: >"$T/sacct-calls"
 	rm "$T/sacct-mode"
-	sleep 4
+	wait_until 20 more_lines "$T/sacct-calls" 3 # so two windows were tried to the end
 	ok "while the disk is full nothing is stored" unit mira '.data == []'
 	ok "and it answers" healthy
 	rm "$DISK/fill"

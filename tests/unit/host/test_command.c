@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/clock.h"
@@ -136,6 +139,45 @@ static void a_new_session_has_no_terminal(void **state)
 		0);
 }
 
+/* As the programs are after the change of user: nobody, with just these two capabilities. */
+static bool become_nobody(void)
+{
+	const cap_value_t kept[] = { CAP_SETUID, CAP_SETGID };
+	cap_t caps = cap_init();
+
+	return caps && prctl(PR_SET_KEEPCAPS, 1) == 0 && setresuid(65534, 65534, 65534) == 0 &&
+		cap_set_flag(caps, CAP_PERMITTED, 2, kept, CAP_SET) == 0 &&
+		cap_set_flag(caps, CAP_EFFECTIVE, 2, kept, CAP_SET) == 0 &&
+		cap_set_proc(caps) == 0 && cap_free(caps) == 0;
+}
+
+static void nobody_can_end_what_it_ran_as_root(void **state)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int64_t start = clock_monotonic_ns(clock_system());
+		int r;
+
+		if (!become_nobody())
+			_exit(3);
+		r = run((struct command){ .argv = ARGV("sh", "-c", "id -u; sleep 30 & wait"),
+			.as_root = true,
+			.timeout_ms = 500 });
+		if (r != -ETIMEDOUT || strcmp(buffer_text(&out), "0\n") != 0)
+			_exit(2);
+		_exit(clock_monotonic_ns(clock_system()) - start > 20 * INT64_C(1000000000));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int teardown(void **state)
 {
 	buffer_done(&out);
@@ -153,6 +195,7 @@ int main(void)
 		TEST(giving_up_ends_it),
 		TEST(environment_and_descriptors_are_what_was_asked_for),
 		TEST(a_new_session_has_no_terminal),
+		TEST(nobody_can_end_what_it_ran_as_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);
