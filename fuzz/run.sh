@@ -9,10 +9,11 @@ seconds=${1:-300}
 [ $# -gt 0 ] && shift
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "usage: fuzz/run.sh [SECONDS [TARGET...]]" >&2; exit 2; }
 jobs=${FUZZ_JOBS:-$(nproc)}
+tools/install-packages build fuzz
 B=build/fuzz
 [ -f $B/build.ninja ] || CC=clang meson setup $B -Dfuzz=true -Dtests=false --buildtype=debugoptimized \
 	-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
-ninja -C $B >/dev/null
+ninja --quiet -C $B
 if [ $# -eq 0 ]; then
 	for f in "$B"/fuzz/fuzz_*; do
 		[ -f "$f" ] && [ -x "$f" ] && set -- "$@" "${f##*/fuzz_}"

@@ -38,19 +38,21 @@ show_ledger() {
 
 # The parts against the meter, from Prometheus alone.
 check_ledger() {
-	local at meter parties units_party units sources
+	local at meter parties units_party units sources api
 	at=$(date +%s) # all of one moment: the counters go on
 	meter=$(prom_value 'sum(ceems_energy_meter_joules_total)' "$at")
 	parties=$(prom_value 'sum(ceems_energy_node_joules_total)' "$at")
 	units_party=$(prom_value 'sum(ceems_energy_node_joules_total{party="units"})' "$at")
-	units=$(prom_value 'sum(max_over_time(ceems_energy_unit_joules_total[1h]))' "$at")
+	units=$(ledger_joules "$at")
+	api=$(api_joules)
 	sources=$(ask prometheus "$PROM_URL/api/v1/query" --data-urlencode 'query=ceems_energy_source_info' |
 		jq -r '[.data.result[].metric | del(.__name__, .instance, .job, .hostname) | to_entries | map("\(.key)=\(.value)") | join(" ")] | unique | join("; ")')
 	say "  source: $sources"
-	awk -v meter="$meter" -v parties="$parties" -v upart="$units_party" -v units="$units" 'BEGIN {
+	awk -v meter="$meter" -v parties="$parties" -v upart="$units_party" -v units="$units" -v api="$api" 'BEGIN {
 		sum = units + parties - upart
 		printf "  meter %.6f J; jobs %.6f J + system, idle, unattributed %.6f J = %.6f J; difference %.4f %%\n",
 			meter, units, parties - upart, sum, 100 * (sum - meter) / meter
+		printf "  jobs in the API server %.6f J\n", api
 		d = sum - meter; if (d < 0) d = -d
 		exit !(meter > 0 && d <= meter / 1000)
 	}' || die "the parts of the ledger do not add up to the meter"
