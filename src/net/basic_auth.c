@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "basic/base64.h"
 #include "basic/buffer.h"
 #include "basic/str.h"
 
@@ -200,40 +201,6 @@ void basic_auth_free(struct basic_auth *auth)
 	free(auth);
 }
 
-static int base64_value(char c)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
-/* Standard base64 with or without its padding. The length, or -EBADMSG. */
-static ssize_t decode_base64(struct slice in, char *out, size_t cap)
-{
-	unsigned bits = 0, n_bits = 0;
-	size_t len = 0;
-
-	for (int padding = 0; padding < 2 && in.n && in.p[in.n - 1] == '='; padding++)
-		in.n--;
-	for (size_t i = 0; i < in.n; i++) {
-		int value = base64_value(in.p[i]);
-
-		if (value < 0)
-			return -EBADMSG;
-		bits = (bits << 6 | (unsigned)value) & 0xffff;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			if (len == cap)
-				return -EBADMSG;
-			out[len++] = (char)(bits >> n_bits);
-		}
-	}
-	return n_bits >= 6 ? -EBADMSG : (ssize_t)len;
-}
-
 static int split(const char *header, struct basic_auth_login *login)
 {
 	char text[BASIC_AUTH_NAME_MAX + BASIC_AUTH_PASSWORD_MAX + 1];
@@ -246,7 +213,7 @@ static int split(const char *header, struct basic_auth_login *login)
 	if (in.n < 6 || strncasecmp(in.p, "Basic ", 6) != 0)
 		return -EBADMSG;
 	in = slice_trim((struct slice){ in.p + 6, in.n - 6 });
-	len = decode_base64(in, text, sizeof(text));
+	len = base64_decode(in, text, sizeof(text));
 	/* Names and passwords with a NUL would mean something else to crypt(3). */
 	colon = len > 0 && !memchr(text, '\0', (size_t)len) ? memchr(text, ':', (size_t)len) : NULL;
 	if (colon) {
