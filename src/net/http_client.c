@@ -335,6 +335,10 @@ int http_client_call(struct http_client *client, const struct http_call *call,
 		.end_ms = http_client_now_ms() + call->timeout_ms,
 		.max_response_bytes = call->max_response_bytes,
 		.cancel_fd = call->cancel_fd,
+		.unix_socket = call->unix_socket,
+		.http2_only = call->http2_only,
+		.on_body = call->on_body,
+		.ctx = call->ctx,
 	};
 	int r = http_auth_get(client, t.end_ms, t.cancel_fd, &auth, err);
 

@@ -81,6 +81,15 @@ struct http_call {
 	int64_t timeout_ms; /* whole call; > 0 */
 	size_t max_response_bytes;
 	int cancel_fd; /* readable = give up (-ECANCELED); <= 0 for none */
+	/* Connect to this socket, whatever host the URL names; NULL: to the host. */
+	const char *unix_socket;
+	bool http2_only; /* without asking whether the server has it (RFC 9113 3.3) */
+	/*
+	 * Takes the body of a good (2xx) answer as it comes, in place of ret_reply->body: no limit
+	 * on its size then. An -errno ends the call and is what it returns. NULL: none.
+	 */
+	int (*on_body)(void *ctx, const void *data, size_t len);
+	void *ctx; /* of on_body */
 };
 
 struct http_reply {
@@ -92,8 +101,9 @@ struct http_reply {
 };
 
 /*
- * 0 whatever the HTTP status is. -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -E2BIG, -ECANCELED,
- * -EPROTO (TLS or HTTP broken), -EIO. Passwords never appear in err.
+ * 0 whatever the HTTP status is. -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -ENOENT and -EACCES (of
+ * a unix socket), -E2BIG, -ECANCELED, -EPROTO (TLS or HTTP broken), -EIO. Passwords never appear in
+ * err.
  */
 int http_client_call(struct http_client *client, const struct http_call *call,
 	struct http_reply *ret_reply, struct err *err);

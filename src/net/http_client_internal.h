@@ -113,6 +113,10 @@ struct http_transfer {
 	int64_t end_ms; /* monotonic */
 	size_t max_response_bytes;
 	int cancel_fd;
+	const char *unix_socket; /* or NULL */
+	bool http2_only;
+	int (*on_body)(void *ctx, const void *data, size_t len); /* or NULL */
+	void *ctx;
 };
 int http_transfer_run(struct http_handle *handle, const struct http_transfer *transfer,
 	struct http_reply *ret_reply, struct err *err);

@@ -7,18 +7,33 @@
 #include "basic/str.h"
 #include "net/http_client_internal.h"
 
-enum { POLL_MAX_MS = 1000 };
+enum { POLL_MAX_MS = 1000, STREAM_CONNECT_MS = 30000, KEEPALIVE_S = 30 };
 
 /* What the callbacks fill. */
 struct receiver {
+	CURL *easy;
+	const struct http_transfer *transfer;
 	struct http_reply *reply;
 	bool too_large;
+	int refused; /* what on_body() returned */
 };
+
+static bool is_good(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status / 100 == 2;
+}
 
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct receiver *rx = ctx;
 
+	if (rx->transfer->on_body && is_good(rx->easy)) {
+		rx->refused = rx->transfer->on_body(rx->transfer->ctx, data, size * n);
+		return rx->refused < 0 ? CURL_WRITEFUNC_ERROR : size * n;
+	}
 	buffer_append(&rx->reply->body, data, size * n);
 	rx->too_large |= buffer_error(&rx->reply->body) == -E2BIG;
 	return buffer_error(&rx->reply->body) ? CURL_WRITEFUNC_ERROR : size * n;
@@ -41,6 +56,15 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 	return buffer_error(headers) ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* For answers that come over minutes: a peer that went away without a word is found out. */
+static void set_streaming(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)STREAM_CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
+}
+
 static void set_request(CURL *easy, const struct http_transfer *t)
 {
 	curl_easy_setopt(easy, CURLOPT_URL, t->url);
@@ -51,7 +75,16 @@ static void set_request(CURL *easy, const struct http_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, t->user_agent);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-		t->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+		t->http2_only      ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+			: t->http2 ? (long)CURL_HTTP_VERSION_2TLS
+				   : (long)CURL_HTTP_VERSION_1_1);
+	/* A second request on such a connection fails in curl 7.88 (its issue 10634). */
+	if (t->http2_only)
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	if (t->unix_socket)
+		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, t->unix_socket);
+	if (t->on_body)
+		set_streaming(easy);
 	if (t->body) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
@@ -180,6 +213,10 @@ static int connect_error(CURL *easy)
 		return -EHOSTUNREACH;
 	case ETIMEDOUT:
 		return -ETIMEDOUT;
+	case EACCES:
+		return -EACCES;
+	case ENOENT:
+		return -ENOENT;
 	default:
 		return -ECONNREFUSED;
 	}
@@ -187,6 +224,8 @@ static int connect_error(CURL *easy)
 
 static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
 {
+	if (rx->refused < 0)
+		return rx->refused;
 	if (rx->too_large)
 		return -E2BIG;
 	switch (code) {
@@ -211,11 +250,14 @@ static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
 	}
 }
 
-static int explain(const struct http_transfer *t, int r, const char *why, struct err *err)
+static int explain(
+	const struct http_transfer *t, int r, bool refused, const char *why, struct err *err)
 {
 	CLEANUP(buffer_done) struct buffer url = { 0 };
 
 	(void)url_redact(t->url, &url);
+	if (refused)
+		return err_errno(err, r, "%s %s", t->method, buffer_text(&url));
 	if (r == -E2BIG)
 		return err_set(err, r, "%s %s: the answer is larger than %zu bytes", t->method,
 			buffer_text(&url), t->max_response_bytes);
@@ -244,8 +286,8 @@ int http_transfer_run(struct http_handle *handle, const struct http_transfer *t,
 	CLEANUP(curl_slist_free_allp) struct curl_slist *connect_to = NULL;
 	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
 	char why[CURL_ERROR_SIZE] = "";
-	struct receiver rx = { .reply = &reply };
 	CURL *easy = handle->easy;
+	struct receiver rx = { .easy = easy, .transfer = t, .reply = &reply };
 	CURLcode code = CURLE_OK;
 	int r;
 
@@ -271,8 +313,8 @@ int http_transfer_run(struct http_handle *handle, const struct http_transfer *t,
 	/* The handle outlives what it was given here. */
 	curl_easy_reset(easy);
 	if (r < 0)
-		return explain(
-			t, r, *why || code == CURLE_OK ? why : curl_easy_strerror(code), err);
+		return explain(t, r, rx.refused < 0,
+			*why || code == CURLE_OK ? why : curl_easy_strerror(code), err);
 	*ret_reply = reply;
 	reply = (struct http_reply){ 0 };
 	return 0;
