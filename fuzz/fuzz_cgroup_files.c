@@ -18,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice text = { copy, size }, rest = text;
 	uint64_t values[ARRAY_SIZE(keys)], number, pid;
 	struct cgroup_rdma line;
+	struct cgroup_blkio row;
+	struct cgroup_io io;
 	uint32_t found;
 	unsigned n;
 
@@ -34,6 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(n <= CGROUP_CPU_MAX);
 	while (cgroup_rdma_next(&rest, &line))
 		assert(line.device.n > 0 && line.device.p >= copy && line.device.p < copy + size);
+	rest = text;
+	while (cgroup_io_next(&rest, &io))
+		assert(io.fields != 0);
+	rest = text;
+	while (cgroup_blkio_next(&rest, &row) > 0)
+		assert(row.operation <= CGROUP_BLKIO_WRITE);
 	rest = text;
 	while (cgroup_pid_next(&rest, &pid))
 		assert(pid != 0);

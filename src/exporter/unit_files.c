@@ -7,9 +7,9 @@
  */
 #include "exporter/unit_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,278 +19,18 @@
 
 enum {
 	OPEN_MAX_OF_RARE_FILES = 2048, /* 8 MiB of kernel memory */
-	V1_TICK_US = 10000, /* cpuacct.stat counts in USER_HZ */
+	VCPUS_USES_MAX = 16, /* readings for the ledger alone between two countings */
 };
 
-/* v1's "no limit": the largest number of pages that fits, so at least this. */
-#define V1_UNLIMITED (UINT64_C(0x7fffffffffffffff) - 65536)
-
+#define SETS_OF_EACH_SECOND (UNIT_FILES_USAGE | UNIT_FILES_CPUSET | UNIT_FILES_SHARES)
 #define BIT(name) UNIT_VALUE_BIT(UNIT_##name)
 #define ALWAYS                                                                               \
 	(BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPUS) | BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) | \
 		BIT(MEMORY_USED) | BIT(MEMORY_LIMIT) | BIT(MEMORY_FAILURES))
 
-enum { V1_CPUACCT, V1_MEMORY, V1_CPUSET, V1_RDMA };
-
-/* A parser's context: where values go and what the host has. */
-struct parse {
-	const struct unit_reader *reader;
-	struct unit_values *values;
-};
-
-enum row_flags {
-	ROW_OPTIONAL = 1 << 0, /* says nothing about the group when it isn't there */
-	ROW_LENIENT = 1 << 1, /* a failure means 0 and is no failure of the unit */
-	ROW_CHAINED = 1 << 2, /* when absent, the hierarchy's rows after it count as absent */
-};
-
-struct file_row {
-	int hierarchy;
-	const char *name;
-	unsigned set, flags;
-	uint32_t values;
-	int (*parse)(const struct parse *p, struct slice text); /* NULL: it only has to be there */
-};
-
-static int parse_number(const struct parse *p, enum unit_value value, struct slice text)
-{
-	return cgroup_parse_number(text, &p->values->v[value]);
-}
-
-static int parse_used(const struct parse *p, struct slice text)
-{
-	return parse_number(p, UNIT_MEMORY_USED, text);
-}
-
-static int parse_failures(const struct parse *p, struct slice text)
-{
-	return parse_number(p, UNIT_MEMORY_FAILURES, text);
-}
-
-static int parse_swap_used(const struct parse *p, struct slice text)
-{
-	return parse_number(p, UNIT_SWAP_USED, text);
-}
-
-static int parse_swap_failures(const struct parse *p, struct slice text)
-{
-	return parse_number(p, UNIT_SWAP_FAILURES, text);
-}
-
-/* The host's size stands for "max", if it is known. */
-static int parse_limit(const struct parse *p, struct slice text)
-{
-	uint64_t *limit = &p->values->v[UNIT_MEMORY_LIMIT];
-	int r = parse_number(p, UNIT_MEMORY_LIMIT, text);
-
-	if (r < 0)
-		return r;
-	p->values->unlimited = *limit == UINT64_MAX ||
-		(p->reader->version == CGROUP_V1 && *limit >= V1_UNLIMITED);
-	if (*limit == UINT64_MAX && p->reader->memory_total_bytes)
-		*limit = p->reader->memory_total_bytes;
-	return 0;
-}
-
-static int parse_swap_limit(const struct parse *p, struct slice text)
-{
-	const uint64_t host = p->reader->swap_total_bytes ? p->reader->swap_total_bytes
-							  : p->reader->memory_total_bytes;
-	uint64_t *limit = &p->values->v[UNIT_SWAP_LIMIT];
-	int r = parse_number(p, UNIT_SWAP_LIMIT, text);
-
-	if (r >= 0 && *limit == UINT64_MAX && host)
-		*limit = host;
-	return r;
-}
-
-static int parse_cpus(const struct parse *p, struct slice text)
-{
-	unsigned n;
-	int r = cgroup_parse_cpus(text, &n);
-
-	if (r >= 0)
-		p->values->v[UNIT_CPUS] = (uint64_t)n * 1000;
-	return r;
-}
-
-static int parse_v2_cpu(const struct parse *p, struct slice text)
-{
-	static const char *const keys[] = { "usage_usec", "user_usec", "system_usec" };
-	uint64_t v[ARRAY_SIZE(keys)], sum;
-	uint32_t found;
-	int r = cgroup_parse_keyed(text, keys, ARRAY_SIZE(keys), v, &found);
-
-	if (r < 0)
-		return r;
-	if (__builtin_add_overflow(v[1], v[2], &sum))
-		sum = UINT64_MAX;
-	p->values->v[UNIT_CPU_USAGE] = found & 1 ? v[0] : sum;
-	p->values->v[UNIT_CPU_USER] = v[1];
-	p->values->v[UNIT_CPU_SYSTEM] = v[2];
-	return 0;
-}
-
-static int parse_v1_cpu(const struct parse *p, struct slice text)
-{
-	static const char *const keys[] = { "user", "system" };
-	uint64_t v[ARRAY_SIZE(keys)];
-	int r = cgroup_parse_keyed(text, keys, ARRAY_SIZE(keys), v, NULL);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (__builtin_mul_overflow(v[i], V1_TICK_US, &v[i]))
-			v[i] = UINT64_MAX;
-	}
-	p->values->v[UNIT_CPU_USER] = v[0];
-	p->values->v[UNIT_CPU_SYSTEM] = v[1];
-	return 0;
-}
-
-static int parse_v1_usage(const struct parse *p, struct slice text)
-{
-	int r = parse_number(p, UNIT_CPU_USAGE, text);
-
-	p->values->v[UNIT_CPU_USAGE] /= 1000;
-	return r;
-}
-
-static int parse_memory_stat(const struct parse *p, const char *const keys[3], struct slice text)
-{
-	uint64_t v[3];
-	int r = cgroup_parse_keyed(text, keys, 3, v, NULL);
-
-	if (r < 0)
-		return r;
-	p->values->v[UNIT_MEMORY_RSS] = v[0];
-	p->values->v[UNIT_MEMORY_CACHE] = v[1];
-	p->values->v[UNIT_INACTIVE_FILE] = v[2];
-	return 0;
-}
-
-static int parse_v2_memory_stat(const struct parse *p, struct slice text)
-{
-	static const char *const keys[] = { "anon", "file", "inactive_file" };
-
-	return parse_memory_stat(p, keys, text);
-}
-
-static int parse_v1_memory_stat(const struct parse *p, struct slice text)
-{
-	static const char *const keys[] = { "total_rss", "total_cache", "total_inactive_file" };
-
-	return parse_memory_stat(p, keys, text);
-}
-
-static int parse_events(const struct parse *p, struct slice text)
-{
-	static const char *const keys[] = { "oom" };
-
-	return cgroup_parse_keyed(text, keys, 1, &p->values->v[UNIT_MEMORY_FAILURES], NULL);
-}
-
-static int parse_cpu_pressure(const struct parse *p, struct slice text)
-{
-	return cgroup_parse_pressure(text, &p->values->v[UNIT_CPU_PRESSURE]);
-}
-
-static int parse_memory_pressure(const struct parse *p, struct slice text)
-{
-	return cgroup_parse_pressure(text, &p->values->v[UNIT_MEMORY_PRESSURE]);
-}
-
-static size_t count_lines(struct slice text)
-{
-	struct slice line;
-	size_t n = 0;
-
-	while (slice_next_line(&text, &line))
-		n++;
-	return n;
-}
-
-static int parse_rdma(const struct parse *p, struct slice text)
-{
-	struct unit_values *values = p->values;
-	struct cgroup_rdma line;
-
-	values->rdma_lines = count_lines(text);
-	while (cgroup_rdma_next(&text, &line)) {
-		struct unit_rdma *rdma = &values->rdma[values->n_rdma];
-
-		if (values->n_rdma == UNIT_RDMA_DEVICES_MAX || line.device.n >= UNIT_RDMA_NAME_MAX)
-			return -E2BIG;
-		memcpy(rdma->device, line.device.p, line.device.n);
-		rdma->device[line.device.n] = '\0';
-		rdma->handles = line.handles;
-		rdma->objects = line.objects;
-		values->n_rdma++;
-	}
-	return 0;
-}
-
-/* v1: use and limit have to name equally many devices, else the answer is of two moments. */
-static int parse_v1_rdma_max(const struct parse *p, struct slice text)
-{
-	if (count_lines(text) != p->values->rdma_lines)
-		p->values->n_rdma = 0;
-	return 0;
-}
-
-static const struct file_row v2_rows[] = {
-	{ 0, "cpu.stat", UNIT_FILES_USAGE, 0, BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPU_USAGE),
-		parse_v2_cpu },
-	{ 0, "memory.stat", UNIT_FILES_USAGE, 0,
-		BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) | BIT(INACTIVE_FILE), parse_v2_memory_stat },
-	{ 0, "memory.current", UNIT_FILES_USAGE, 0, BIT(MEMORY_USED), parse_used },
-	{ 0, "memory.max", UNIT_FILES_USAGE, 0, BIT(MEMORY_LIMIT), parse_limit },
-	{ 0, "cpuset.cpus.effective", UNIT_FILES_USAGE, ROW_LENIENT, BIT(CPUS), parse_cpus },
-	{ 0, "memory.events", UNIT_FILES_MORE, 0, BIT(MEMORY_FAILURES), parse_events },
-	{ 0, "memory.swap.current", UNIT_FILES_SWAP, ROW_OPTIONAL, BIT(SWAP_USED),
-		parse_swap_used },
-	{ 0, "memory.swap.max", UNIT_FILES_SWAP, ROW_OPTIONAL, BIT(SWAP_LIMIT), parse_swap_limit },
-	{ 0, "cpu.pressure", UNIT_FILES_PRESSURE, ROW_OPTIONAL, BIT(CPU_PRESSURE),
-		parse_cpu_pressure },
-	{ 0, "memory.pressure", UNIT_FILES_PRESSURE, ROW_OPTIONAL, BIT(MEMORY_PRESSURE),
-		parse_memory_pressure },
-	{ 0, "rdma.current", UNIT_FILES_MORE, ROW_OPTIONAL, 0, parse_rdma },
-};
-enum { V2_CPU_STAT = 0, V2_POPULATED = ARRAY_SIZE(v2_rows) };
-static const struct file_row v2_populated = { 0, "cgroup.events", UNIT_FILES_USAGE, 0, 0, NULL };
-
-static const struct file_row v1_rows[] = {
-	{ V1_CPUACCT, "cpuacct.usage_percpu", UNIT_FILES_USAGE, ROW_CHAINED, 0, NULL },
-	{ V1_CPUACCT, "cpuacct.usage", UNIT_FILES_USAGE, ROW_CHAINED, BIT(CPU_USAGE),
-		parse_v1_usage },
-	{ V1_CPUACCT, "cpuacct.stat", UNIT_FILES_MORE, ROW_CHAINED, BIT(CPU_USER) | BIT(CPU_SYSTEM),
-		parse_v1_cpu },
-	{ V1_MEMORY, "memory.stat", UNIT_FILES_USAGE, ROW_CHAINED,
-		BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) | BIT(INACTIVE_FILE), parse_v1_memory_stat },
-	{ V1_MEMORY, "memory.oom_control", UNIT_FILES_USAGE, ROW_CHAINED, 0, NULL },
-	{ V1_MEMORY, "memory.usage_in_bytes", UNIT_FILES_USAGE, ROW_CHAINED, BIT(MEMORY_USED),
-		parse_used },
-	{ V1_MEMORY, "memory.max_usage_in_bytes", UNIT_FILES_USAGE, ROW_CHAINED, 0, NULL },
-	{ V1_MEMORY, "memory.failcnt", UNIT_FILES_MORE, ROW_CHAINED, BIT(MEMORY_FAILURES),
-		parse_failures },
-	{ V1_MEMORY, "memory.limit_in_bytes", UNIT_FILES_USAGE, ROW_CHAINED, BIT(MEMORY_LIMIT),
-		parse_limit },
-	{ V1_MEMORY, "memory.memsw.usage_in_bytes", UNIT_FILES_SWAP, ROW_CHAINED | ROW_OPTIONAL,
-		BIT(SWAP_USED), parse_swap_used },
-	{ V1_MEMORY, "memory.memsw.max_usage_in_bytes", UNIT_FILES_SWAP, ROW_CHAINED | ROW_OPTIONAL,
-		0, NULL },
-	{ V1_MEMORY, "memory.memsw.failcnt", UNIT_FILES_SWAP, ROW_CHAINED | ROW_OPTIONAL,
-		BIT(SWAP_FAILURES), parse_swap_failures },
-	{ V1_MEMORY, "memory.memsw.limit_in_bytes", UNIT_FILES_SWAP, ROW_CHAINED | ROW_OPTIONAL,
-		BIT(SWAP_LIMIT), parse_swap_limit },
-	{ V1_CPUSET, "cpuset.cpus", UNIT_FILES_USAGE, ROW_LENIENT, BIT(CPUS), parse_cpus },
-	{ V1_RDMA, "rdma.current", UNIT_FILES_MORE, ROW_OPTIONAL | ROW_CHAINED, 0, parse_rdma },
-	{ V1_RDMA, "rdma.max", UNIT_FILES_MORE, ROW_OPTIONAL, 0, parse_v1_rdma_max },
-};
-enum { V1_USAGE = 1 };
-
-_Static_assert(ARRAY_SIZE(v2_rows) < UNIT_FILES_MAX, "a slot for each v2 file");
-_Static_assert(ARRAY_SIZE(v1_rows) <= UNIT_FILES_MAX, "a slot for each v1 file");
+/* In the slot behind all rows. */
+static const struct unit_row v2_populated = { V2_ONLY, "cgroup.events", UNIT_FILES_USAGE, 0, 0,
+	NULL };
 
 /* Names of a v1 hierarchy's directory; two controllers in one mount have a link each, if at all. */
 static const char *const v1_hierarchies[UNIT_HIERARCHIES][3] = {
@@ -298,6 +38,8 @@ static const char *const v1_hierarchies[UNIT_HIERARCHIES][3] = {
 	[V1_MEMORY] = { "memory" },
 	[V1_CPUSET] = { "cpuset" },
 	[V1_RDMA] = { "rdma" },
+	[V1_BLKIO] = { "blkio" },
+	[V1_UNIFIED] = { "unified" },
 };
 
 void unit_reader_find_hierarchies(struct unit_reader *reader, const struct host_root *host)
@@ -319,12 +61,21 @@ void unit_reader_find_hierarchies(struct unit_reader *reader, const struct host_
 	}
 }
 
+void unit_reader_set_active(struct unit_reader *reader, int fd)
+{
+	if (reader->version == CGROUP_V2)
+		return;
+	file_closep(&reader->hierarchy_fd[V1_ACTIVE]);
+	reader->hierarchy_fd[V1_ACTIVE] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 void unit_reader_init(struct unit_reader *reader, const struct host_root *host,
 	enum cgroup_version version, size_t open_max)
 {
 	*reader = (struct unit_reader){ .version = version, .open_max = open_max };
 	for (size_t i = 0; i < UNIT_HIERARCHIES; i++)
 		reader->hierarchy_fd[i] = -1;
+	block_devices_init(&reader->block_devices, host->procfs_fd);
 	unit_reader_find_hierarchies(reader, host);
 }
 
@@ -332,6 +83,7 @@ void unit_reader_done(struct unit_reader *reader)
 {
 	for (size_t i = 0; i < UNIT_HIERARCHIES; i++)
 		file_closep(&reader->hierarchy_fd[i]);
+	block_devices_done(&reader->block_devices);
 }
 
 void unit_files_init(struct unit_files *files)
@@ -388,9 +140,9 @@ static int join(const char *dir, const char *name, char path[PATH_MAX])
 }
 
 static int read_row(struct unit_reader *reader, struct unit_files *files, const char *dir,
-	const struct file_row *row, size_t i, struct slice *ret_text)
+	const struct unit_row *row, size_t i, struct slice *ret_text)
 {
-	const size_t open_max = row->set & UNIT_FILES_USAGE
+	const size_t open_max = row->set & SETS_OF_EACH_SECOND
 		? reader->open_max
 		: MIN(reader->open_max, OPEN_MAX_OF_RARE_FILES);
 	char path[PATH_MAX];
@@ -422,7 +174,7 @@ static int read_row(struct unit_reader *reader, struct unit_files *files, const 
 }
 
 static int look_for(struct unit_reader *reader, struct unit_files *files, const char *dir,
-	const struct file_row *row, size_t i)
+	const struct unit_row *row, size_t i)
 {
 	char path[PATH_MAX];
 	int r;
@@ -436,7 +188,7 @@ static int look_for(struct unit_reader *reader, struct unit_files *files, const 
 		return r;
 	if (faccessat(reader->hierarchy_fd[row->hierarchy], path, F_OK, 0) < 0)
 		return -errno;
-	files->seen |= (uint16_t)(1U << i);
+	files->seen |= UINT32_C(1) << i;
 	return 0;
 }
 
@@ -449,7 +201,7 @@ static bool absent(int r)
 /* Nothing in v1 holds the path: then there is nothing to read, which is a failure. */
 static bool in_any_hierarchy(const struct unit_reader *reader, const char *path)
 {
-	for (size_t i = 0; i < UNIT_HIERARCHIES; i++) {
+	for (size_t i = 0; i < V1_ACTIVE; i++) {
 		if (reader->hierarchy_fd[i] >= 0 &&
 			faccessat(reader->hierarchy_fd[i], path, F_OK, 0) == 0)
 			return true;
@@ -457,52 +209,152 @@ static bool in_any_hierarchy(const struct unit_reader *reader, const char *path)
 	return false;
 }
 
+static int open_dir(const struct unit_reader *reader, const char *path, const char *name)
+{
+	int fd = reader->hierarchy_fd[reader->version == CGROUP_V2 ? V2_ONLY : V1_ACTIVE];
+	char joined[PATH_MAX];
+	int r = join(path, name, joined);
+
+	if (r >= 0)
+		r = openat(fd, joined, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r == -1 ? -errno : r;
+}
+
+/* Directories vcpu*, below libvirt/ where that is. */
+static int count_vcpus(const struct unit_reader *reader, const char *path)
+{
+	CLEANUP(file_closep) int fd = open_dir(reader, path, "libvirt");
+	union {
+		struct dirent64 align;
+		char data[4096];
+	} chunk;
+	int count = 0;
+	ssize_t n;
+
+	if (fd == -ENOENT)
+		fd = open_dir(reader, path, ".");
+	if (fd < 0)
+		return fd;
+	while ((n = getdents64(fd, chunk.data, sizeof(chunk.data))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(chunk.data + at);
+
+			count += (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+				str_starts(entry->d_name, "vcpu");
+			at += entry->d_reclen;
+		}
+	}
+	return n < 0 ? -errno : count;
+}
+
+/* Virtual CPUs are seldom added, so the ledger alone need not count them each second. */
+static int read_vcpus(struct unit_reader *reader, struct unit_files *files, const char *path,
+	unsigned sets, struct unit_values *values)
+{
+	int n = files->vcpus;
+
+	if (sets & UNIT_FILES_MORE || files->vcpus_uses == 0) {
+		n = count_vcpus(reader, path);
+		if (n < 0)
+			return n;
+		files->vcpus = (uint16_t)MIN(n, UINT16_MAX);
+	}
+	files->vcpus_uses = (uint16_t)((files->vcpus_uses + 1) % VCPUS_USES_MAX);
+	values->v[UNIT_CPUS] = (uint64_t)n * 1000;
+	values->present |= BIT(CPUS);
+	return 0;
+}
+
+struct reading {
+	struct unit_reader *reader;
+	struct unit_files *files;
+	const char *path;
+	struct unit_values *values;
+	unit_files_failed_fn failed;
+	void *ctx;
+	unsigned broken_hierarchies;
+	bool missing; /* some that should be there */
+	bool previous_there; /* the file of the row before */
+};
+
+static bool row_wanted(const struct reading *g, const struct unit_row *row, bool previous_there)
+{
+	const struct unit_values *values = g->values;
+
+	if (g->broken_hierarchies & 1U << row->hierarchy)
+		return false;
+	if (row->flags & UNIT_ROW_INSTEAD)
+		return !((values->present | values->failed) & row->values);
+	if (row->flags & UNIT_ROW_WITHOUT_BLKIO)
+		return values->n_blkio == 0;
+	return !(row->flags & UNIT_ROW_WITH_PREVIOUS) || previous_there;
+}
+
+/* 0, or -ENODEV: the group has vanished. */
+static int read_one(struct reading *g, const struct unit_row *row, size_t i)
+{
+	struct unit_values *values = g->values;
+	const struct unit_parse parse = { g->reader->version, g->reader->memory_total_bytes,
+		g->reader->swap_total_bytes, &g->reader->block_devices, values };
+	struct slice text = { NULL, 0 };
+	int r = row->parse ? read_row(g->reader, g->files, g->path, row, i, &text)
+			   : look_for(g->reader, g->files, g->path, row, i);
+
+	if (r == -ENODEV)
+		return r;
+	if (absent(r)) {
+		if (row->flags & UNIT_ROW_CHAINED)
+			g->broken_hierarchies |= 1U << row->hierarchy;
+		g->missing |= !(row->flags & UNIT_ROW_OPTIONAL);
+		return 0;
+	}
+	g->previous_there = true;
+	if (r >= 0 && row->parse)
+		r = row->parse(&parse, text);
+	if (r >= 0) {
+		values->present |= row->values;
+		return 0;
+	}
+	g->failed(g->ctx, row->name, r);
+	if (row->flags & UNIT_ROW_LENIENT)
+		values->v[UNIT_CPUS] = 0;
+	else
+		values->failed |= row->values;
+	return 0;
+}
+
 int unit_files_read(struct unit_reader *reader, struct unit_files *files, const char *path,
 	unsigned sets, struct unit_values *values, unit_files_failed_fn failed, void *ctx)
 {
-	const bool v2 = reader->version == CGROUP_V2;
-	const struct file_row *rows = v2 ? v2_rows : v1_rows;
-	const size_t n = v2 ? ARRAY_SIZE(v2_rows) : ARRAY_SIZE(v1_rows);
-	const struct parse parse = { reader, values };
-	unsigned broken_hierarchies = 0;
-	bool missing = false;
+	struct reading g = { reader, files, path, values, failed, ctx, 0, false, false };
+	const struct unit_row *rows;
+	size_t n;
 
+	rows = unit_rows(reader->version, &n);
 	memset(values, 0, offsetof(struct unit_values, rdma));
 	values->n_rdma = 0;
+	values->blkio = reader->blkio;
+	values->n_blkio = 0;
 	for (size_t i = 0; i < n; i++) {
-		const struct file_row *row = &rows[i];
-		struct slice text = { NULL, 0 };
-		int r;
+		bool previous_there = g.previous_there;
 
-		if (!(row->set & sets) || broken_hierarchies & 1U << row->hierarchy)
-			continue;
-		r = row->parse ? read_row(reader, files, path, row, i, &text)
-			       : look_for(reader, files, path, row, i);
-		if (r == -ENODEV)
-			return r;
-		if (absent(r)) {
-			if (row->flags & ROW_CHAINED)
-				broken_hierarchies |= 1U << row->hierarchy;
-			missing |= !(row->flags & ROW_OPTIONAL);
-			continue;
-		}
-		if (r >= 0 && row->parse)
-			r = row->parse(&parse, text);
-		if (r >= 0) {
-			values->present |= row->values;
-			continue;
-		}
-		failed(ctx, row->name, r);
-		if (row->flags & ROW_LENIENT)
-			values->v[UNIT_CPUS] = 0;
-		else
-			values->failed |= row->values;
+		g.previous_there = false;
+		if (rows[i].set & sets && row_wanted(&g, &rows[i], previous_there) &&
+			read_one(&g, &rows[i], i) < 0)
+			return -ENODEV;
 	}
-	if (missing && !v2 && !in_any_hierarchy(reader, path)) {
+	if (sets & UNIT_FILES_VCPU_DIRS) {
+		int r = read_vcpus(reader, files, path, sets, values);
+
+		g.missing |= absent(r);
+		if (r < 0 && !absent(r))
+			failed(ctx, "vcpu*", r);
+	}
+	if (g.missing && reader->version == CGROUP_V1 && !in_any_hierarchy(reader, path)) {
 		failed(ctx, "", -ENOENT);
 		values->failed |= ALWAYS;
 	}
-	return missing;
+	return g.missing;
 }
 
 int unit_files_populated(struct unit_reader *reader, struct unit_files *files, const char *path)
@@ -511,7 +363,7 @@ int unit_files_populated(struct unit_reader *reader, struct unit_files *files, c
 	struct slice text;
 	uint64_t populated = 0;
 	uint32_t found = 0;
-	int r = read_row(reader, files, path, &v2_populated, V2_POPULATED, &text);
+	int r = read_row(reader, files, path, &v2_populated, UNIT_FILES_MAX - 1, &text);
 
 	if (r >= 0)
 		r = cgroup_parse_keyed(text, keys, 1, &populated, &found);
@@ -523,17 +375,26 @@ int unit_files_populated(struct unit_reader *reader, struct unit_files *files, c
 int unit_files_cpu_usage(
 	struct unit_reader *reader, struct unit_files *files, const char *path, uint64_t *ret_us)
 {
-	const bool v2 = reader->version == CGROUP_V2;
-	const size_t i = v2 ? (size_t)V2_CPU_STAT : (size_t)V1_USAGE;
-	const struct file_row *row = v2 ? &v2_rows[i] : &v1_rows[i];
 	struct unit_values values = { 0 };
-	const struct parse parse = { reader, &values };
-	struct slice text;
-	int r = read_row(reader, files, path, row, i, &text);
+	const struct unit_parse parse = { .version = reader->version, .values = &values };
+	const struct unit_row *rows;
+	int r = -ENOENT;
+	size_t n;
 
-	if (r >= 0)
-		r = row->parse(&parse, text);
-	if (r >= 0)
-		*ret_us = values.v[UNIT_CPU_USAGE];
+	rows = unit_rows(reader->version, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct slice text;
+
+		if (!(rows[i].values & BIT(CPU_USAGE)))
+			continue;
+		r = read_row(reader, files, path, &rows[i], i, &text);
+		if (absent(r))
+			continue;
+		if (r >= 0)
+			r = rows[i].parse(&parse, text);
+		if (r >= 0)
+			*ret_us = values.v[UNIT_CPU_USAGE];
+		return r;
+	}
 	return r;
 }

@@ -46,6 +46,20 @@ const struct metric unit_metrics[N_UNIT_METRICS] = {
 	[UNIT_METRIC_COLLECT_ERROR] = { "ceems_compute_collect_error",
 		"1 when a file of the unit could not be read or understood.", METRIC_GAUGE,
 		{ UNIT_LABELS } },
+	/* Gauges by the reference's types, though they only grow: rate() takes them all the same.
+	 */
+	[UNIT_METRIC_BLKIO_READ_BYTES] = { "ceems_compute_unit_blkio_read_total_bytes",
+		"Bytes that the unit read from the block device.", METRIC_GAUGE,
+		{ UNIT_LABELS, "device" } },
+	[UNIT_METRIC_BLKIO_WRITE_BYTES] = { "ceems_compute_unit_blkio_write_total_bytes",
+		"Bytes that the unit wrote to the block device.", METRIC_GAUGE,
+		{ UNIT_LABELS, "device" } },
+	[UNIT_METRIC_BLKIO_READS] = { "ceems_compute_unit_blkio_read_total_requests",
+		"Read requests of the unit to the block device.", METRIC_GAUGE,
+		{ UNIT_LABELS, "device" } },
+	[UNIT_METRIC_BLKIO_WRITES] = { "ceems_compute_unit_blkio_write_total_requests",
+		"Write requests of the unit to the block device.", METRIC_GAUGE,
+		{ UNIT_LABELS, "device" } },
 };
 
 /* What a value is divided by, and the set of files without which it isn't shown. */
@@ -89,6 +103,23 @@ static int add_rdma(struct scrape *s, const struct unit_rdma *rdma, const char *
 	return r;
 }
 
+static int add_blkio(struct scrape *s, const struct unit_blkio *blkio, const char *labels[5])
+{
+	const uint64_t values[] = { blkio->read_bytes, blkio->write_bytes, blkio->read_requests,
+		blkio->write_requests };
+	int r = 0;
+
+	labels[4] = arena_strdup(s->arena, blkio->device);
+	if (!labels[4])
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(values); i++) {
+		if (values[i])
+			r = exposition_add(s->out, &unit_metrics[UNIT_METRIC_BLKIO_READ_BYTES + i],
+				(double)values[i], labels);
+	}
+	return r;
+}
+
 static int add_unit(void *ctx, const struct unit_key *key, const struct unit_values *values)
 {
 	const struct collect *c = ctx;
@@ -106,6 +137,10 @@ static int add_unit(void *ctx, const struct unit_key *key, const struct unit_val
 	}
 	for (size_t i = 0; r >= 0 && i < values->n_rdma; i++)
 		r = add_rdma(s, &values->rdma[i], labels);
+	for (size_t i = 0; r >= 0 && i < values->n_blkio; i++) {
+		if (!(values->failed & UNIT_VALUE_BIT(UNIT_BLKIO)))
+			r = add_blkio(s, &values->blkio[i], labels);
+	}
 	if (r >= 0 && values->failed)
 		r = exposition_add(s->out, &unit_metrics[UNIT_METRIC_COLLECT_ERROR], 1, labels);
 	return r;

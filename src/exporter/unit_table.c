@@ -32,6 +32,7 @@ enum {
 struct unit_table {
 	pthread_mutex_t lock;
 	struct unit_table_config config;
+	unsigned cpus_set; /* the enum unit_file_set of the manager's cpus_from */
 	int base_fd; /* where paths begin: the mount or the active hierarchy; -1: not there yet */
 	struct unit_roots roots;
 	struct unit_set units;
@@ -134,6 +135,7 @@ static void use_base(struct unit_table *t, int fd)
 	file_closep(&t->base_fd);
 	t->base_fd = fd;
 	t->walk.fs = t->reader.fs = cgroup_fs_of(fd);
+	unit_reader_set_active(&t->reader, fd);
 	t->processes.base_fd = fd;
 	t->processes.listed_is_alive = (t->reader.fs == CGROUP_FS_V1 ||
 					       t->reader.fs == CGROUP_FS_V2) &&
@@ -406,7 +408,7 @@ int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_sampl
 		struct unit *u = t->units.v[i];
 		bool wanted = wants_sample(u);
 
-		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE) >= 0;
+		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE | t->cpus_set) >= 0;
 		if (u->sampled)
 			fill_sample(u, &t->values, &t->samples[n++]);
 	}
@@ -459,17 +461,18 @@ static void warn_of_stale(struct unit_table *t)
 
 int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 {
+	const unsigned sets = UNIT_FILES_USAGE | UNIT_FILES_MORE | t->cpus_set | t->config.sets;
 	int r, n = 0;
 
 	pthread_mutex_lock(&t->lock);
+	t->reader.block_devices.may_read = true;
 	r = scan(t, true);
 	if (r >= 0)
 		warn_of_stale(t);
 	for (size_t i = 0; r >= 0 && i < t->units.n; i++) {
 		struct unit *u = t->units.v[i];
 
-		if (!u->live ||
-			read_unit(t, u, UNIT_FILES_USAGE | UNIT_FILES_MORE | t->config.sets) < 0)
+		if (!u->live || read_unit(t, u, sets) < 0)
 			continue;
 		n++;
 		r = each(ctx, &u->key, &t->values);
@@ -520,6 +523,12 @@ static void read_host_memory(struct unit_table *t)
 	procfs_file_close(&file);
 }
 
+static const unsigned cpus_sets[] = {
+	[UNIT_CPUS_CPUSET] = UNIT_FILES_CPUSET,
+	[UNIT_CPUS_VCPU_DIRS] = UNIT_FILES_VCPU_DIRS,
+	[UNIT_CPUS_SHARES] = UNIT_FILES_SHARES,
+};
+
 int unit_table_new(
 	const struct unit_table_config *config, struct unit_table **ret_table, struct err *err)
 {
@@ -529,6 +538,7 @@ int unit_table_new(
 		return err_errno(err, -ENOMEM, "%s", config->manager->name);
 	pthread_mutex_init(&t->lock, NULL);
 	t->config = *config;
+	t->cpus_set = cpus_sets[config->manager->cpus_from];
 	t->base_fd = -1;
 	cgroup_walk_init(&t->walk);
 	unit_reader_init(&t->reader, config->host, config->version, config->open_max);

@@ -153,6 +153,102 @@ bool cgroup_rdma_next(struct slice *rest, struct cgroup_rdma *ret_line)
 	return false;
 }
 
+/* "8:0" */
+static bool device_number(struct slice word, uint32_t *ret_major, uint32_t *ret_minor)
+{
+	uint64_t major, minor;
+	struct slice first;
+
+	slice_next(&word, ':', &first);
+	if (!word.p || slice_to_u64(first, &major) < 0 || slice_to_u64(word, &minor) < 0 ||
+		major > UINT32_MAX || minor > UINT32_MAX)
+		return false;
+	*ret_major = (uint32_t)major;
+	*ret_minor = (uint32_t)minor;
+	return true;
+}
+
+static void take_io_field(struct slice field, struct cgroup_io *line)
+{
+	const struct {
+		const char *key;
+		unsigned bit;
+		uint64_t *value;
+	} fields[] = {
+		{ "rbytes", CGROUP_IO_READ_BYTES, &line->read_bytes },
+		{ "wbytes", CGROUP_IO_WRITE_BYTES, &line->write_bytes },
+		{ "rios", CGROUP_IO_READS, &line->reads },
+		{ "wios", CGROUP_IO_WRITES, &line->writes },
+	};
+	struct slice key;
+
+	slice_next(&field, '=', &key);
+	for (size_t i = 0; field.p && i < sizeof(fields) / sizeof(*fields); i++) {
+		if (slice_eq(key, fields[i].key) && slice_to_u64(field, fields[i].value) >= 0)
+			line->fields |= fields[i].bit;
+	}
+}
+
+bool cgroup_io_next(struct slice *rest, struct cgroup_io *ret_line)
+{
+	struct slice line, word;
+
+	while (slice_next_line(rest, &line)) {
+		struct cgroup_io io = { 0 };
+
+		if (!slice_next_word(&line, &word) || !device_number(word, &io.major, &io.minor))
+			continue;
+		while (slice_next_word(&line, &word))
+			take_io_field(word, &io);
+		if (!io.fields)
+			continue;
+		*ret_line = io;
+		return true;
+	}
+	return false;
+}
+
+int cgroup_blkio_next(struct slice *rest, struct cgroup_blkio *ret_row)
+{
+	struct slice line, device, operation, value, more;
+	struct cgroup_blkio row;
+
+	do {
+		if (!slice_next_line(rest, &line))
+			return 0;
+		if (!slice_next_word(&line, &device) || !slice_next_word(&line, &operation))
+			return -EBADMSG;
+	} while (slice_eq(device, "Total"));
+	if (!slice_next_word(&line, &value) || slice_next_word(&line, &more) ||
+		!device_number(device, &row.major, &row.minor) || number(value, &row.value) < 0)
+		return -EBADMSG;
+	row.operation = slice_eq(operation, "Read") ? CGROUP_BLKIO_READ
+		: slice_eq(operation, "Write")      ? CGROUP_BLKIO_WRITE
+						    : CGROUP_BLKIO_OTHER;
+	*ret_row = row;
+	return 1;
+}
+
+enum { SHARES_MIN = 2, SHARES_MAX = 262144, SHARES_OF_ONE_CPU = 1024, WEIGHT_MAX = 10000 };
+
+uint64_t cgroup_shares_to_milli_cpus(uint64_t shares)
+{
+	if (shares < SHARES_MIN)
+		shares = SHARES_MIN;
+	if (shares > SHARES_MAX)
+		shares = SHARES_MAX;
+	return shares * 1000 / SHARES_OF_ONE_CPU;
+}
+
+uint64_t cgroup_weight_to_shares(uint64_t weight)
+{
+	if (weight > WEIGHT_MAX)
+		return SHARES_MAX;
+	/* An idle group has weight 0. */
+	return weight ? (weight - 1) * (SHARES_MAX - SHARES_MIN) / (WEIGHT_MAX - 1) + SHARES_MIN
+		      : SHARES_MIN;
+}
+
 bool cgroup_pid_next(struct slice *rest, uint64_t *ret_pid)
 {
 	struct slice line;

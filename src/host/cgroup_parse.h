@@ -40,6 +40,41 @@ struct cgroup_rdma {
 /* Cuts the next line of an rdma.current off *rest; lines of another form are passed over. */
 bool cgroup_rdma_next(struct slice *rest, struct cgroup_rdma *ret_line);
 
+enum cgroup_io_field {
+	CGROUP_IO_READ_BYTES = 1 << 0,
+	CGROUP_IO_WRITE_BYTES = 1 << 1,
+	CGROUP_IO_READS = 1 << 2,
+	CGROUP_IO_WRITES = 1 << 3,
+};
+
+struct cgroup_io {
+	uint32_t major, minor;
+	unsigned fields; /* those that are there; the others are 0 */
+	uint64_t read_bytes, write_bytes, reads, writes;
+};
+
+/* Cuts the next line off an io.stat; lines and fields of another form are passed over. */
+bool cgroup_io_next(struct slice *rest, struct cgroup_io *ret_line);
+
+enum cgroup_blkio_operation { CGROUP_BLKIO_OTHER, CGROUP_BLKIO_READ, CGROUP_BLKIO_WRITE };
+
+struct cgroup_blkio {
+	uint32_t major, minor;
+	enum cgroup_blkio_operation operation;
+	uint64_t value;
+};
+
+/*
+ * Cuts the next row of a device off one of v1's blkio.*io_service* files; the total at the end is
+ * no row. 1, 0 at the end, -EBADMSG.
+ */
+int cgroup_blkio_next(struct slice *rest, struct cgroup_blkio *ret_row);
+
+/* Thousandths of a CPU that v1's cpu.shares stand for: 1024 are one. */
+uint64_t cgroup_shares_to_milli_cpus(uint64_t shares);
+/* The shares that v2's cpu.weight was made from (Kubernetes' formula). */
+uint64_t cgroup_weight_to_shares(uint64_t weight);
+
 /* Cuts the next process off a cgroup.procs. 0, which stands for one that we can't see, is left out.
  */
 bool cgroup_pid_next(struct slice *rest, uint64_t *ret_pid);

@@ -147,6 +147,84 @@ static void rdma_lines_have_a_device_and_two_values(void **state)
 	assert_false(cgroup_rdma_next(&rest, &line));
 }
 
+static void io_lines_have_a_number_and_any_fields(void **state)
+{
+	struct slice rest = SLICE("8:0 rbytes=90 wbytes=180 rios=3 wios=4 dbytes=0 dios=0\n"
+				  "8:16\n"
+				  "x:1 rbytes=1\n"
+				  "8 rbytes=1\n"
+				  "8:1:2 rbytes=1\n"
+				  "4294967296:0 rbytes=1\n"
+				  "8:32 dbytes=5\n"
+				  "253:10 253:5 rios=x wbytes wios=7 rbytes=max rios=-1");
+	struct cgroup_io io;
+
+	assert_true(cgroup_io_next(&rest, &io));
+	assert_int_equal(io.major, 8);
+	assert_int_equal(io.minor, 0);
+	assert_int_equal(io.fields, 15);
+	assert_int_equal(io.read_bytes, 90);
+	assert_int_equal(io.write_bytes, 180);
+	assert_int_equal(io.reads, 3);
+	assert_int_equal(io.writes, 4);
+	assert_true(cgroup_io_next(&rest, &io));
+	assert_int_equal(io.major, 253);
+	assert_int_equal(io.minor, 10);
+	assert_int_equal(io.fields, CGROUP_IO_WRITES);
+	assert_int_equal(io.writes, 7);
+	assert_int_equal(io.read_bytes, 0);
+	assert_false(cgroup_io_next(&rest, &io));
+}
+
+static void blkio_rows_have_a_number_an_operation_and_a_value(void **state)
+{
+	struct slice rest = SLICE("8:0 Read 4096\n8:0 Write -1\n8:0 Total 4096\n252:3 Discard 1\n"
+				  "Total 4096\n");
+	struct cgroup_blkio row;
+
+	assert_int_equal(cgroup_blkio_next(&rest, &row), 1);
+	assert_int_equal(row.major, 8);
+	assert_int_equal(row.operation, CGROUP_BLKIO_READ);
+	assert_int_equal(row.value, 4096);
+	assert_int_equal(cgroup_blkio_next(&rest, &row), 1);
+	assert_int_equal(row.operation, CGROUP_BLKIO_WRITE);
+	assert_int_equal(row.value, 0);
+	assert_int_equal(cgroup_blkio_next(&rest, &row), 1);
+	assert_int_equal(row.operation, CGROUP_BLKIO_OTHER);
+	assert_int_equal(cgroup_blkio_next(&rest, &row), 1);
+	assert_int_equal(row.major, 252);
+	assert_int_equal(row.minor, 3);
+	assert_int_equal(cgroup_blkio_next(&rest, &row), 0);
+}
+
+static void blkio_rows_of_another_form_are_refused(void **state)
+{
+	static const char *const bad[] = { "8:0 Read\n", "8:0\n", "\n", "8:0 Read 1 2\n",
+		"8.0 Read 1\n", ":0 Read 1\n", "8:x Read 1\n", "8:0 Read x\n",
+		"8:0 Read 18446744073709551616\n" };
+	struct cgroup_blkio row;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct slice rest = slice_from(bad[i]);
+
+		assert_int_equal(cgroup_blkio_next(&rest, &row), -EBADMSG);
+	}
+}
+
+static void shares_and_weights_become_cpus(void **state)
+{
+	assert_int_equal(cgroup_weight_to_shares(40), 1024);
+	assert_int_equal(cgroup_weight_to_shares(1), 2);
+	assert_int_equal(cgroup_weight_to_shares(0), 2);
+	assert_int_equal(cgroup_weight_to_shares(10000), 262144);
+	assert_int_equal(cgroup_weight_to_shares(UINT64_MAX), 262144);
+	assert_int_equal(cgroup_shares_to_milli_cpus(1024), 1000);
+	assert_int_equal(cgroup_shares_to_milli_cpus(2), 1);
+	assert_int_equal(cgroup_shares_to_milli_cpus(0), 1);
+	assert_int_equal(cgroup_shares_to_milli_cpus(102), 99);
+	assert_int_equal(cgroup_shares_to_milli_cpus(UINT64_MAX), 256000);
+}
+
 static void processes_are_listed_without_those_that_cannot_be_seen(void **state)
 {
 	struct slice rest = SLICE("0\n12\nx\n-3\n\n 99\n18446744073709551616\n7");
@@ -172,6 +250,10 @@ int main(void)
 		TEST(cpu_lists_of_another_form_are_refused),
 		TEST(pressure_is_the_total_of_the_line_full),
 		TEST(rdma_lines_have_a_device_and_two_values),
+		TEST(io_lines_have_a_number_and_any_fields),
+		TEST(blkio_rows_have_a_number_an_operation_and_a_value),
+		TEST(blkio_rows_of_another_form_are_refused),
+		TEST(shares_and_weights_become_cpus),
 		TEST(processes_are_listed_without_those_that_cannot_be_seen),
 	};
 
