@@ -50,10 +50,10 @@ check_ledger() {
 	say "  source: $sources"
 	awk -v meter="$meter" -v parties="$parties" -v upart="$units_party" -v units="$units" -v api="$api" 'BEGIN {
 		sum = units + parties - upart
-		printf "  meter %.6f J; jobs %.6f J + system, idle, unattributed %.6f J = %.6f J; difference %.4f %%\n",
-			meter, units, parties - upart, sum, 100 * (sum - meter) / meter
-		printf "  jobs in the API server %.6f J\n", api
 		d = sum - meter; if (d < 0) d = -d
+		printf "  meter %.6f J; jobs %.6f J + system, idle, unattributed %.6f J = %.6f J; difference %.4f %%\n",
+			meter, units, parties - upart, sum, 100 * d / meter
+		printf "  jobs in the API server %.6f J\n", api
 		exit !(meter > 0 && d <= meter / 1000)
 	}' || die "the parts of the ledger do not add up to the meter"
 }
