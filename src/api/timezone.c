@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "basic/civil.h"
+
 enum { DAY_S = 86400, MS = 1000, ZONE_NAME_MAX = 128 };
 
 struct timezone_ {
@@ -123,82 +125,15 @@ void time_format_zdt(const struct timezone_ *zone, int64_t unix_ms, char text[st
 		minutes / 60, minutes % 60);
 }
 
-/* Exactly two digits (four for a year) that are cut off the text. */
-static bool cut_digits(struct slice *text, size_t n, int max, int *ret_value)
-{
-	int value = 0;
-
-	if (text->n < n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!isdigit((unsigned char)text->p[i]))
-			return false;
-		value = value * 10 + (text->p[i] - '0');
-	}
-	if (value > max)
-		return false;
-	text->p += n;
-	text->n -= n;
-	*ret_value = value;
-	return true;
-}
-
-static bool cut_char(struct slice *text, char c)
-{
-	if (!text->n || text->p[0] != c)
-		return false;
-	text->p++;
-	text->n--;
-	return true;
-}
-
-static bool cut_day(struct slice *text, struct tm *tm)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	int year, month, day;
-	bool leap;
-
-	if (!cut_digits(text, 4, 9999, &year) || !cut_char(text, '-') ||
-		!cut_digits(text, 2, 12, &month) || !cut_char(text, '-') ||
-		!cut_digits(text, 2, 31, &day) || !month || !day)
-		return false;
-	leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-	if (day > days[month - 1] + (month == 2 && leap))
-		return false;
-	*tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
-	return true;
-}
-
-static bool cut_minute(struct slice *text, struct tm *tm)
-{
-	return cut_digits(text, 2, 23, &tm->tm_hour) && cut_char(text, ':') &&
-		cut_digits(text, 2, 59, &tm->tm_min);
-}
-
 /* "YYYY-MM-DDThh:mm:ss"; what follows stays in *text. */
 static int cut_wall(struct slice *text, int64_t *ret_wall_s)
 {
-	struct tm tm;
+	struct tm tm = { 0 };
 
-	if (!cut_day(text, &tm) || !cut_char(text, 'T') || !cut_minute(text, &tm) ||
-		!cut_char(text, ':') || !cut_digits(text, 2, 59, &tm.tm_sec))
+	if (!civil_take_date(text, &tm) || !civil_take_char(text, 'T') ||
+		!civil_take_minute(text, &tm) || !civil_take_second(text, &tm))
 		return -EBADMSG;
 	*ret_wall_s = timegm(&tm);
-	return 0;
-}
-
-/* "+hhmm", or "+hh:mm" with a colon; all of the text. */
-static int parse_offset(struct slice text, bool colon, int *ret_seconds)
-{
-	int hours, minutes;
-	bool west = text.n && text.p[0] == '-';
-
-	if (!cut_char(&text, '+') && !cut_char(&text, '-'))
-		return -EBADMSG;
-	if (!cut_digits(&text, 2, 23, &hours) || (colon && !cut_char(&text, ':')) ||
-		!cut_digits(&text, 2, 59, &minutes) || text.n)
-		return -EBADMSG;
-	*ret_seconds = (hours * 60 + minutes) * (west ? -60 : 60);
 	return 0;
 }
 
@@ -232,7 +167,7 @@ int time_parse_zdt(struct slice text, int64_t *ret_unix_ms)
 	int64_t wall_s;
 	int offset;
 
-	if (cut_wall(&text, &wall_s) < 0 || parse_offset(text, false, &offset) < 0)
+	if (cut_wall(&text, &wall_s) < 0 || !civil_take_offset(&text, false, &offset) || text.n)
 		return -EBADMSG;
 	*ret_unix_ms = (wall_s - offset) * MS;
 	return 0;
@@ -241,42 +176,31 @@ int time_parse_zdt(struct slice text, int64_t *ret_unix_ms)
 int time_parse_rfc3339(struct slice text, int64_t *ret_unix_ms)
 {
 	int64_t wall_s;
-	int ms = 0, offset = 0, weight = 100;
+	uint32_t ns;
+	int offset = 0;
 
-	if (cut_wall(&text, &wall_s) < 0)
+	if (cut_wall(&text, &wall_s) < 0 || !civil_take_fraction(&text, &ns))
 		return -EBADMSG;
-	if (cut_char(&text, '.')) {
-		if (!text.n || !isdigit((unsigned char)text.p[0]))
-			return -EBADMSG;
-		for (; text.n && isdigit((unsigned char)text.p[0]); text.p++, text.n--) {
-			ms += (text.p[0] - '0') * weight;
-			weight /= 10;
-		}
-	}
-	if (cut_char(&text, 'Z')) {
-		if (text.n)
-			return -EBADMSG;
-	} else if (parse_offset(text, true, &offset) < 0) {
+	if (!civil_take_char(&text, 'Z') && !civil_take_offset(&text, true, &offset))
 		return -EBADMSG;
-	}
-	*ret_unix_ms = (wall_s - offset) * MS + ms;
+	if (text.n)
+		return -EBADMSG;
+	*ret_unix_ms = (wall_s - offset) * MS + ns / 1000000;
 	return 0;
 }
 
 int time_parse_date(const struct timezone_ *zone, struct slice text, int64_t *ret_unix_ms)
 {
-	struct tm tm;
+	struct tm tm = { 0 };
 
-	if (!cut_day(&text, &tm))
+	if (!civil_take_date(&text, &tm))
 		return -EBADMSG;
-	if (text.n) {
-		if (!cut_char(&text, 'T') || !cut_minute(&text, &tm))
-			return -EBADMSG;
-		if (text.n && (!cut_char(&text, ':') || !cut_digits(&text, 2, 59, &tm.tm_sec)))
-			return -EBADMSG;
-		if (text.n)
-			return -EBADMSG;
-	}
+	if (text.n && (!civil_take_char(&text, 'T') || !civil_take_minute(&text, &tm)))
+		return -EBADMSG;
+	if (text.n && !civil_take_second(&text, &tm))
+		return -EBADMSG;
+	if (text.n)
+		return -EBADMSG;
 	*ret_unix_ms = wall_to_unix(zone, timegm(&tm)) * MS;
 	return 0;
 }

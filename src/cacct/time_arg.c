@@ -4,70 +4,15 @@
 #include <errno.h>
 #include <time.h>
 
-static bool take_number(struct slice *rest, size_t digits, int max, int *ret)
-{
-	int value = 0;
-
-	if (rest->n < digits)
-		return false;
-	for (size_t i = 0; i < digits; i++) {
-		if (rest->p[i] < '0' || rest->p[i] > '9')
-			return false;
-		value = value * 10 + (rest->p[i] - '0');
-	}
-	rest->p += digits;
-	rest->n -= digits;
-	*ret = value;
-	return value <= max;
-}
-
-static bool take_char(struct slice *rest, char c)
-{
-	if (rest->n == 0 || rest->p[0] != c)
-		return false;
-	rest->p++;
-	rest->n--;
-	return true;
-}
-
-static bool take_date(struct slice *rest, struct tm *tm)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	int year, month, day;
-	bool leap;
-
-	if (!take_number(rest, 4, 9999, &year) || !take_char(rest, '-') ||
-		!take_number(rest, 2, 12, &month) || !take_char(rest, '-') ||
-		!take_number(rest, 2, 31, &day) || month < 1 || day < 1)
-		return false;
-	leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-	tm->tm_year = year - 1900;
-	tm->tm_mon = month - 1;
-	tm->tm_mday = day;
-	return day <= days[month - 1] + (month == 2 && leap);
-}
-
-static bool take_fraction(struct slice *rest)
-{
-	if (!take_char(rest, '.'))
-		return true;
-	if (rest->n == 0)
-		return false;
-	while (rest->n > 0 && rest->p[0] >= '0' && rest->p[0] <= '9') {
-		rest->p++;
-		rest->n--;
-	}
-	return rest->n == 0;
-}
+#include "basic/civil.h"
 
 static bool take_clock(struct slice *rest, struct tm *tm)
 {
-	if (!take_char(rest, 'T') || !take_number(rest, 2, 23, &tm->tm_hour) ||
-		!take_char(rest, ':') || !take_number(rest, 2, 59, &tm->tm_min))
+	uint32_t ns;
+
+	if (!civil_take_char(rest, 'T') || !civil_take_minute(rest, tm))
 		return false;
-	if (!take_char(rest, ':'))
-		return true;
-	return take_number(rest, 2, 59, &tm->tm_sec) && take_fraction(rest);
+	return rest->n == 0 || (civil_take_second(rest, tm) && civil_take_fraction(rest, &ns));
 }
 
 int time_arg_parse(struct slice text, int64_t *ret_seconds)
@@ -75,7 +20,7 @@ int time_arg_parse(struct slice text, int64_t *ret_seconds)
 	struct tm tm = { .tm_isdst = -1 };
 	time_t t;
 
-	if (!take_date(&text, &tm) || (text.n > 0 && !take_clock(&text, &tm)) || text.n > 0)
+	if (!civil_take_date(&text, &tm) || (text.n > 0 && !take_clock(&text, &tm)) || text.n > 0)
 		return -EBADMSG;
 	errno = 0;
 	t = mktime(&tm);
