@@ -107,10 +107,6 @@ static const struct absent_flag rows[] = {
 		.env = "CEEMS_EXPORTER_REDFISH_COLL_WEB_CONFIG_FILE" },
 	{ "collector.redfish.web-config-file", OLD_SETTING, OPTION_STRING,
 		"Path of its configuration file.", .replaced_by = "collector.redfish.config.file" },
-	BOOL_FEATURE("discoverer.alloy-targets", "Targets for Grafana Alloy."),
-	STRINGS_SETTING("discoverer.alloy-targets.env-var", "Only processes with this variable."),
-	{ "discoverer.alloy-targets.self-profiler", SETTING, OPTION_BOOL,
-		"Make the exporter itself a target." },
 	BOOL_FEATURE("profiling.ebpf", "Profiles of units."),
 	STRING_SETTING("profiling.ebpf.config.file", "Path of its configuration file.", NULL,
 		"CEEMS_EXPORTER_PROFILING_CONFIG_FILE"),
@@ -121,8 +117,6 @@ static const struct absent_flag rows[] = {
 	STRINGS_SETTING("profiling.ebpf.env-var", "Only processes with this variable."),
 	{ "profiling.ebpf.self-profiler", SETTING, OPTION_BOOL, "Profile the exporter itself." },
 	BOOL_FEATURE("web.debug-server", "Profiling pages below /debug/."),
-	STRING_SETTING(
-		"web.targets-path", "Path of the targets for Grafana Alloy.", "/alloy-targets"),
 };
 
 enum { N_ROWS = ARRAY_SIZE(rows) };

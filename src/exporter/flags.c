@@ -26,6 +26,14 @@ static const struct option_def core_options[] = {
 		.flags = OPTION_HIDDEN },
 	{ "collector.empty-hostname-label", OPTION_BOOL, AT(empty_hostname_label),
 		.help = "Leave the label hostname empty.", .flags = OPTION_HIDDEN },
+	{ "discoverer.alloy-targets", OPTION_BOOL, AT(alloy_targets),
+		.help = "List the processes of units for Grafana Alloy's profiler." },
+	{ "discoverer.alloy-targets.env-var", OPTION_STRINGS, AT(alloy_env_vars),
+		.value_name = "NAME",
+		.help = "List only processes that have an environment variable whose name begins "
+			"with this." },
+	{ "discoverer.alloy-targets.self-profiler", OPTION_BOOL, AT(alloy_self),
+		.help = "List the exporter itself as well." },
 	{ "log.level", OPTION_ENUM, AT(log_level), .fallback = "info", .choices = log_levels,
 		.help = "Least severe records that are logged.", .flags = OPTION_IGNORE_CASE },
 	{ "log.format", OPTION_ENUM, AT(log_format), .fallback = "logfmt", .choices = log_formats,
@@ -63,6 +71,8 @@ static const struct option_def core_options[] = {
 		.help = "Scrapes at the same time; more get 503. 0 is without a limit." },
 	{ "web.systemd-socket", OPTION_BOOL, AT(systemd_socket),
 		.help = "Use sockets that systemd opened instead of listening." },
+	{ "web.targets-path", OPTION_STRING, AT(targets_path), .fallback = "/alloy-targets",
+		.value_name = "PATH", .help = "Path of the targets for Grafana Alloy." },
 	{ "web.telemetry-path", OPTION_STRING, AT(telemetry_path), .fallback = "/metrics",
 		.value_name = "PATH", .help = "Path of the metrics." },
 };
@@ -175,6 +185,11 @@ static int check_values(struct exporter_flags *flags, const struct program_def *
 	if (str_eq(flags->telemetry_path, "/health"))
 		return options_complain(program, argv0, errors,
 			"'--web.telemetry-path' cannot be /health, which is taken");
+	if (flags->alloy_targets &&
+		(str_eq(flags->targets_path, "/health") ||
+			str_eq(flags->targets_path, flags->telemetry_path)))
+		return options_complain(program, argv0, errors,
+			"'--web.targets-path' cannot be %s, which is taken", flags->targets_path);
 	return 0;
 }
 
@@ -182,6 +197,8 @@ static int settle(struct exporter_flags *flags)
 {
 	int r = add_slash(flags, &flags->telemetry_path);
 
+	if (r >= 0)
+		r = add_slash(flags, &flags->targets_path);
 	if (flags->old_active_subsystem[0])
 		flags->active_subsystem = flags->old_active_subsystem;
 	for (size_t i = 0; r >= 0 && flags->disable_defaults && i < n_collectors; i++) {

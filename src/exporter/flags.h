@@ -23,7 +23,9 @@ struct exporter_flags {
 	bool disable_defaults;
 	struct strings listen_addresses;
 	const char *web_config_file;
-	const char *telemetry_path; /* with a leading slash */
+	const char *telemetry_path, *targets_path; /* with a leading slash */
+	bool alloy_targets, alloy_self;
+	struct strings alloy_env_vars;
 	bool disable_exporter_metrics, openmetrics;
 	int64_t max_requests;
 	bool systemd_socket;

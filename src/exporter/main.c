@@ -37,6 +37,7 @@ struct program {
 	char hostname[HOSTNAME_MAX_BYTES];
 	struct host_root host;
 	struct exporter *exporter;
+	struct alloy_targets *targets;
 	struct pages *pages;
 	struct http_server *server;
 	struct privilege *privilege;
@@ -143,6 +144,26 @@ static int open_collectors(struct program *p, struct err *err)
 	return 0;
 }
 
+static int open_targets(struct program *p, struct err *err)
+{
+	const struct exporter_flags *f = &p->flags;
+	const struct alloy_targets_config config = {
+		.exporter = p->exporter,
+		.host = &p->host,
+		.clock = clock_system(),
+		.log = &p->log,
+		.env_vars = f->alloy_env_vars,
+		.self = f->alloy_self,
+	};
+	int r = f->alloy_targets ? alloy_targets_new(&config, &p->targets, err) : 0;
+
+	if (r == -ENODATA) {
+		log_warn(&p->log, "there are no targets for Alloy", LOG_ERR(err));
+		r = 0;
+	}
+	return r;
+}
+
 static int open_server(struct program *p, struct err *err)
 {
 	const struct exporter_flags *f = &p->flags;
@@ -151,6 +172,8 @@ static int open_server(struct program *p, struct err *err)
 		.clock = clock_system(),
 		.log = &p->log,
 		.telemetry_path = f->telemetry_path,
+		.targets_path = f->targets_path,
+		.targets = p->targets,
 		.max_requests = f->max_requests,
 		.exporter_metrics = !f->disable_exporter_metrics,
 		.openmetrics = f->openmetrics,
@@ -186,6 +209,8 @@ static int drop_privileges(struct program *p, struct err *err)
 	};
 	int r = 0;
 
+	if (p->targets)
+		plan.needed |= alloy_targets_capabilities(&f->alloy_env_vars);
 	if (!f->drop_privileges)
 		return 0;
 	for (size_t i = 0; r >= 0 && i < files.n; i++)
@@ -209,6 +234,8 @@ static int start(struct program *p, struct err *err)
 		r = host_root_open(&p->host, f->procfs, f->sysfs, f->cgroupfs, err);
 	if (r >= 0)
 		r = open_collectors(p, err);
+	if (r >= 0)
+		r = open_targets(p, err);
 	if (r >= 0)
 		r = open_server(p, err);
 	if (r >= 0)
@@ -235,6 +262,7 @@ static void stop(struct program *p)
 	http_server_stop(p->server, STOP_GRACE_MS);
 	exporter_stop(p->exporter);
 	pages_free(p->pages);
+	alloy_targets_free(p->targets);
 	exporter_free(p->exporter);
 	privilege_free(p->privilege);
 	host_root_close(&p->host);

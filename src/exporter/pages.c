@@ -14,6 +14,7 @@
 struct pages {
 	struct pages_config config;
 	struct handler_counters counters;
+	atomic_int_fast64_t targets_in_flight;
 	double start_time_seconds;
 	pthread_mutex_t lock; /* of spare */
 	struct arena *spare; /* of the last scrape, for the next one */
@@ -139,22 +140,58 @@ static void answer_metrics(struct pages *pages, struct http_request *req, struct
 	atomic_fetch_add(&pages->counters.ok, 1);
 }
 
+/* Whether there are too many, which is the answer then. */
+static bool refuse(const struct pages *pages, int64_t in_flight, struct http_request *req,
+	struct http_response *res)
+{
+	const int64_t limit = pages->config.max_requests;
+	char *text;
+
+	if (limit <= 0 || in_flight <= limit)
+		return false;
+	text = arena_printf(http_request_arena(req),
+		"Limit of concurrent requests reached (%lld), try again later.\n",
+		(long long)limit);
+	http_response_text(res, 503, text ? text : "");
+	return true;
+}
+
 static void serve_metrics(struct pages *pages, struct http_request *req, struct http_response *res)
 {
-	int64_t limit = pages->config.max_requests;
 	int64_t in_flight = atomic_fetch_add(&pages->counters.in_flight, 1) + 1;
 
-	if (limit > 0 && in_flight > limit) {
-		char *text = arena_printf(http_request_arena(req),
-			"Limit of concurrent requests reached (%lld), try again later.\n",
-			(long long)limit);
-
+	if (refuse(pages, in_flight, req, res))
 		atomic_fetch_add(&pages->counters.refused, 1);
-		http_response_text(res, 503, text ? text : "");
-	} else {
+	else
 		answer_metrics(pages, req, res);
-	}
 	atomic_fetch_sub(&pages->counters.in_flight, 1);
+}
+
+static void answer_targets(struct pages *pages, struct http_request *req, struct http_response *res)
+{
+	struct buffer *body = http_response_body(res);
+	struct err err = { 0 };
+	int r = alloy_targets_write(pages->config.targets, body, &err);
+
+	if (r >= 0 && buffer_error(body) < 0)
+		r = err_errno(&err, buffer_error(body), "writing the targets");
+	if (r < 0) {
+		char *text = arena_printf(http_request_arena(req),
+			"An error has occurred while looking for targets:\n\n%s\n", err.text);
+
+		http_response_text(res, 500, text ? text : "out of memory\n");
+		return;
+	}
+	http_response_header(res, "Content-Type", "application/json");
+}
+
+static void serve_targets(struct pages *pages, struct http_request *req, struct http_response *res)
+{
+	int64_t in_flight = atomic_fetch_add(&pages->targets_in_flight, 1) + 1;
+
+	if (!refuse(pages, in_flight, req, res))
+		answer_targets(pages, req, res);
+	atomic_fetch_sub(&pages->targets_in_flight, 1);
 }
 
 static const char LANDING_HEAD[] =
@@ -202,7 +239,9 @@ static void serve_landing(const struct pages *pages, struct http_response *res)
 		"<p>Version: (version=%s, branch=%s, revision=%s)</p>\n<ul>\n<li><a href=\"",
 		v->version, v->branch, v->revision);
 	put_escaped(body, pages->config.telemetry_path);
-	buffer_puts(body, "\">Metrics</a></li>\n</ul>\n</main>\n</body>\n</html>\n");
+	buffer_puts(body, "\">Metrics</a></li>\n<li><a href=\"");
+	put_escaped(body, pages->config.targets_path);
+	buffer_puts(body, "\">Grafana Alloy Targets</a></li>\n</ul>\n</main>\n</body>\n</html>\n");
 }
 
 char *pages_redirect(struct arena *arena, const char *path)
@@ -260,6 +299,8 @@ void pages_handle(void *ctx, struct http_request *req, struct http_response *res
 		serve_redirect(req, res, elsewhere);
 	else if (str_eq(path, pages->config.telemetry_path))
 		serve_metrics(pages, req, res);
+	else if (pages->config.targets && str_eq(path, pages->config.targets_path))
+		serve_targets(pages, req, res);
 	else if (str_eq(path, "/"))
 		serve_landing(pages, res);
 	else if (str_eq(path, "/health"))

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The pages that the exporter serves: landing page, /health, metrics (spec exporter-node.md 3). */
+/*
+ * The pages that the exporter serves: landing page, /health, metrics, targets (spec
+ * exporter-node.md 3).
+ */
 #ifndef CEEMS_EXPORTER_PAGES_H
 #define CEEMS_EXPORTER_PAGES_H
 
 #include "basic/clock.h"
 #include "basic/log.h"
+#include "exporter/alloy_targets.h"
 #include "exporter/exporter.h"
 #include "net/http_server.h"
 
@@ -12,8 +16,9 @@ struct pages_config {
 	struct exporter *exporter;
 	const struct clock *clock;
 	const struct log *log;
-	const char *telemetry_path;
-	int64_t max_requests; /* <= 0: no limit */
+	const char *telemetry_path, *targets_path;
+	struct alloy_targets *targets; /* NULL: that path is not there */
+	int64_t max_requests; /* of metrics and, counted apart, of targets; <= 0: no limit */
 	bool exporter_metrics, openmetrics;
 };
 

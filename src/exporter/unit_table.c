@@ -502,6 +502,11 @@ int unit_table_processes(struct unit_table *t, unit_table_processes_fn each, voi
 	return r < 0 ? r : n;
 }
 
+const char *unit_table_manager_name(const struct unit_table *t)
+{
+	return t->config.manager->name;
+}
+
 /* Read once: what the host has stands for "max". */
 static void read_host_memory(struct unit_table *t)
 {
