@@ -43,10 +43,10 @@ static void warn(const struct unit_identifier *id, struct unit *u)
 	if (!identity->problem || u->identity_logged)
 		return;
 	u->identity_logged = true;
-	if (identity->error)
+	if (identity->cause[0])
 		LOG_AT(id->log, LOG_LEVEL_WARN, identity->problem,
 			LOG_STR("collector", id->manager->name), LOG_STR("unit", u->id),
-			LOG_STR("err", err_name(identity->error)));
+			LOG_STR("err", identity->cause));
 	else
 		LOG_AT(id->log, LOG_LEVEL_WARN, identity->problem,
 			LOG_STR("collector", id->manager->name), LOG_STR("unit", u->id));
@@ -63,6 +63,7 @@ static void identify(struct unit_identifier *id, struct unit_set *set, struct un
 		.wants_gpus = wants_gpus,
 		.processes = list_processes,
 		.lister = id,
+		.note = &u->note,
 	};
 	bool changed = false;
 	int r, kept = 0;

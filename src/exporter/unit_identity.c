@@ -11,7 +11,7 @@ void unit_identity_clear(struct unit_identity *identity)
 	identity->n_refs = 0;
 	identity->shares = 0;
 	identity->problem = NULL;
-	identity->error = 0;
+	identity->cause[0] = '\0';
 	identity->text_len = 0;
 }
 

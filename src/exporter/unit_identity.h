@@ -13,6 +13,7 @@
 enum {
 	UNIT_NAME_MAX = NAME_MAX + 1, /* ids, host names and uuids, NUL included */
 	UNIT_GPU_REFS_MAX = 256,
+	UNIT_CAUSE_MAX = 512,
 	UNIT_GPU_TEXT_MAX_BYTES = 16 * 1024, /* of all references together */
 };
 
@@ -22,10 +23,10 @@ struct unit_identity {
 	struct gpu_ref refs[UNIT_GPU_REFS_MAX];
 	size_t n_refs;
 	uint64_t shares; /* see gpu_request */
-	/* Why it isn't known, as a message for the log, and its errno or 0; NULL: nothing to say.
+	/* Why it isn't known, as a message for the log, with its cause or ""; NULL: nothing to say.
 	 */
 	const char *problem;
-	int error;
+	char cause[UNIT_CAUSE_MAX];
 	char text[UNIT_GPU_TEXT_MAX_BYTES];
 	size_t text_len;
 };

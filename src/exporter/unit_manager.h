@@ -49,6 +49,7 @@ struct unit_facts {
 	 */
 	size_t (*processes)(void *lister, const uint64_t **ret_pids);
 	void *lister;
+	uint64_t *note; /* the manager's own, kept with the unit; 0 at first */
 };
 
 struct unit_manager {

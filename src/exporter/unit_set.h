@@ -44,6 +44,7 @@ struct unit {
 	bool last_sample; /* it was handed out once more after its processes ended */
 	bool stale_logged, failure_logged, identity_wanted, identity_logged;
 	unsigned identity_tries;
+	uint64_t note; /* of the manager's identify() */
 	uint64_t identity_scan; /* when to try again */
 	struct unit *next_dead;
 	size_t path_len;

@@ -6,15 +6,11 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "exporter/collector.h"
-#include "exporter/exporter.h"
 #include "exporter/slurm_units.h"
+#include "exporter/unit_collector.h"
 #include "exporter/unit_metrics.h"
-#include "exporter/unit_table.h"
-
-#define CGROUP_MOUNT "/sys/fs/cgroup"
 
 struct slurm_options {
 	bool swap, swap_old, pressure, pressure_old;
@@ -66,20 +62,6 @@ static capability_set slurm_capabilities(const void *opts)
 	return CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH);
 }
 
-/* Descriptors are what keeps readings cheap: take what the system grants, use half of it. */
-static size_t descriptors_to_keep(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0;
-	return (size_t)limit.rlim_cur / 2;
-}
-
 static void slurm_close(void *state)
 {
 	struct slurm *slurm = state;
@@ -91,19 +73,8 @@ static void slurm_close(void *state)
 static int slurm_open(
 	const struct collector_env *env, const void *opts, void **ret_state, struct err *err)
 {
-	const struct exporter_settings *settings = exporter_settings(env->exporter);
 	const struct slurm_options *o = opts;
 	struct slurm *slurm = calloc(1, sizeof(*slurm));
-	struct unit_table_config config = {
-		.manager = &slurm_unit_manager,
-		.host = env->host,
-		.log = env->log,
-		.version = settings->cgroups_force_version
-			? (enum cgroup_version)settings->cgroups_force_version
-			: cgroup_detect(CGROUP_MOUNT),
-		.active_subsystem = settings->cgroups_active_subsystem,
-		.open_max = descriptors_to_keep(),
-	};
 	int r;
 
 	if (!slurm)
@@ -112,13 +83,7 @@ static int slurm_open(
 		slurm->sets |= UNIT_FILES_SWAP;
 	if (o->pressure || o->pressure_old)
 		slurm->sets |= UNIT_FILES_PRESSURE;
-	config.sets = slurm->sets;
-	r = unit_table_new(&config, &slurm->table, err);
-	if (r >= 0) {
-		r = exporter_add_unit_table(env->exporter, slurm->table);
-		if (r < 0)
-			err_errno(err, r, "slurm");
-	}
+	r = unit_collector_open(env, &slurm_unit_manager, NULL, slurm->sets, &slurm->table, err);
 	if (r < 0) {
 		slurm_close(slurm);
 		return r;

@@ -50,7 +50,7 @@ static int identify(void *ctx, const struct unit_facts *facts, struct unit_ident
 		assert_int_equal(
 			unit_identity_add_gpu(identity, GPU_REF_UUID, slice_from(manager.gpu)), 0);
 	identity->problem = manager.problem;
-	identity->error = manager.problem ? EACCES : 0;
+	strcpy(identity->cause, manager.problem ? "Permission denied" : "");
 	return manager.answer;
 }
 
