@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporter/accounts.h"
+#include "exporter/collector_run.h"
 #include "exporter/flags.h"
 
 enum { PATHS_MAX = 32 };
@@ -27,10 +30,14 @@ const struct metric *const exporter_metrics[] = { &metrics[DURATION], &metrics[S
 const size_t n_exporter_metrics = N_METRICS;
 
 struct running {
-	const struct collector *collector;
+	struct collector_run run;
 	const void *options;
-	void *state;
 	bool started;
+};
+
+struct thread {
+	char name[32];
+	struct usage_account account;
 };
 
 struct path_list {
@@ -49,7 +56,11 @@ struct exporter {
 	const struct power_meter *power_meters[EXPORTER_POWER_METERS_MAX];
 	size_t n_power_meters;
 	struct path_list read_paths, write_paths;
-	pthread_mutex_t lock; /* of scrapes */
+	bool accounting;
+	int64_t cpu_budget_ns;
+	struct thread *threads[EXPORTER_THREADS_MAX]; /* ours */
+	size_t n_threads;
+	pthread_mutex_t lock; /* of scrapes and n_threads */
 	struct exporter_scrapes scrapes;
 };
 
@@ -101,6 +112,25 @@ int exporter_need_path(struct exporter *exporter, const char *path, bool for_wri
 	return 0;
 }
 
+struct usage_account *exporter_thread_account(struct exporter *exporter, const char *name)
+{
+	struct thread *thread = calloc(1, sizeof(*thread));
+	bool added;
+
+	if (!thread)
+		return NULL;
+	snprintf(thread->name, sizeof(thread->name), "%s", name);
+	pthread_mutex_lock(&exporter->lock);
+	added = exporter->n_threads < EXPORTER_THREADS_MAX;
+	if (added)
+		exporter->threads[exporter->n_threads++] = thread;
+	pthread_mutex_unlock(&exporter->lock);
+	if (added)
+		return &thread->account;
+	free(thread);
+	return NULL;
+}
+
 void exporter_scrapes(struct exporter *exporter, struct exporter_scrapes *ret_scrapes)
 {
 	pthread_mutex_lock(&exporter->lock);
@@ -122,16 +152,17 @@ static int open_collectors(
 	for (size_t i = 0; i < config->n_choices; i++) {
 		const struct collector *c = config->choices[i].collector;
 		struct running *running = &e->running[e->n_running];
+		void *state = NULL;
 		int r = 0;
 
 		if (!config->choices[i].on)
 			continue;
-		running->collector = c;
 		running->options = config->choices[i].options;
 		if (c->open)
-			r = c->open(&e->env, running->options, &running->state, err);
+			r = c->open(&e->env, running->options, &state, err);
 		if (r < 0)
 			return err_prefix(err, r, "collector %s", c->name);
+		collector_run_init(&running->run, c, state);
 		e->names[e->n_running++] = c->name;
 	}
 	return 0;
@@ -147,6 +178,8 @@ int exporter_open(
 		return err_errno(err, -ENOMEM, "opening the collectors");
 	pthread_mutex_init(&e->lock, NULL);
 	e->settings = config->settings;
+	e->accounting = config->accounting;
+	e->cpu_budget_ns = config->cpu_budget_ns;
 	e->env = (struct collector_env){
 		.host = config->host,
 		.clock = config->clock,
@@ -180,8 +213,8 @@ capability_set exporter_capabilities(const struct exporter *exporter)
 	for (size_t i = 0; i < exporter->n_running; i++) {
 		const struct running *running = &exporter->running[i];
 
-		if (running->collector->capabilities)
-			all |= running->collector->capabilities(running->options);
+		if (running->run.collector->capabilities)
+			all |= running->run.collector->capabilities(running->options);
 	}
 	return all;
 }
@@ -197,12 +230,11 @@ int exporter_start(struct exporter *exporter, struct err *err)
 {
 	for (size_t i = 0; i < exporter->n_running; i++) {
 		struct running *running = &exporter->running[i];
-		int r = 0;
+		const struct collector *c = running->run.collector;
+		int r = c->start ? c->start(running->run.state, err) : 0;
 
-		if (running->collector->start)
-			r = running->collector->start(running->state, err);
 		if (r < 0)
-			return err_prefix(err, r, "collector %s", running->collector->name);
+			return err_prefix(err, r, "collector %s", c->name);
 		running->started = true;
 	}
 	return 0;
@@ -229,11 +261,12 @@ static void log_result(const struct exporter *e, const char *name, double second
 			LOG_F64("duration_seconds", seconds), LOG_STR("err", err_name(r)));
 }
 
-static int gather_one(struct exporter *e, const struct running *running, struct scrape *scrape)
+static int gather_one(struct exporter *e, struct running *running, struct scrape *scrape,
+	struct collector_meter *meter)
 {
-	const char *name = running->collector->name;
+	const char *name = running->run.collector->name;
 	int64_t start_ns = clock_monotonic_ns(e->env.clock);
-	int r = running->collector->collect(running->state, scrape);
+	int r = collector_run(&running->run, scrape, meter);
 	double seconds = (double)(clock_monotonic_ns(e->env.clock) - start_ns) / 1e9;
 	int added;
 
@@ -252,10 +285,47 @@ int exporter_gather(struct exporter *exporter, struct exposition *out, struct ar
 		.arena = arena,
 		.log = exporter->env.log,
 	};
+	struct collector_meter meter = { .cpu_budget_ns = exporter->cpu_budget_ns };
+	struct thread_meter thread_meter = { .io_fd = -1 };
 	int r = 0;
 
+	if (exporter->accounting || exporter->cpu_budget_ns) {
+		thread_meter_open(&thread_meter);
+		thread_meter_read(&thread_meter, &meter.before);
+		meter.meter = &thread_meter;
+	}
 	for (size_t i = 0; r >= 0 && i < exporter->n_running; i++)
-		r = gather_one(exporter, &exporter->running[i], &scrape);
+		r = gather_one(exporter, &exporter->running[i], &scrape, &meter);
+	thread_meter_close(&thread_meter);
+	return r;
+}
+
+static int add_running(struct exporter *e, struct running *running, struct exposition *out)
+{
+	const char *name = running->run.collector->name;
+	struct collector_run_status status;
+	int r = e->accounting ? accounts_add_collector(out, name, &running->run.account) : 0;
+
+	if (r < 0 || !e->cpu_budget_ns)
+		return r;
+	collector_run_status(&running->run, &status);
+	return accounts_add_budget(out, name, &status);
+}
+
+int exporter_add_accounts(struct exporter *e, struct exposition *out)
+{
+	size_t n_threads = 0;
+	int r = e->accounting ? accounts_add_tools(out) : 0;
+
+	for (size_t i = 0; r >= 0 && i < e->n_running; i++)
+		r = add_running(e, &e->running[i], out);
+	if (e->accounting) {
+		pthread_mutex_lock(&e->lock);
+		n_threads = e->n_threads;
+		pthread_mutex_unlock(&e->lock);
+	}
+	for (size_t i = 0; r >= 0 && i < n_threads; i++)
+		r = accounts_add_thread(out, e->threads[i]->name, &e->threads[i]->account);
 	return r;
 }
 
@@ -264,8 +334,8 @@ void exporter_stop(struct exporter *exporter)
 	for (size_t i = exporter ? exporter->n_running : 0; i-- > 0;) {
 		struct running *running = &exporter->running[i];
 
-		if (running->started && running->collector->stop)
-			running->collector->stop(running->state);
+		if (running->started && running->run.collector->stop)
+			running->run.collector->stop(running->run.state);
 		running->started = false;
 	}
 }
@@ -281,9 +351,15 @@ void exporter_free(struct exporter *exporter)
 	if (!exporter)
 		return;
 	exporter_stop(exporter);
-	for (size_t i = exporter->n_running; i-- > 0;)
-		if (exporter->running[i].collector->close)
-			exporter->running[i].collector->close(exporter->running[i].state);
+	for (size_t i = exporter->n_running; i-- > 0;) {
+		struct collector_run *run = &exporter->running[i].run;
+
+		if (run->collector->close)
+			run->collector->close(run->state);
+		collector_run_done(run);
+	}
+	for (size_t i = 0; i < exporter->n_threads; i++)
+		free(exporter->threads[i]);
 	free_paths(&exporter->read_paths);
 	free_paths(&exporter->write_paths);
 	free(exporter->running);

@@ -13,6 +13,7 @@
 #include "basic/err.h"
 #include "basic/options.h"
 #include "exporter/collector.h"
+#include "host/thread_usage.h"
 
 struct collector_choice;
 struct power_meter;
@@ -44,6 +45,14 @@ size_t exporter_power_meters(
 /* A path that must stay accessible after the change of user. During open() only. -ENOMEM. */
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing);
 
+/*
+ * The books of a thread in the background, which shows up by its name (at most 31 bytes) in the
+ * exporter's own metrics. During open() and start(); valid until the collector's close(). NULL: too
+ * many, or no memory; then nothing is booked.
+ */
+enum { EXPORTER_THREADS_MAX = 64 };
+struct usage_account *exporter_thread_account(struct exporter *exporter, const char *name);
+
 /* Scrapes that were answered with metrics. A person's curl counts too, so this is a hint. */
 struct exporter_scrapes {
 	uint64_t answered;
@@ -62,6 +71,8 @@ struct exporter_config {
 	struct exporter_settings settings;
 	const struct collector_choice *choices; /* those that are on are opened */
 	size_t n_choices;
+	bool accounting; /* books what collectors take */
+	int64_t cpu_budget_ns; /* of a collector in a scrape, see collector_run.h; 0 = none */
 };
 
 /* Opens the collectors; the pointers in config outlive the exporter. */
@@ -80,6 +91,9 @@ int exporter_start(struct exporter *exporter, struct err *err);
  * failing one gave out stays. 0 or -ENOMEM (not even the successes could be told).
  */
 int exporter_gather(struct exporter *exporter, struct exposition *out, struct arena *arena);
+/* What collectors, threads and tools took so far, and who is over the budget, as far as either is
+ * wanted. 0 or -ENOMEM. */
+int exporter_add_accounts(struct exporter *exporter, struct exposition *out);
 /* The answer to the scrape that began at start_ns is complete. */
 void exporter_answered(struct exporter *exporter, int64_t start_ns);
 

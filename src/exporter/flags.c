@@ -24,6 +24,11 @@ static const struct option_def core_options[] = {
 	{ "collector.cgroups.force-version", OPTION_ENUM, AT(force_version),
 		.choices = cgroup_versions, .help = "cgroup version instead of looking for it.",
 		.flags = OPTION_HIDDEN },
+	{ "collector.cpu-budget", OPTION_DURATION_GO, AT(cpu_budget_ns), .fallback = "0s",
+		.value_name = "DURATION",
+		.help = "CPU time that a collector may take in a scrape, for instance 20ms. One that "
+			"takes N times as much shows the same samples in N scrapes (10 at most). 0s "
+			"is without a limit." },
 	{ "collector.empty-hostname-label", OPTION_BOOL, AT(empty_hostname_label),
 		.help = "Leave the label hostname empty.", .flags = OPTION_HIDDEN },
 	{ "discoverer.alloy-targets", OPTION_BOOL, AT(alloy_targets),
@@ -182,6 +187,9 @@ static int check_values(struct exporter_flags *flags, const struct program_def *
 		if (flags->listen_addresses.v[i][0] == '\0')
 			return options_complain(program, argv0, errors,
 				"empty value for flag '--web.listen-address'");
+	if (flags->cpu_budget_ns < 0)
+		return options_complain(
+			program, argv0, errors, "'--collector.cpu-budget' cannot be negative");
 	if (str_eq(flags->telemetry_path, "/health"))
 		return options_complain(program, argv0, errors,
 			"'--web.telemetry-path' cannot be /health, which is taken");

@@ -21,6 +21,7 @@ struct collector_choice {
 struct exporter_flags {
 	/* from the table */
 	bool disable_defaults;
+	int64_t cpu_budget_ns; /* 0 = none */
 	struct strings listen_addresses;
 	const char *web_config_file;
 	const char *telemetry_path, *targets_path; /* with a leading slash */

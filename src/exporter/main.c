@@ -131,6 +131,8 @@ static int open_collectors(struct program *p, struct err *err)
 		.settings = { f->active_subsystem, f->force_version },
 		.choices = f->choices,
 		.n_choices = n_collectors,
+		.accounting = !f->disable_exporter_metrics,
+		.cpu_budget_ns = f->cpu_budget_ns,
 	};
 	struct strings names;
 	int r = exporter_open(&config, &p->exporter, err);

@@ -83,6 +83,8 @@ static int gather(struct pages *pages, struct exposition *out, struct arena *are
 
 	if (r >= 0)
 		r = exporter_gather(pages->config.exporter, out, arena);
+	if (r >= 0)
+		r = exporter_add_accounts(pages->config.exporter, out);
 	if (r >= 0 && pages->config.exporter_metrics)
 		r = self_metrics_add_handler(out, &pages->counters);
 	if (r >= 0 && pages->config.exporter_metrics)

@@ -81,16 +81,34 @@ static bool wait_for(struct poller *p, int64_t wait_ns)
 	return ppoll(&fd, 1, &ts, NULL) <= 0;
 }
 
+static void book(struct poller *p, struct thread_meter *meter, struct thread_usage *before)
+{
+	struct thread_usage now;
+
+	if (!p->config.account)
+		return;
+	thread_meter_read(meter, &now);
+	usage_account_add(p->config.account, before, &now);
+	*before = now;
+}
+
 static void *run(void *arg)
 {
 	struct poller *p = arg;
 	int64_t backoff_ns = p->config.retry_ns;
+	CLEANUP(thread_meter_close) struct thread_meter meter = { .io_fd = -1 };
+	struct thread_usage before = { 0 };
 
+	if (p->config.account) {
+		thread_meter_open(&meter);
+		thread_meter_read(&meter, &before);
+	}
 	for (;;) {
 		int64_t start_ns = clock_monotonic_ns(p->config.clock);
 		int r = poll_once(p);
 		int64_t pause = pause_ns(&p->config, &backoff_ns, r);
 
+		book(p, &meter, &before);
 		if (!wait_for(p, start_ns + pause - clock_monotonic_ns(p->config.clock)))
 			return NULL;
 	}

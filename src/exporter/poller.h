@@ -13,6 +13,7 @@
 #include "basic/err.h"
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "host/thread_usage.h"
 
 /* Pointers are borrowed and outlive the poller. */
 struct poller_config {
@@ -31,6 +32,8 @@ struct poller_config {
 	 */
 	int (*poll)(void *ctx, int cancel_fd, struct err *err);
 	void *ctx;
+	/* Where the thread's use is booked (exporter_thread_account()); NULL: nowhere. */
+	struct usage_account *account;
 };
 
 struct poller;

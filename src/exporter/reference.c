@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "basic/str.h"
+#include "exporter/accounts.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
 #include "exporter/self_metrics.h"
@@ -61,6 +62,10 @@ static int print_metrics(void)
 	print_heading("Every scrape", "One series for each collector that is on.");
 	for (size_t i = 0; i < n_exporter_metrics; i++)
 		print_metric(exporter_metrics[i]);
+	print_heading(
+		"Cost of the exporter's parts", "Left out with `--web.disable-exporter-metrics`.");
+	for (size_t i = 0; i < n_accounts_metrics; i++)
+		print_metric(accounts_metrics[i]);
 	print_heading("The exporter itself",
 		"`promhttp_*` and `process_*` are left out with `--web.disable-exporter-metrics`.");
 	for (size_t i = 0; i < n_self_metrics; i++)

@@ -24,6 +24,7 @@ struct exposition {
 	size_t table_slots; /* power of two */
 	struct family *last; /* of the last sample */
 	size_t n_samples;
+	uint32_t mark; /* how many marks there were */
 };
 
 struct exposition *exposition_new(struct arena *arena)
@@ -123,6 +124,10 @@ static struct sample *add_sample(
 	s->family = family;
 	for (size_t i = 0; i < family->n_labels; i++)
 		s->values[i] = label_values[family->order[i]];
+	if (family->mark != e->mark) {
+		family->mark = e->mark;
+		family->marked = s;
+	}
 	*family->end = s;
 	family->end = &s->next;
 	s->index = family->n_samples++;
@@ -152,6 +157,38 @@ int exposition_add_micro(struct exposition *e, const struct metric *metric, int6
 	s->is_micro = true;
 	s->micro = micro;
 	return 0;
+}
+
+void exposition_mark(struct exposition *e)
+{
+	e->mark++;
+}
+
+int exposition_each_marked(const struct exposition *e,
+	int (*each)(void *ctx, const struct exposition_sample *sample), void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < e->n_families; i++) {
+		const struct family *family = e->families[i];
+
+		if (family->mark != e->mark)
+			continue;
+		for (const struct sample *s = family->marked; r >= 0 && s; s = s->next) {
+			struct exposition_sample sample = { .metric = family->metric,
+				.is_micro = s->is_micro,
+				.n_values = family->n_labels };
+
+			if (s->is_micro)
+				sample.micro = s->micro;
+			else
+				sample.value = s->value;
+			for (size_t k = 0; k < family->n_labels; k++)
+				sample.values[family->order[k]] = s->values[k];
+			r = each(ctx, &sample);
+		}
+	}
+	return r;
 }
 
 /* Escapes backslash, newline and, where wanted, quotes; bytes that are not UTF-8 are replaced. */

@@ -6,6 +6,7 @@
 #ifndef CEEMS_FORMAT_EXPOSITION_H
 #define CEEMS_FORMAT_EXPOSITION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "basic/arena.h"
@@ -39,6 +40,24 @@ int exposition_add_micro(struct exposition *e, const struct metric *metric, int6
 	const char *const *label_values);
 
 size_t exposition_count(const struct exposition *e);
+
+/* A sample that was added, its label values in the order of metric->labels. */
+struct exposition_sample {
+	const struct metric *metric;
+	bool is_micro;
+	union {
+		double value;
+		int64_t micro;
+	};
+	const char *values[METRIC_LABELS_MAX];
+	size_t n_values;
+};
+
+/* Samples that are added from now on are what exposition_each_marked() hands out. */
+void exposition_mark(struct exposition *e);
+/* Family by family. A negative result of each() ends it and is returned. */
+int exposition_each_marked(const struct exposition *e,
+	int (*each)(void *ctx, const struct exposition_sample *sample), void *ctx);
 
 enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
 

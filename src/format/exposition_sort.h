@@ -14,6 +14,8 @@ struct family {
 	uint8_t order[METRIC_LABELS_MAX]; /* label names sorted, as indices into the metric's */
 	struct sample *first, **end;
 	uint32_t n_samples;
+	uint32_t mark; /* of the exposition when 'marked' was added */
+	struct sample *marked; /* the first one after that mark */
 };
 
 struct sample {

@@ -13,7 +13,7 @@ unset GOMAXPROCS CEEMS_EXPORTER_WEB_CONFIG_FILE
 
 # What differs from run to run; the zeros of the first scrape stay.
 stable() {
-	grep -vE '^(# (HELP|TYPE) )?(process_|ceems_exporter_build_info|ceems_scrape_collector_duration_seconds)'
+	grep -vE '^(# (HELP|TYPE) )?(process_|ceems_exporter_|ceems_scrape_collector_duration_seconds)'
 }
 
 same_or_updated() {

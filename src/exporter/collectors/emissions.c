@@ -11,6 +11,7 @@
 #include "basic/version.h"
 #include "exporter/collector.h"
 #include "exporter/emission_store.h"
+#include "exporter/exporter.h"
 #include "exporter/poller.h"
 #include "remote/emissions/provider.h"
 
@@ -203,27 +204,31 @@ static void emissions_stop(void *state)
 		poller_stop(TAKE(emissions->sources[i].poller));
 }
 
+static int start_source(struct source *source, struct err *err)
+{
+	const struct poller_config config = {
+		.name = source->thread_name,
+		.what = "fetching emission factors",
+		.clock = source->env->clock,
+		.log = source->env->log,
+		.period_ns = source->provider->interval_ns,
+		.retry_ns = RETRY_NS,
+		.poll = fetch,
+		.ctx = source,
+		.account = exporter_thread_account(source->env->exporter, source->thread_name),
+	};
+
+	return poller_start(&config, 0, &source->poller, err);
+}
+
 static int emissions_start(void *state, struct err *err)
 {
 	struct emissions *emissions = state;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < emissions->n; i++) {
-		struct source *source = &emissions->sources[i];
-		const struct poller_config config = {
-			.name = source->thread_name,
-			.what = "fetching emission factors",
-			.clock = source->env->clock,
-			.log = source->env->log,
-			.period_ns = source->provider->interval_ns,
-			.retry_ns = RETRY_NS,
-			.poll = fetch,
-			.ctx = source,
-		};
-
-		if (source->provider->interval_ns)
-			r = poller_start(&config, 0, &source->poller, err);
-	}
+	for (size_t i = 0; r >= 0 && i < emissions->n; i++)
+		if (emissions->sources[i].provider->interval_ns)
+			r = start_source(&emissions->sources[i], err);
 	if (r < 0)
 		emissions_stop(emissions);
 	return r;

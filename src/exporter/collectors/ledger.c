@@ -217,6 +217,7 @@ static int ledger_open(
 		return err_errno(err, -ENOMEM, "ledger");
 	state->env = env;
 	state->policy = policy_names[o->policy];
+	config.account = exporter_thread_account(env->exporter, "ledger");
 	r = sampler_open(&config, &state->sampler, err);
 	if (r < 0) {
 		free(state);

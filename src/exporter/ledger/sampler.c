@@ -314,14 +314,31 @@ void sampler_tick(struct sampler *s)
 	s->ticked = true;
 }
 
+static void book(struct sampler *s, struct thread_meter *meter, struct thread_usage *before)
+{
+	struct thread_usage now;
+
+	if (!s->config.account)
+		return;
+	thread_meter_read(meter, &now);
+	usage_account_add(s->config.account, before, &now);
+	*before = now;
+}
+
 static void *run(void *arg)
 {
 	struct sampler *s = arg;
+	CLEANUP(thread_meter_close) struct thread_meter meter = { .io_fd = -1 };
+	struct thread_usage before = { 0 };
 	struct pollfd fds[] = {
 		{ .fd = s->stop_fd, .events = POLLIN },
 		{ .fd = s->timer_fd, .events = POLLIN },
 	};
 
+	if (s->config.account) {
+		thread_meter_open(&meter);
+		thread_meter_read(&meter, &before);
+	}
 	for (;;) {
 		uint64_t expirations;
 
@@ -330,8 +347,10 @@ static void *run(void *arg)
 		if (fds[0].revents)
 			return NULL;
 		/* Ticks that were missed are one long interval. */
-		if (read(s->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		if (read(s->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations)) {
 			sampler_tick(s);
+			book(s, &meter, &before);
+		}
 	}
 }
 

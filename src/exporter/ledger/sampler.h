@@ -18,6 +18,7 @@
 #include "exporter/ledger/ledger.h"
 #include "exporter/unit.h"
 #include "host/root.h"
+#include "host/thread_usage.h"
 
 enum power_model_mode { POWER_MODEL_AUTO, POWER_MODEL_ON, POWER_MODEL_OFF };
 
@@ -34,6 +35,7 @@ struct sampler_config {
 	uint64_t static_uw[N_ENERGY_DOMAINS];
 	enum power_model_mode model_mode;
 	uint64_t model_idle_uw, model_max_uw; /* 0 = by the number of CPUs */
+	struct usage_account *account; /* where the thread's use is booked; NULL: nowhere */
 };
 
 struct sampler;
