@@ -116,10 +116,31 @@ void json_writer_double(struct json_writer *w, double value)
 	}
 }
 
+/* How many bytes at the start are UTF-8. */
+static size_t utf8_length(const char *text, size_t len)
+{
+	uint32_t code;
+	size_t i = 0, n;
+
+	while (i < len && (n = str_utf8_next(text + i, len - i, &code)) > 0)
+		i += n;
+	return i;
+}
+
 void json_writer_raw(struct json_writer *w, const char *json, size_t len)
 {
 	begin_item(w);
-	buffer_append(w->out, json, len);
+	while (len) {
+		size_t n = utf8_length(json, len);
+
+		buffer_append(w->out, json, n);
+		if (n < len) {
+			buffer_puts(w->out, "\\ufffd");
+			n++;
+		}
+		json += n;
+		len -= n;
+	}
 }
 
 /* Bytes that stand for themselves. */

@@ -52,7 +52,9 @@ void json_writer_null(struct json_writer *w);
  */
 void json_writer_double(struct json_writer *w, double value);
 
-/* A value that is JSON already. */
+/* A value that is JSON already, but for bytes in its strings that are not UTF-8: these become
+ * \ufffd.
+ */
 void json_writer_raw(struct json_writer *w, const char *json, size_t len);
 
 /* The escaped text with its quotes, for those who build JSON by other means. */
