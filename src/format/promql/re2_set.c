@@ -57,7 +57,8 @@ static int unite(struct parser *p, struct set *into, const struct set *other)
 	both.v = ARENA_ARRAY(p->arena, struct slice, both.n);
 	if (!both.v)
 		return -ENOMEM;
-	memcpy(both.v, into->v, into->n * sizeof(*both.v));
+	if (into->n)
+		memcpy(both.v, into->v, into->n * sizeof(*both.v));
 	memcpy(both.v + into->n, other->v, other->n * sizeof(*both.v));
 	settle(&both);
 	*into = both;
@@ -82,7 +83,7 @@ static int multiply(struct parser *p, struct set *left, const struct set *right)
 
 			if (!text)
 				return -ENOMEM;
-			memcpy(text, a.p, a.n);
+			memcpy(text, a.p, a.n); /* members are never NULL */
 			memcpy(text + a.n, b.p, b.n);
 			product.v[n++] = (struct slice){ text, a.n + b.n };
 		}
