@@ -24,6 +24,7 @@ struct decoder {
 	const char *file;
 	struct arena *arena;
 	struct err *err;
+	bool tolerant; /* inside a table that is */
 };
 
 static size_t print_place(const struct place *place, char *text, size_t size)
@@ -371,7 +372,7 @@ static bool knows(const struct config_table *table, const char *name)
 static int refuse_unknown(struct decoder *d, const struct config_node *node,
 	const struct config_table *table, const struct place *place)
 {
-	for (size_t i = 0; i < node->n && table->closed; i++) {
+	for (size_t i = 0; i < node->n && table->closed && !d->tolerant; i++) {
 		struct place inner = { place, node->names[i], 0 };
 
 		if (!knows(table, node->names[i]))
@@ -385,6 +386,7 @@ static int decode_table(struct decoder *d, const struct config_node *node,
 {
 	static const struct config_node empty = { .kind = CONFIG_MAPPING };
 	struct config_node stand_in = empty;
+	const bool outer_tolerant = d->tolerant;
 	int r;
 
 	if (!node || node->is_null) { /* an item or a named section without anything in it */
@@ -393,18 +395,20 @@ static int decode_table(struct decoder *d, const struct config_node *node,
 	}
 	if (node->kind != CONFIG_MAPPING)
 		return wrong(d, node, place, "must be a mapping of keys to values");
+	d->tolerant |= table->tolerant;
 	r = set_defaults(d, table, value);
 	if (r >= 0)
 		r = refuse_unknown(d, node, table, place);
 	if (r >= 0)
 		r = decode_keys(d, node, table, value, place);
+	d->tolerant = outer_tolerant;
 	return r;
 }
 
 int config_decode(const struct config_node *node, const char *name,
 	const struct config_table *table, void *value, struct arena *arena, struct err *err)
 {
-	struct decoder d = { name, arena, err };
+	struct decoder d = { .file = name, .arena = arena, .err = err };
 
 	return decode_table(&d, node, table, value, NULL);
 }

@@ -62,6 +62,7 @@ struct config_table {
 	const struct config_key *keys;
 	size_t n_keys;
 	bool closed; /* unknown keys are errors here */
+	bool tolerant; /* unknown keys are fine here and in every section below, closed ones too */
 	/* Optional: looks at the filled struct. Return -EINVAL with err_set(); file:line is put in
 	 * front. */
 	int (*check)(void *value, struct err *err);

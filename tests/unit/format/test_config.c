@@ -273,6 +273,30 @@ static void unknown_keys_are_errors_in_closed_tables_only(void **state)
 		"f.yml:2: 'clusters[0].basic_auth.user' is no known key");
 }
 
+static void unknown_keys_are_fine_below_a_tolerant_table(void **state)
+{
+	struct pin {
+		int64_t pin;
+	} value;
+	static const struct config_key inner_keys[] = { { .name = "pin", .type = CONFIG_INT } };
+	static const struct config_table inner = {
+		.size = sizeof(struct pin), .keys = inner_keys, .n_keys = 1, .closed = true
+	};
+	static const struct config_key keys[] = {
+		{ .name = "in", .type = CONFIG_SECTION, .table = &inner }
+	};
+	struct config_table outer = { .keys = keys, .n_keys = 1, .closed = true, .tolerant = true };
+	static const char text[] = "out: 1\nin: {pin: 7, pan: 8}";
+	const struct config_node *root;
+
+	assert_int_equal(config_parse(text, strlen(text), "f", &arena, &root, &err), 0);
+	assert_int_equal(config_decode(root, "f", &outer, &value, &arena, &err), 0);
+	assert_int_equal(value.pin, 7);
+	outer.closed = outer.tolerant = false;
+	assert_int_equal(config_decode(root, "f", &outer, &value, &arena, &err), -EBADMSG);
+	assert_string_equal(err.text, "f:2: 'in.pan' is no known key");
+}
+
 static void required_keys_are_asked_for(void **state)
 {
 	REFUSED("clusters:\n- id: a\n  basic_auth:\n    password: x\n",
@@ -564,6 +588,7 @@ int main(void)
 		CONFIG_TEST(whole_numbers_have_several_spellings),
 		CONFIG_TEST(secrets_are_not_repeated_in_errors),
 		CONFIG_TEST(unknown_keys_are_errors_in_closed_tables_only),
+		CONFIG_TEST(unknown_keys_are_fine_below_a_tolerant_table),
 		CONFIG_TEST(required_keys_are_asked_for),
 		CONFIG_TEST(checks_of_tables_get_file_and_line),
 		CONFIG_TEST(duplicate_keys_are_errors),
