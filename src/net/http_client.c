@@ -314,6 +314,9 @@ static int follow(struct http_client *client, const struct http_call *call, stru
 		free(url);
 		url = next;
 		adjust_method(t, ret_reply->status);
+		if (t->body && call->body_is_secret && !same_origin(call->url, url))
+			return err_set(err, -EACCES,
+				"%s: the server sends what is secret to another host", t->method);
 	}
 	return err_set(
 		err, -EPROTO, "%s: more than %d redirects", call->method, HTTP_REDIRECTS_MAX);

@@ -78,6 +78,7 @@ struct http_call {
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	const void *body;
 	size_t body_len;
+	bool body_is_secret; /* goes to the URL's own host only: a redirect elsewhere is -EACCES */
 	int64_t timeout_ms; /* whole call; > 0 */
 	size_t max_response_bytes;
 	int cancel_fd; /* readable = give up (-ECANCELED); <= 0 for none */
@@ -102,8 +103,8 @@ struct http_reply {
 
 /*
  * 0 whatever the HTTP status is. -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -ENOENT and -EACCES (of
- * a unix socket), -E2BIG, -ECANCELED, -EPROTO (TLS or HTTP broken), -EIO. Passwords never appear in
- * err.
+ * a unix socket), -EACCES (a token was refused, or a secret body would go to another host), -E2BIG,
+ * -ECANCELED, -EPROTO (TLS or HTTP broken), -EIO. Passwords never appear in err.
  */
 int http_client_call(struct http_client *client, const struct http_call *call,
 	struct http_reply *ret_reply, struct err *err);

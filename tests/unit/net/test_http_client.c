@@ -397,6 +397,30 @@ static void redirected_posts_keep_or_drop_their_body(void **state)
 	http_client_free(client);
 }
 
+static void secret_bodies_stay_with_the_first_host(void **state)
+{
+	struct http_call call = { .method = "POST",
+		.body = "pin",
+		.body_len = 3,
+		.body_is_secret = true,
+		.timeout_ms = 10000,
+		.max_response_bytes = 4096 };
+	struct http_client *client;
+	struct http_reply answer = { 0 };
+	char url[256];
+
+	assert_int_equal(http_client_new(NULL, "u", &client, &err), 0);
+	call.url = url;
+	snprintf(url, sizeof(url), "%s/redirect/307?to=%s/echo", base, other_base);
+	assert_int_equal(http_client_call(client, &call, &answer, &err), -EACCES);
+	assert_non_null(strstr(err.text, "another host"));
+	snprintf(url, sizeof(url), "%s/redirect/307?to=/echo", base);
+	assert_int_equal(http_client_call(client, &call, &answer, &err), 0);
+	assert_non_null(strstr(buffer_text(&answer.body), "body=pin\n"));
+	http_reply_done(&answer);
+	http_client_free(client);
+}
+
 static void credentials_stay_with_the_first_host(void **state)
 {
 	static const char *const configs[] = {
@@ -653,6 +677,7 @@ int main(void)
 		TEST(configured_headers_are_added),
 		TEST(redirects_are_followed),
 		TEST(redirected_posts_keep_or_drop_their_body),
+		TEST(secret_bodies_stay_with_the_first_host),
 		TEST(credentials_stay_with_the_first_host),
 		TEST(answers_have_a_limit_also_when_compressed),
 		TEST(calls_have_a_time_limit),
