@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "exporter/clean_name.h"
 #include "exporter/collector.h"
 #include "host/powercap.h"
 
@@ -73,42 +74,16 @@ static int rapl_open(
 	return 0;
 }
 
-static const char ALPHANUMERIC[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-/*
- * Runs of characters that a metric's name cannot have, underscores beside them included, become
- * one underscore.
- */
-static char *clean_zone(struct arena *arena, const char *zone)
-{
-	char *clean = arena_strdup(arena, zone), *to = clean;
-
-	while (clean && *zone) {
-		size_t good = strspn(zone, ALPHANUMERIC);
-		size_t other = strcspn(zone + good, ALPHANUMERIC);
-		bool underscores = strspn(zone + good, "_") >= other;
-		size_t kept = good + (underscores ? other : 0);
-
-		memmove(to, zone, kept);
-		to += kept;
-		zone += good + other;
-		if (!underscores)
-			*to++ = '_';
-	}
-	if (clean)
-		*to = '\0';
-	return clean;
-}
-
 /* The family of a zone whose name stands in the metric's name. */
 static const struct metric *zone_metric(
 	struct arena *arena, const struct metric *pattern, const char *zone)
 {
 	struct metric *m = ARENA_NEW(arena, struct metric);
-	const char *clean = clean_zone(arena, zone);
+	char *clean = arena_strdup(arena, zone);
 
 	if (!m || !clean)
 		return NULL;
+	clean_name(clean);
 	*m = *pattern;
 	m->name = arena_printf(arena, "ceems_rapl_%s%s", clean, strchr(pattern->name, '>') + 1);
 	m->help = arena_printf(
