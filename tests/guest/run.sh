@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/guest/run.sh [DIR]: the quickstart's chain in a Debian 12 guest with systemd as pid 1 and cgroup v2,
+# tests/guest/run.sh [DIR]: the quickstart's chain and the exporter's service in a Debian 12 guest with systemd as pid 1 and cgroup v2,
 # under QEMU's TCG (no KVM needed; code runs some 20 times slower there, so the programs are built
 # outside, in the guest's own root file system). DIR (/var/tmp/ceems-guest) keeps the root file system
 # and the image; a second call uses them again. Needs root, about 6 GB, debootstrap, qemu-system-x86,
@@ -51,6 +51,14 @@ echo "guest: $(cat /proc/1/comm) is pid 1, $(stat -fc %T /sys/fs/cgroup) on /sys
 cd /usr/local/src/ceems
 CEEMS_QUICKSTART_PATIENCE=10 ./quickstart.sh --once --jobs 4
 echo "guest: quickstart ended with status $?"
+install -m 755 build/quickstart/ceems_exporter build/quickstart/ceems_api_server /usr/local/bin/
+tools/install-services ceems_exporter
+sleep 5
+systemctl --no-pager --lines=5 status ceems_exporter
+curl -sS http://127.0.0.1:9010/metrics | grep -c ^ceems_
+grep -E '^(Uid|Cap|NoNewPrivs)' /proc/"$(systemctl show -p MainPID --value ceems_exporter)"/status
+systemctl stop ceems_exporter
+echo "guest: the service ended with status $(systemctl show -p ExecMainStatus --value ceems_exporter)"
 systemctl poweroff
 S
 chmod 755 "$ROOT/usr/local/bin/ceems-chain"
@@ -75,3 +83,4 @@ timeout "$TIMEOUT" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -M pc -m 
 	-kernel "$kernel" -initrd "${kernel/vmlinuz/initrd.img}" -append "root=/dev/vda rw console=ttyS0 quiet psi=1" \
 	-drive "file=$DIR/image,format=raw,if=virtio,cache=unsafe" </dev/null | tee "$DIR/console" | sed -u 's/\r$//'
 grep -q 'quickstart ended with status 0' "$DIR/console"
+grep -q 'the service ended with status 0' "$DIR/console"
