@@ -20,7 +20,7 @@ static const int64_t S_NS = 1000000000;
 struct poller {
 	struct poller_config config;
 	pthread_t thread;
-	int cancel_fd;
+	int cancel_fd, wake_fd;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t ended; /* a poll */
 	struct poller_status status;
@@ -63,7 +63,7 @@ static int64_t pause_ns(const struct poller_config *config, int64_t *backoff_ns,
 {
 	if (r >= 0 || !config->retry_ns) {
 		*backoff_ns = config->retry_ns;
-		return config->period_ns;
+		return r > 0 ? 0 : config->period_ns;
 	}
 	int64_t pause = *backoff_ns;
 
@@ -71,14 +71,38 @@ static int64_t pause_ns(const struct poller_config *config, int64_t *backoff_ns,
 	return pause;
 }
 
-/* Whether the poller goes on. */
-static bool wait_for(struct poller *p, int64_t wait_ns)
+/* Until the cancellation (false), a call that may cut it short, or the end. */
+static bool wait_for(struct poller *p, int64_t wait_ns, bool may_wake, bool *ret_woken)
 {
-	struct pollfd fd = { .fd = p->cancel_fd, .events = POLLIN };
+	struct pollfd fds[] = { { .fd = p->cancel_fd, .events = POLLIN },
+		{ .fd = may_wake ? p->wake_fd : -1, .events = POLLIN } };
 	struct timespec ts = { .tv_sec = MAX(wait_ns, 0) / S_NS,
 		.tv_nsec = MAX(wait_ns, 0) % S_NS };
 
-	return ppoll(&fd, 1, &ts, NULL) <= 0;
+	*ret_woken = ppoll(fds, ARRAY_SIZE(fds), &ts, NULL) > 0 && fds[1].revents;
+	return !fds[0].revents;
+}
+
+/* Whether the poller goes on. */
+static bool rest(struct poller *p, int64_t start_ns, int64_t pause)
+{
+	const struct clock *clock = p->config.clock;
+	int64_t wait_ns = start_ns + pause - clock_monotonic_ns(clock);
+	int64_t least_ns = MIN(p->config.least_ns, pause);
+	uint64_t calls;
+	bool woken;
+
+	if (!wait_for(p, wait_ns, true, &woken))
+		return false;
+	if (!woken)
+		return true;
+	wait_ns = start_ns + least_ns - clock_monotonic_ns(clock);
+	if (!wait_for(p, wait_ns, false, &woken))
+		return false;
+	/* What comes from now on wants a poll after the next. */
+	while (read(p->wake_fd, &calls, sizeof(calls)) < 0 && errno == EINTR)
+		;
+	return true;
 }
 
 static void book(struct poller *p, struct thread_meter *meter, struct thread_usage *before)
@@ -109,7 +133,7 @@ static void *run(void *arg)
 		int64_t pause = pause_ns(&p->config, &backoff_ns, r);
 
 		book(p, &meter, &before);
-		if (!wait_for(p, start_ns + pause - clock_monotonic_ns(p->config.clock)))
+		if (!rest(p, start_ns, pause))
 			return NULL;
 	}
 }
@@ -151,6 +175,7 @@ static void destroy(struct poller *p)
 	pthread_cond_destroy(&p->ended);
 	pthread_mutex_destroy(&p->lock);
 	file_closep(&p->cancel_fd);
+	file_closep(&p->wake_fd);
 	free(p);
 }
 
@@ -171,7 +196,8 @@ int poller_start(const struct poller_config *config, int64_t wait_ns, struct pol
 	pthread_cond_init(&p->ended, &attr);
 	pthread_condattr_destroy(&attr);
 	p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->cancel_fd < 0)
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->cancel_fd < 0 || p->wake_fd < 0)
 		r = -errno;
 	if (r >= 0)
 		r = start_thread(p);
@@ -184,14 +210,24 @@ int poller_start(const struct poller_config *config, int64_t wait_ns, struct pol
 	return 0;
 }
 
-void poller_stop(struct poller *p)
+static void signal_fd(int fd)
 {
 	const uint64_t one = 1;
 
+	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+void poller_wake(struct poller *p)
+{
+	signal_fd(p->wake_fd);
+}
+
+void poller_stop(struct poller *p)
+{
 	if (!p)
 		return;
-	while (write(p->cancel_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	signal_fd(p->cancel_fd);
 	pthread_join(p->thread, NULL);
 	destroy(p);
 }

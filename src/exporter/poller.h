@@ -23,12 +23,13 @@ struct poller_config {
 	const struct log *log;
 	/* From the start of one poll to that of the next; a poll that takes longer delays it. */
 	int64_t period_ns;
+	int64_t least_ns; /* the same when poller_wake() cuts the pause short */
 	int64_t retry_ns; /* the same after a failure; doubled at each, up to the period if that is
 			     longer; 0 = the period */
 	/*
-	 * One poll; never runs twice at a time. cancel_fd is readable when it should give up. 0 or
-	 * -errno with err. A failure is logged when it is the first after a success, and once
-	 * again when a success follows.
+	 * One poll; never runs twice at a time. cancel_fd is readable when it should give up. 0, 1:
+	 * there is more, poll again at once, or -errno with err. A failure is logged when it is the
+	 * first after a success, and once again when a success follows.
 	 */
 	int (*poll)(void *ctx, int cancel_fd, struct err *err);
 	void *ctx;
@@ -48,6 +49,9 @@ int poller_start(const struct poller_config *config, int64_t wait_ns, struct pol
 /* Cancels a poll under way, ends the thread and frees the poller. NULL is fine. */
 void poller_stop(struct poller *poller);
 DEFINE_CLEANUP(struct poller *, poller_stop);
+
+/* There is something new to be had: the pause ends. From any thread; never blocks. */
+void poller_wake(struct poller *poller);
 
 struct poller_status {
 	uint64_t polls, failures; /* that ended */

@@ -107,24 +107,9 @@ static void list_failed(void *ctx, const char *path, int r)
 	t->incomplete = true;
 }
 
-/* v1: the directory of the controller, or of those that share its mount. */
 static int open_active(const struct unit_table *t)
 {
-	static const char *const shared[][4] = {
-		{ "cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu" },
-		{ "net_cls", "net_prio", "net_cls,net_prio", "net_prio,net_cls" },
-	};
-	const int mount_fd = t->config.host->cgroupfs_fd;
-	const char *name = t->config.active_subsystem;
-	int fd = -1;
-
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		if (!str_eq(name, shared[i][0]) && !str_eq(name, shared[i][1]))
-			continue;
-		for (size_t k = 2; k < ARRAY_SIZE(shared[i]) && fd < 0; k++)
-			fd = openat(mount_fd, shared[i][k], O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	return fd >= 0 ? fd : openat(mount_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return cgroup_open_hierarchy(t->config.host->cgroupfs_fd, t->config.active_subsystem);
 }
 
 /* Where paths begin from now on. */

@@ -24,6 +24,30 @@ enum cgroup_version cgroup_detect(const char *path)
 	return fs.f_type == CGROUP2_SUPER_MAGIC ? CGROUP_V2 : CGROUP_V1;
 }
 
+static int open_directory(int fd, const char *name)
+{
+	int r = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return r < 0 ? -errno : r;
+}
+
+int cgroup_open_hierarchy(int mount_fd, const char *controller)
+{
+	static const char *const shared[][4] = {
+		{ "cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu" },
+		{ "net_cls", "net_prio", "net_cls,net_prio", "net_prio,net_cls" },
+	};
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		if (!str_eq(controller, shared[i][0]) && !str_eq(controller, shared[i][1]))
+			continue;
+		for (size_t k = 2; k < ARRAY_SIZE(shared[i]) && fd < 0; k++)
+			fd = open_directory(mount_fd, shared[i][k]);
+	}
+	return fd >= 0 ? fd : open_directory(mount_fd, controller);
+}
+
 enum cgroup_fs cgroup_fs_of(int fd)
 {
 	struct statfs fs;

@@ -23,6 +23,12 @@ enum cgroup_version {
 /* Of the mount at path (always /sys/fs/cgroup but in tests). What cannot be told is v1. */
 enum cgroup_version cgroup_detect(const char *path);
 
+/*
+ * v1: the directory of a controller's hierarchy below the mount, or of those that share it
+ * ("cpu,cpuacct"). A descriptor (O_PATH), or -errno.
+ */
+int cgroup_open_hierarchy(int mount_fd, const char *controller);
+
 /* What a directory lies on, as far as it changes how it may be read. */
 enum cgroup_fs {
 	CGROUP_FS_OTHER, /* a copy of a tree: its files may be replaced behind our back */

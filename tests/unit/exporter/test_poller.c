@@ -29,7 +29,7 @@ static int poll_source(void *ctx, int cancel_fd, struct err *err)
 		atomic_store(&s->cancelled, poll(&fd, 1, -1) == 1);
 		return err_set(err, -ECANCELED, "given up");
 	}
-	return r < 0 ? err_set(err, r, "no answer") : 0;
+	return r < 0 ? err_set(err, r, "no answer") : r;
 }
 
 static struct poller_config config(struct source *s)
@@ -96,12 +96,67 @@ static void failure_is_tried_again_sooner(void **state)
 	assert_int_equal(s.polls, 4);
 }
 
+static void wait_for_polls(struct poller *p, uint64_t n)
+{
+	struct poller_status status;
+
+	do {
+		usleep(1000);
+		poller_status(p, &status);
+	} while (status.polls < n);
+}
+
+static void poll_that_has_more_is_followed_by_the_next_at_once(void **state)
+{
+	struct source s = { .results = { 1, 1, 0, 0 } };
+	struct poller_config c = config(&s);
+	struct poller *p;
+
+	assert_int_equal(poller_start(&c, 60 * S, &p, NULL), 0);
+	wait_for_polls(p, 3);
+	poller_stop(p);
+	assert_int_equal(s.polls, 3);
+}
+
+static void pause_ends_when_it_is_woken(void **state)
+{
+	struct source s = { .results = { 0, -EIO, 0, 0 } };
+	struct poller_config c = config(&s);
+	struct poller *p;
+
+	c.retry_ns = LONG_S * S;
+	assert_int_equal(poller_start(&c, 60 * S, &p, NULL), 0);
+	for (uint64_t n = 2; n <= 4; n++) {
+		poller_wake(p);
+		wait_for_polls(p, n);
+	}
+	poller_stop(p);
+	assert_int_equal(s.polls, 4);
+}
+
+static void woken_poller_keeps_its_distance(void **state)
+{
+	struct source s = { 0 };
+	struct poller_config c = config(&s);
+	struct poller *p;
+
+	c.least_ns = LONG_S * S;
+	assert_int_equal(poller_start(&c, 60 * S, &p, NULL), 0);
+	poller_wake(p);
+	poller_wake(p);
+	poller_stop(p);
+	assert_int_equal(s.polls, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_poll_has_ended_when_start_returns),
 		cmocka_unit_test(source_that_hangs_is_cancelled_and_start_does_not_wait_for_it),
 		cmocka_unit_test(failure_is_tried_again_sooner),
+		cmocka_unit_test(poll_that_has_more_is_followed_by_the_next_at_once),
+		cmocka_unit_test(pause_ends_when_it_is_woken),
+		cmocka_unit_test(woken_poller_keeps_its_distance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
