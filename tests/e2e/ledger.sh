@@ -79,7 +79,7 @@ for (what, domain), value in list(sums.items()):
 }
 
 refuses() {
-	"$BIN/ceems_exporter" --web.listen-address="127.0.0.1:$PORT" "$1" 2>"$T/refusal"
+	timeout 20 "$BIN/ceems_exporter" --web.listen-address="127.0.0.1:$PORT" "$1" 2>"$T/refusal"
 	if [ $? != 1 ] || ! grep -q -e "$2" "$T/refusal"; then
 		cat "$T/refusal"
 		return 1
@@ -112,7 +112,7 @@ exporter --power-model.mode=off
 ok "without any source there are no energy series" eval '! is_there ceems_energy_ && is_there ceems_scrape'
 ok "and it stops too" stop exporter
 
-ok "a domain that is none is refused" refuses --ledger.static-watts=gpu=4 "no domain 'gpu'"
+ok "a domain that is none is refused" refuses --ledger.static-watts=disk=4 "no domain 'disk'"
 ok "static watts need a number" refuses --ledger.static-watts=cpu "is not DOMAIN=WATTS"
 ok "negative watts are refused" refuses --power-model.idle-watts=-1 "power-model.idle-watts"
 ok "an interval that is too short is refused" refuses --ledger.interval=1ms "between 100ms and 1m"

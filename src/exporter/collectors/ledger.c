@@ -24,7 +24,14 @@ enum {
 	SAMPLE_AGE,
 	COVERED,
 	BRIDGED,
+	RESOLUTION,
 	STATIC_WATTS,
+	NODE_METER_JOULES,
+	NODE_PENDING,
+	NODE_DISAGREEMENT,
+	NODE_METER_ACTIVE,
+	NODE_METER_REFUSED,
+	NODE_METER_SWITCHES,
 	POLICY_INFO,
 	LEDGER_START,
 	SAMPLES,
@@ -62,6 +69,30 @@ static const struct metric metrics[N_METRICS] = {
 	[STATIC_WATTS] = { "ceems_energy_static_watts",
 		"Power that counts as flowing without load, as given by flag or learned.",
 		METRIC_GAUGE, { "hostname", "domain" } },
+	[RESOLUTION] = { "ceems_energy_source_resolution_seconds",
+		"How often the values of the domain's meters change at best.", METRIC_GAUGE,
+		{ "hostname", "domain" } },
+	[NODE_METER_JOULES] = { "ceems_energy_node_meter_joules_total",
+		"Energy that the meters of the whole node saw; with the disagreement and less what "
+		"is pending it is the sum of all domains.",
+		METRIC_COUNTER, { "hostname" } },
+	[NODE_PENDING] = { "ceems_energy_node_pending_joules",
+		"Energy of the node's meter that is not in a domain yet; negative while its parts "
+		"are ahead of it.",
+		METRIC_GAUGE, { "hostname" } },
+	[NODE_DISAGREEMENT] = { "ceems_energy_disagreement_joules_total",
+		"Energy of the node's parts that its meter did not see: beyond what it told "
+		"(exceeded), or while it told nothing (unmetered).",
+		METRIC_COUNTER, { "hostname", "cause" } },
+	[NODE_METER_ACTIVE] = { "ceems_energy_node_meter_active",
+		"Whether the energy of the whole node comes from this meter now.", METRIC_GAUGE,
+		{ "hostname", "source" } },
+	[NODE_METER_REFUSED] = { "ceems_energy_node_meter_refused_total",
+		"Readings of a meter of the whole node that cannot be and were not counted.",
+		METRIC_COUNTER, { "hostname", "source" } },
+	[NODE_METER_SWITCHES] = { "ceems_energy_node_meter_switches_total",
+		"How often another meter of the whole node took over.", METRIC_COUNTER,
+		{ "hostname" } },
 	[POLICY_INFO] = { "ceems_energy_policy_info", "How energy is split.", METRIC_GAUGE,
 		{ "hostname", "policy" } },
 	[LEDGER_START] = { "ceems_energy_ledger_start_time_seconds",
@@ -78,7 +109,7 @@ static const struct metric metrics[N_METRICS] = {
 };
 
 struct ledger_options {
-	int64_t interval_ns, keep_ended_ns, max_gap_ns, max_units;
+	int64_t interval_ns, keep_ended_ns, max_gap_ns, max_units, max_node_watts;
 	int policy, model_mode;
 	struct strings static_watts;
 	double model_idle_watts, model_max_watts;
@@ -97,13 +128,16 @@ static const struct option_def options[] = {
 			"was scraped once more." },
 	{ "ledger.max-gap", OPTION_DURATION_GO, FIELD(max_gap_ns), .fallback = "1m",
 		.help = "Energy that gathered over a longer time is not charged to anybody." },
+	{ "ledger.max-node-watts", OPTION_INT, FIELD(max_node_watts), .fallback = "50000",
+		.help = "A meter of the whole node that tells more is wrong, and that reading is "
+			"refused." },
 	{ "ledger.max-units", OPTION_INT, FIELD(max_units), .fallback = "16384",
 		.help = "How many units, live and ended, have counters of their own." },
 	{ "ledger.policy", OPTION_ENUM, FIELD(policy), .fallback = "split", .choices = policy_names,
 		.help = "Split energy by usage and the static part by allocation (split), all by "
 			"usage (usage), or as CEEMS 0.10.2 does (compat)." },
 	{ "ledger.static-watts", OPTION_STRINGS, FIELD(static_watts), .value_name = "DOMAIN=WATTS",
-		.help = "Power of a domain (cpu, dram) that flows without load; by default it is "
+		.help = "Power of a domain (cpu, dram, rest) that flows without load; by default it is "
 			"learned." },
 	{ "power-model.mode", OPTION_ENUM, FIELD(model_mode), .fallback = "auto",
 		.choices = model_modes,
@@ -178,6 +212,7 @@ static int make_config(const struct collector_env *env, const struct ledger_opti
 		.interval_ns = o->interval_ns,
 		.max_gap_ns = o->max_gap_ns,
 		.model_mode = (enum power_model_mode)o->model_mode,
+		.max_node_watts = (uint64_t)o->max_node_watts,
 	};
 	r = check_range(
 		"ledger.interval", o->interval_ns, s_ns / 10, 60 * s_ns, "100ms and 1m", err);
@@ -189,6 +224,9 @@ static int make_config(const struct collector_env *env, const struct ledger_opti
 			"--ledger.interval and 1h", err);
 	if (r >= 0)
 		r = check_range("ledger.max-units", o->max_units, 1, 1 << 20, "1 and 1048576", err);
+	if (r >= 0)
+		r = check_range("ledger.max-node-watts", o->max_node_watts, 1, WATTS_MAX,
+			"1 and 1000000", err);
 	if (r >= 0)
 		r = check_watts(
 			"power-model.idle-watts", o->model_idle_watts, &config->model_idle_uw, err);
@@ -230,10 +268,11 @@ static int ledger_open(
 static int ledger_start(void *opaque, struct err *err)
 {
 	struct ledger_state *state = opaque;
-	struct unit_table *const *tables;
-	size_t n = exporter_unit_tables(state->env->exporter, &tables);
+	struct sampler_inputs in = { .n_tables = 0 };
 
-	return sampler_start(state->sampler, tables, n, err);
+	in.n_tables = exporter_unit_tables(state->env->exporter, &in.tables);
+	in.n_meters = exporter_power_meters(state->env->exporter, &in.meters);
+	return sampler_start(state->sampler, &in, err);
 }
 
 static int add_unit(struct scrape *s, const char *hostname, const struct ledger_unit_total *u,
@@ -292,9 +331,48 @@ static int add_domain(
 	if (r >= 0)
 		r = scrape_add_micro(
 			s, &metrics[BRIDGED], (int64_t)d->bridged_us, hostname, domain);
+	if (r >= 0 && d->resolution_ns)
+		r = scrape_add(
+			s, &metrics[RESOLUTION], (double)d->resolution_ns / 1e9, hostname, domain);
 	if (r >= 0 && d->static_known)
 		r = scrape_add_micro(
 			s, &metrics[STATIC_WATTS], (int64_t)d->static_uw, hostname, domain);
+	return r;
+}
+
+static int add_node_meters(struct scrape *s, const char *hostname, const struct sampler_node *node)
+{
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < N_POWER_METER_SOURCES; i++) {
+		if (!node->offered[i])
+			continue;
+		r = scrape_add(s, &metrics[NODE_METER_ACTIVE], node->active[i], hostname,
+			power_meter_source_names[i]);
+		if (r >= 0)
+			r = scrape_add(s, &metrics[NODE_METER_REFUSED], (double)node->refused[i],
+				hostname, power_meter_source_names[i]);
+	}
+	return r;
+}
+
+static int add_node(struct scrape *s, const char *hostname, const struct sampler_node *node)
+{
+	int r = add_node_meters(s, hostname, node);
+
+	if (r < 0 || !node->told)
+		return r;
+	r = scrape_add_micro(s, &metrics[NODE_METER_JOULES], (int64_t)node->meter_uj, hostname);
+	if (r >= 0)
+		r = scrape_add_micro(s, &metrics[NODE_PENDING], node->pending_uj, hostname);
+	if (r >= 0)
+		r = scrape_add_micro(s, &metrics[NODE_DISAGREEMENT], (int64_t)node->exceeded_uj,
+			hostname, "exceeded");
+	if (r >= 0)
+		r = scrape_add_micro(s, &metrics[NODE_DISAGREEMENT], (int64_t)node->unmetered_uj,
+			hostname, "unmetered");
+	if (r >= 0)
+		r = scrape_add(s, &metrics[NODE_METER_SWITCHES], (double)node->switches, hostname);
 	return r;
 }
 
@@ -307,6 +385,8 @@ static int add_report(
 	for (int d = 0; r >= 0 && d < N_ENERGY_DOMAINS; d++)
 		if (report->domains[d].source)
 			r = add_domain(s, hostname, energy_domain_names[d], &report->domains[d]);
+	if (r >= 0)
+		r = add_node(s, hostname, &report->node);
 	if (r >= 0)
 		r = scrape_add(s, &metrics[POLICY_INFO], 1, hostname, state->policy);
 	if (r >= 0)
@@ -326,12 +406,13 @@ static int ledger_collect(void *opaque, struct scrape *s)
 	struct ledger_state *state = opaque;
 	struct exporter_scrapes scrapes;
 	struct sampler_report report;
-	bool any = false;
+	bool any;
 	int r;
 
 	exporter_scrapes(state->env->exporter, &scrapes);
 	sampler_scraped(state->sampler, scrapes.last_start_ns);
 	sampler_lock(state->sampler, &report);
+	any = report.node.told;
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		any |= report.domains[d].source != NULL;
 	r = any ? add_report(s, state, &report) : -ENODATA;

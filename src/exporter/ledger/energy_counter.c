@@ -13,13 +13,27 @@ static bool step(const struct energy_counter *c, uint64_t value_uj, const struct
 	if (value_uj < c->last_uj && (span->slept || !c->max_uj || c->last_uj > c->max_uj))
 		return false;
 	*ret_uj = powercap_energy_delta(c->last_uj, value_uj, c->max_uj);
-	return *ret_uj / ENERGY_COUNTER_MAX_WATTS <= gathered_us + TOLERANCE_US;
+	return *ret_uj / (c->max_watts ? c->max_watts : ENERGY_COUNTER_MAX_WATTS) <=
+		gathered_us + TOLERANCE_US;
+}
+
+static uint64_t since_us(const struct energy_counter *c, const struct energy_span *span)
+{
+	return (uint64_t)(span->now_ns - c->moved_ns) / 1000;
+}
+
+bool energy_counter_plausible(
+	const struct energy_counter *c, uint64_t value_uj, const struct energy_span *span)
+{
+	uint64_t delta;
+
+	return !c->known || step(c, value_uj, span, since_us(c, span), &delta);
 }
 
 enum energy_event energy_counter_read(struct energy_counter *c, uint64_t value_uj,
 	const struct energy_span *span, uint64_t *energy_uj, uint64_t *late_uj)
 {
-	uint64_t gathered_us = (uint64_t)(span->now_ns - c->moved_ns) / 1000, delta;
+	uint64_t gathered_us = since_us(c, span), delta;
 	bool was_frozen = c->frozen;
 
 	if (c->known && value_uj == c->last_uj) {

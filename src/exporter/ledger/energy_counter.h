@@ -10,13 +10,14 @@
 #include <stdint.h>
 
 enum {
-	/* No single meter of a node takes more: what would be more is a restart, not a wrap. */
+	/* No zone of a processor takes more: what would be more is a restart, not a wrap. */
 	ENERGY_COUNTER_MAX_WATTS = 2000,
 	ENERGY_COUNTER_FROZEN_S = 10,
 };
 
 struct energy_counter {
 	uint64_t max_uj; /* the range; 0 = it never wraps */
+	uint64_t max_watts; /* 0 = ENERGY_COUNTER_MAX_WATTS */
 	bool known; /* it was read before */
 	bool frozen;
 	uint64_t last_uj;
@@ -42,5 +43,9 @@ enum energy_event {
  */
 enum energy_event energy_counter_read(struct energy_counter *counter, uint64_t value_uj,
 	const struct energy_span *span, uint64_t *energy_uj, uint64_t *late_uj);
+
+/* Whether such a value can come after what was read before. */
+bool energy_counter_plausible(
+	const struct energy_counter *counter, uint64_t value_uj, const struct energy_span *span);
 
 #endif

@@ -36,6 +36,9 @@ struct energy_moment {
 struct energy_flow {
 	bool complete; /* every meter of the domain was read and moves */
 	uint64_t energy_uj, late_uj;
+	/* Of meters that stood still or were away for less than the longest gap: open while one
+	   is, settled when one moves. */
+	struct ledger_backlog backlog;
 	bool static_known; /* the source itself knows which part flows without load */
 	uint64_t static_uj, static_uw;
 	int64_t sample_ns; /* monotonic: age of the oldest value in it */
@@ -44,6 +47,7 @@ struct energy_flow {
 struct energy_source {
 	const char *name; /* label 'source' */
 	bool measured; /* false: an estimate, used only where nothing is measured */
+	int64_t resolution_ns; /* how often its value changes at best; 0 = unknown */
 	/* Which domains it has. -ENODATA: none on this node. */
 	int (*open)(const struct energy_source_env *env, bool ret_domains[N_ENERGY_DOMAINS],
 		void **ret_state, struct err *err);

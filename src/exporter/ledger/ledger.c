@@ -13,6 +13,7 @@
 const char *const energy_domain_names[N_ENERGY_DOMAINS] = {
 	[DOMAIN_CPU] = "cpu",
 	[DOMAIN_DRAM] = "dram",
+	[DOMAIN_GPU] = "gpu",
 	[DOMAIN_REST] = "rest",
 };
 
@@ -23,12 +24,19 @@ const char *const energy_party_names[N_ENERGY_PARTIES] = {
 	[PARTY_UNATTRIBUTED] = "unattributed",
 };
 
+/* What the units' gathered weights stand for together. */
+struct backlog_whole {
+	struct gathered whole;
+	split_weight time, unknown_time; /* the latter: nobody's use was known */
+};
+
 struct ledger {
 	struct ledger_config config;
 	struct tracker tracker;
 	bool present[N_ENERGY_DOMAINS];
 	uint64_t meter_uj[N_ENERGY_DOMAINS];
 	uint64_t party_uj[N_ENERGY_DOMAINS][N_ENERGY_PARTIES];
+	struct backlog_whole backlog[N_ENERGY_DOMAINS];
 	struct tracked **order; /* sorted by key */
 	struct ledger_unit_total *totals;
 	size_t cap; /* of both */
@@ -159,6 +167,22 @@ void ledger_free(struct ledger *ledger)
 	free(ledger);
 }
 
+static split_weight sum_of(
+	const struct tracker *tracker, const struct measure *by, const struct ledger_interval *iv)
+{
+	split_weight sum = by->weight(&tracker->others, iv);
+
+	for (size_t i = 0; i < tracker->n; i++)
+		sum += by->weight(tracker->units[i], iv);
+	return sum;
+}
+
+static void charge(struct ledger *ledger, struct tracked *u, enum energy_domain d, uint64_t share)
+{
+	u->energy_uj[d] += share;
+	ledger->party_uj[d][PARTY_UNITS] += share;
+}
+
 /*
  * When the units' readings exceed the node's (they are taken a moment later, in finer steps), their
  * sum is the whole and nothing is left for others. When nobody used anything, nobody is charged.
@@ -167,26 +191,155 @@ static void split_amount(struct ledger *ledger, const struct ledger_interval *iv
 	enum energy_domain d, uint64_t amount_uj, const struct measure *by)
 {
 	struct tracker *tracker = &ledger->tracker;
-	uint64_t *party = ledger->party_uj[d];
-	split_weight sum = by->weight(&tracker->others, iv), whole = by->whole(iv);
+	split_weight sum = sum_of(tracker, by, iv), whole = by->whole(iv);
 	struct split split;
 
-	for (size_t i = 0; i < tracker->n; i++)
-		sum += by->weight(tracker->units[i], iv);
 	if (!whole && !sum) {
-		party[PARTY_IDLE] += amount_uj;
+		ledger->party_uj[d][PARTY_IDLE] += amount_uj;
 		return;
 	}
 	split_begin(&split, amount_uj, MAX(whole, sum));
+	for (size_t i = 0; i < tracker->n; i++)
+		charge(ledger, tracker->units[i], d,
+			split_next(&split, by->weight(tracker->units[i], iv)));
+	charge(ledger, &tracker->others, d, split_next(&split, by->weight(&tracker->others, iv)));
+	ledger->party_uj[d][by->rest] += split_rest(&split);
+}
+
+/* --- energy that comes in later --- */
+
+/* What a weight counts for that is there for part of an interval. Absurd ones are cut off, so that
+ * the sum over many intervals has room. */
+static split_weight for_part(split_weight weight, uint32_t part_ppm)
+{
+	return MIN(weight, (split_weight)1 << 80) * part_ppm;
+}
+
+static void gather_unit(struct tracked *u, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv, uint32_t part_ppm)
+{
+	u->gathered[d].dynamic += for_part(p->dynamic->weight(u, iv), part_ppm);
+	u->gathered[d].fixed += for_part(p->fixed->weight(u, iv), part_ppm);
+}
+
+static split_weight whole_of(
+	const struct tracker *tracker, const struct measure *by, const struct ledger_interval *iv)
+{
+	split_weight sum = sum_of(tracker, by, iv), whole = by->whole(iv);
+
+	return MAX(sum, whole);
+}
+
+static void gather(struct ledger *ledger, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv, bool known, uint32_t part_ppm)
+{
+	struct tracker *tracker = &ledger->tracker;
+	struct backlog_whole *b = &ledger->backlog[d];
+
+	if (!part_ppm)
+		return;
+	b->time += for_part(iv->duration_us, part_ppm);
+	if (!known) {
+		b->unknown_time += for_part(iv->duration_us, part_ppm);
+		return;
+	}
+	b->whole.dynamic += for_part(whole_of(tracker, p->dynamic, iv), part_ppm);
+	b->whole.fixed += for_part(whole_of(tracker, p->fixed, iv), part_ppm);
+	for (size_t i = 0; i < tracker->n; i++)
+		gather_unit(tracker->units[i], d, p, iv, part_ppm);
+	gather_unit(&tracker->others, d, p, iv, part_ppm);
+}
+
+static split_weight gathered_of(const struct tracked *u, enum energy_domain d, bool fixed)
+{
+	return fixed ? u->gathered[d].fixed : u->gathered[d].dynamic;
+}
+
+static void split_gathered(struct ledger *ledger, enum energy_domain d, uint64_t amount_uj,
+	bool fixed, enum energy_party rest)
+{
+	struct tracker *tracker = &ledger->tracker;
+	struct backlog_whole *b = &ledger->backlog[d];
+	split_weight whole = fixed ? b->whole.fixed : b->whole.dynamic;
+	split_weight sum = gathered_of(&tracker->others, d, fixed);
+	struct split split;
+
+	for (size_t i = 0; i < tracker->n; i++)
+		sum += gathered_of(tracker->units[i], d, fixed);
+	whole = MAX(whole, sum); /* where absurd weights were cut off */
+	if (!whole) {
+		ledger->party_uj[d][PARTY_IDLE] += amount_uj;
+		return;
+	}
+	split_begin(&split, amount_uj, whole);
+	for (size_t i = 0; i < tracker->n; i++)
+		charge(ledger, tracker->units[i], d,
+			split_next(&split, gathered_of(tracker->units[i], d, fixed)));
+	charge(ledger, &tracker->others, d,
+		split_next(&split, gathered_of(&tracker->others, d, fixed)));
+	ledger->party_uj[d][rest] += split_rest(&split);
+}
+
+static void forget_gathered(struct ledger *ledger, enum energy_domain d, int64_t now_ns)
+{
+	struct tracker *tracker = &ledger->tracker;
+
 	for (size_t i = 0; i < tracker->n; i++) {
 		struct tracked *u = tracker->units[i];
-		uint64_t share = split_next(&split, by->weight(u, iv));
 
-		u->energy_uj[d] += share;
-		party[PARTY_UNITS] += share;
+		if (u->gathered[d].dynamic || u->gathered[d].fixed)
+			u->charged_ns = now_ns;
+		u->gathered[d] = (struct gathered){ 0 };
 	}
-	party[PARTY_UNITS] += split_next(&split, by->weight(&tracker->others, iv));
-	party[by->rest] += split_rest(&split);
+	tracker->others.gathered[d] = (struct gathered){ 0 };
+	ledger->backlog[d] = (struct backlog_whole){ .time = 0 };
+}
+
+static void settle(struct ledger *ledger, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv)
+{
+	const struct ledger_backlog *in = &iv->backlog[d];
+	struct backlog_whole *b = &ledger->backlog[d];
+	uint64_t energy = in->energy_uj, late = MIN(in->late_uj, energy), fixed;
+	struct split unknown;
+
+	if (!b->time)
+		late = energy;
+	ledger->meter_uj[d] += energy;
+	energy -= late;
+	if (energy) {
+		split_begin(&unknown, energy, b->time);
+		late += split_next(&unknown, b->unknown_time);
+		energy = split_rest(&unknown);
+	}
+	ledger->party_uj[d][PARTY_UNATTRIBUTED] += late;
+	fixed = MIN(in->static_uj, energy);
+	if (energy > fixed)
+		split_gathered(ledger, d, energy - fixed, false, p->dynamic->rest);
+	if (fixed)
+		split_gathered(ledger, d, fixed, true, p->fixed->rest);
+}
+
+static void book_backlog(struct ledger *ledger, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv, bool known)
+{
+	const struct ledger_backlog *in = &iv->backlog[d];
+	uint32_t part = in->settle ? MIN(in->part_ppm, (uint32_t)LEDGER_WHOLE_PPM)
+				   : LEDGER_WHOLE_PPM;
+
+	if (!in->open && !in->settle) {
+		if (ledger->backlog[d].time)
+			forget_gathered(ledger, d, iv->now_ns);
+		return;
+	}
+	gather(ledger, d, p, iv, known, part);
+	if (!in->settle)
+		return;
+	settle(ledger, d, p, iv);
+	if (in->again)
+		return;
+	forget_gathered(ledger, d, iv->now_ns);
+	gather(ledger, d, p, iv, known, LEDGER_WHOLE_PPM - part);
 }
 
 static int reserve_totals(struct ledger *ledger)
@@ -210,6 +363,24 @@ static int reserve_totals(struct ledger *ledger)
 	return 0;
 }
 
+/* Energy of this very interval. */
+static void book_now(struct ledger *ledger, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv, bool known)
+{
+	uint64_t energy = iv->energy_uj[d], late = MIN(iv->late_uj[d], energy), fixed;
+
+	ledger->meter_uj[d] += energy;
+	if (!known)
+		late = energy;
+	ledger->party_uj[d][PARTY_UNATTRIBUTED] += late;
+	energy -= late;
+	fixed = MIN(iv->static_uj[d], energy);
+	if (energy > fixed)
+		split_amount(ledger, iv, d, energy - fixed, p->dynamic);
+	if (fixed)
+		split_amount(ledger, iv, d, fixed, p->fixed);
+}
+
 int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
 {
 	const struct policy *policy = policies[ledger->config.policy];
@@ -223,20 +394,13 @@ int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
 		if (r >= 0)
 			r = reserve_totals(ledger);
 	}
+	known &= r >= 0 && iv->duration_us;
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
-		uint64_t energy = iv->energy_uj[d], late = MIN(iv->late_uj[d], energy), fixed;
-
 		ledger->present[d] |= iv->present[d];
-		ledger->meter_uj[d] += energy;
-		if (!known || r < 0 || !iv->duration_us)
-			late = energy;
-		ledger->party_uj[d][PARTY_UNATTRIBUTED] += late;
-		energy -= late;
-		fixed = MIN(iv->static_uj[d], energy);
-		if (energy > fixed)
-			split_amount(ledger, iv, d, energy - fixed, policy[d].dynamic);
-		if (fixed)
-			split_amount(ledger, iv, d, fixed, policy[d].fixed);
+		if (!policy[d].dynamic)
+			continue; /* booked by device */
+		book_now(ledger, (enum energy_domain)d, &policy[d], iv, known);
+		book_backlog(ledger, (enum energy_domain)d, &policy[d], iv, known);
 	}
 	return r;
 }
@@ -277,4 +441,9 @@ void ledger_totals(struct ledger *ledger, struct ledger_totals *ret_totals)
 	memcpy(ret_totals->present, ledger->present, sizeof(ledger->present));
 	memcpy(ret_totals->meter_uj, ledger->meter_uj, sizeof(ledger->meter_uj));
 	memcpy(ret_totals->party_uj, ledger->party_uj, sizeof(ledger->party_uj));
+}
+
+bool ledger_units_changed(const struct ledger *ledger)
+{
+	return ledger->tracker.came_or_went;
 }

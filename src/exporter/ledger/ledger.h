@@ -14,13 +14,28 @@
 #include "basic/err.h"
 #include "exporter/unit.h"
 
-enum energy_domain { DOMAIN_CPU, DOMAIN_DRAM, DOMAIN_REST, N_ENERGY_DOMAINS };
+enum energy_domain { DOMAIN_CPU, DOMAIN_DRAM, DOMAIN_GPU, DOMAIN_REST, N_ENERGY_DOMAINS };
 extern const char *const energy_domain_names[N_ENERGY_DOMAINS];
 
 enum energy_party { PARTY_UNITS, PARTY_SYSTEM, PARTY_IDLE, PARTY_UNATTRIBUTED, N_ENERGY_PARTIES };
 extern const char *const energy_party_names[N_ENERGY_PARTIES];
 
 enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COMPAT };
+
+enum { LEDGER_WHOLE_PPM = 1000000 };
+
+/*
+ * Energy that comes in later than it flows (a meter with a slow clock, one that stood still) is
+ * split by what the units did since it was last settled, interval by interval.
+ */
+struct ledger_backlog {
+	bool open; /* this interval belongs to it */
+	bool settle; /* its energy is here; the time that belongs to it ends with this interval */
+	bool again; /* if settled: what was gathered stays, more energy of that time will come */
+	/* If settled: which part of this interval belongs to it; the rest begins the next one. */
+	uint32_t part_ppm;
+	uint64_t energy_uj, static_uj, late_uj; /* as below */
+};
 
 /* What one interval brought. */
 struct ledger_interval {
@@ -31,6 +46,7 @@ struct ledger_interval {
 	/* Part of it that nobody can be charged with: it flowed before this interval. <= energy */
 	uint64_t late_uj[N_ENERGY_DOMAINS];
 	bool present[N_ENERGY_DOMAINS]; /* the domain has a source on this node */
+	struct ledger_backlog backlog[N_ENERGY_DOMAINS]; /* besides the above */
 	/* The node, over the same interval. */
 	/* The node's and the units' usage could be read. Otherwise all energy is unattributed and
 	   the units' last readings stay as they are: the next interval counts its part only. */
@@ -86,6 +102,9 @@ struct ledger_totals {
 	const struct ledger_unit_total *units; /* sorted by key; valid until the next ledger call */
 	size_t n_units;
 };
+
+/* Whether units came or went in the last interval. */
+bool ledger_units_changed(const struct ledger *ledger);
 
 /* One consistent answer. Not thread-safe: the owner holds the lock that covers book and totals. */
 void ledger_totals(struct ledger *ledger, struct ledger_totals *ret_totals);

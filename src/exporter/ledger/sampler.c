@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "basic/file.h"
-#include "exporter/ledger/energy_floor.h"
+#include "exporter/ledger/energy_account.h"
+#include "exporter/ledger/energy_rest.h"
 #include "exporter/ledger/energy_source.h"
+#include "exporter/ledger/node_meter.h"
 #include "exporter/ledger/node_usage.h"
 #include "exporter/ledger/unit_readings.h"
 
@@ -42,14 +44,15 @@ struct sampler {
 	/* Of the last tick; used by one thread. */
 	bool ticked;
 	int64_t last_ns, last_asleep_ns;
-	struct energy_floor floors[N_ENERGY_DOMAINS];
-	uint64_t uncovered_us[N_ENERGY_DOMAINS]; /* time whose energy may come later */
+	uint64_t span_busy_us, span_capacity_us; /* CPU time since the rest was settled */
 	bool usage_failed, out_of_memory; /* said so in the log */
 	/* What follows is read by scrapes. */
 	pthread_mutex_t lock;
 	struct ledger *ledger;
-	struct sampler_domain domains[N_ENERGY_DOMAINS];
-	int64_t sample_ns[N_ENERGY_DOMAINS];
+	struct sampler_domain domains[N_ENERGY_DOMAINS]; /* source, measured, resolution */
+	struct energy_account accounts[N_ENERGY_DOMAINS];
+	struct node_meter node_meter;
+	struct energy_rest rest;
 	int64_t start_realtime_ns;
 	uint64_t model_uw, ticks, late_ticks;
 };
@@ -88,6 +91,7 @@ static void claim_domains(struct sampler *s, struct opened *o, const bool has[N_
 		o->domains[d] = true;
 		s->domains[d].source = o->source->name;
 		s->domains[d].measured = o->source->measured;
+		s->domains[d].resolution_ns = o->source->resolution_ns;
 		log_info(s->config.log, "energy source", LOG_STR("domain", energy_domain_names[d]),
 			LOG_STR("source", o->source->name),
 			LOG_STR("kind", o->source->measured ? "measured" : "estimated"));
@@ -119,8 +123,6 @@ static int open_sources(struct sampler *s, struct err *err)
 		s->n_opened++;
 		claim_domains(s, o, has);
 	}
-	if (!s->n_opened)
-		log_warn(s->config.log, "no energy source on this node: the ledger stays empty");
 	return 0;
 }
 
@@ -137,6 +139,11 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret_sampl
 	s->stop_fd = s->timer_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	s->start_realtime_ns = clock_realtime_ns(config->clock);
+	energy_rest_init(&s->rest, config->interval_ns, config->max_gap_ns);
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		s->accounts[d].static_given = config->static_given[d];
+		s->accounts[d].given_static_uw = config->static_uw[d];
+	}
 	r = ledger_new(&config->ledger, &s->ledger);
 	if (r < 0)
 		err_errno(err, r, "ledger");
@@ -213,48 +220,6 @@ static void read_usage(struct sampler *s, struct energy_moment *at, struct ledge
 	iv->last_scrape_ns = atomic_load_explicit(&s->last_scrape_ns, memory_order_relaxed);
 }
 
-static uint64_t static_energy(struct sampler *s, enum energy_domain d,
-	const struct energy_flow *flow, const struct ledger_interval *iv)
-{
-	struct energy_floor *f = &s->floors[d];
-	struct sampler_domain *domain = &s->domains[d];
-
-	if (flow->complete && !flow->late_uj && iv->node_known && iv->duration_us)
-		energy_floor_add(f, flow->energy_uj, iv->duration_us, iv->node_cpu_busy_us,
-			iv->duration_us / 1000 * iv->node_cpus_milli);
-	else
-		energy_floor_skip(f);
-	if (flow->static_known) {
-		domain->static_known = true;
-		domain->static_uw = flow->static_uw;
-		return flow->static_uj;
-	}
-	domain->static_known = s->config.static_given[d] || f->known;
-	domain->static_uw = s->config.static_given[d] ? s->config.static_uw[d] : f->power_uw;
-	return domain->static_known ? energy_of_power(domain->static_uw, iv->duration_us) : 0;
-}
-
-/* Time counts as covered when its energy came in, if need be later. */
-static void cover(struct sampler *s, enum energy_domain d, const struct energy_flow *flow,
-	const struct ledger_interval *iv, bool late_tick)
-{
-	struct sampler_domain *domain = &s->domains[d];
-
-	if (flow->sample_ns) {
-		s->sample_ns[d] = flow->sample_ns;
-		domain->sampled = true;
-	}
-	if (!flow->complete) {
-		s->uncovered_us[d] += iv->duration_us;
-		return;
-	}
-	if (!flow->late_uj) {
-		domain->covered_us += s->uncovered_us[d] + iv->duration_us;
-		domain->bridged_us += s->uncovered_us[d] + (late_tick ? iv->duration_us : 0);
-	}
-	s->uncovered_us[d] = 0;
-}
-
 static void read_sources(struct sampler *s, const struct energy_moment *at,
 	struct ledger_interval *iv, bool late_tick)
 {
@@ -266,16 +231,94 @@ static void read_sources(struct sampler *s, const struct energy_moment *at,
 		if (o->source == &energy_source_power_model && flows[DOMAIN_CPU].complete)
 			s->model_uw = (uint64_t)((unsigned __int128)flows[DOMAIN_CPU].energy_uj *
 				1000000 / at->elapsed_us);
-		for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+			if (o->domains[d])
+				energy_account_add(&s->accounts[d], (enum energy_domain)d,
+					&flows[d], late_tick, iv);
+	}
+}
+
+/* The first word of a meter of the node ends the power model's: see docs/energy.md. */
+static void drop_estimates(struct sampler *s)
+{
+	for (size_t i = 0; i < s->n_opened; i++) {
+		struct opened *o = &s->opened[i];
+
+		for (int d = 0; d < N_ENERGY_DOMAINS && !o->source->measured; d++) {
 			if (!o->domains[d])
 				continue;
-			iv->present[d] = true;
-			iv->energy_uj[d] = flows[d].energy_uj;
-			iv->late_uj[d] = flows[d].late_uj;
-			iv->static_uj[d] = static_energy(s, d, &flows[d], iv);
-			cover(s, d, &flows[d], iv, late_tick);
+			o->domains[d] = false;
+			s->domains[d] = (struct sampler_domain){ .source = NULL };
+			log_info(s->config.log,
+				"energy is measured: the estimate is not counted any more",
+				LOG_STR("domain", energy_domain_names[d]));
 		}
 	}
+}
+
+static void tell_rest(struct sampler *s, int64_t now_ns)
+{
+	const struct node_meter *node = &s->node_meter;
+	struct sampler_domain *domain = &s->domains[DOMAIN_REST];
+	struct energy_account *a = &s->accounts[DOMAIN_REST];
+
+	a->sampled = true;
+	a->sample_ns = node->booked_ns;
+	if (!node->active)
+		return; /* the last one stays named; its age grows */
+	domain->source = power_meter_source_names[node->active->meter->source];
+	domain->measured = true;
+	domain->resolution_ns = node_meter_resolution_ns(node);
+}
+
+/* The node's meter against its parts, which have been read. */
+static void read_rest(struct sampler *s, const struct node_energy *node, bool parts_wait,
+	struct ledger_interval *iv)
+{
+	struct energy_rest_interval in = {
+		.from_ns = iv->now_ns - (int64_t)iv->duration_us * US_NS,
+		.now_ns = iv->now_ns,
+		.parts_wait = parts_wait,
+		.units_changed = ledger_units_changed(s->ledger),
+		.node = *node,
+	};
+	struct ledger_backlog *b = &iv->backlog[DOMAIN_REST];
+	struct energy_rest_flow flow;
+
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+		in.parts_uj += iv->energy_uj[d] + iv->backlog[d].energy_uj;
+	energy_rest_add(&s->rest, &in, &flow);
+	if (!s->node_meter.told)
+		return;
+	iv->present[DOMAIN_REST] = true;
+	s->span_busy_us += iv->node_cpu_busy_us;
+	s->span_capacity_us += iv->duration_us / 1000 * iv->node_cpus_milli;
+	*b = (struct ledger_backlog){ .open = s->rest.open,
+		.settle = flow.settle,
+		.part_ppm = flow.part_ppm,
+		.energy_uj = flow.energy_uj,
+		.late_uj = flow.late_uj };
+	if (flow.settle) {
+		energy_account_span(&s->accounts[DOMAIN_REST], b, flow.span_us, s->span_busy_us,
+			s->span_capacity_us, flow.covered);
+		s->span_busy_us = s->span_capacity_us = 0;
+	}
+	tell_rest(s, iv->now_ns);
+}
+
+static void read_energy(struct sampler *s, const struct energy_moment *at,
+	struct ledger_interval *iv, bool late_tick)
+{
+	struct node_energy node;
+	bool parts_wait = false;
+
+	node_meter_read(&s->node_meter, &at->span, &node);
+	if (node.fresh)
+		drop_estimates(s);
+	read_sources(s, at, iv, late_tick);
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+		parts_wait |= iv->backlog[d].again;
+	read_rest(s, &node, parts_wait, iv);
 }
 
 void sampler_tick(struct sampler *s)
@@ -298,7 +341,7 @@ void sampler_tick(struct sampler *s)
 	read_usage(s, &at, &iv);
 
 	pthread_mutex_lock(&s->lock);
-	read_sources(s, &at, &iv, late_tick);
+	read_energy(s, &at, &iv, late_tick);
 	r = ledger_book(s->ledger, &iv);
 	s->ticks++;
 	s->late_ticks += late_tick;
@@ -354,9 +397,13 @@ static void *run(void *arg)
 	}
 }
 
-int sampler_use_tables(struct sampler *s, struct unit_table *const *tables, size_t n)
+int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 {
-	return unit_readings_use(&s->units, tables, n);
+	node_meter_init(&s->node_meter, inputs->meters, inputs->n_meters, s->config.max_node_watts,
+		s->config.log);
+	if (!s->n_opened && !inputs->n_meters)
+		log_warn(s->config.log, "no energy source on this node: the ledger stays empty");
+	return unit_readings_use(&s->units, inputs->tables, inputs->n_tables);
 }
 
 static int start_timer(struct sampler *s)
@@ -372,10 +419,10 @@ static int start_timer(struct sampler *s)
 	return 0;
 }
 
-int sampler_start(struct sampler *s, struct unit_table *const *tables, size_t n, struct err *err)
+int sampler_start(struct sampler *s, const struct sampler_inputs *inputs, struct err *err)
 {
 	sigset_t all, before;
-	int r = sampler_use_tables(s, tables, n);
+	int r = sampler_use(s, inputs);
 
 	if (r >= 0)
 		r = start_timer(s);
@@ -404,7 +451,44 @@ void sampler_stop(struct sampler *s)
 		;
 	pthread_join(s->thread, NULL);
 	s->running = false;
+	pthread_mutex_lock(&s->lock);
 	unit_readings_use(&s->units, NULL, 0);
+	s->node_meter.n = 0;
+	s->node_meter.active = NULL;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void report_node(const struct sampler *s, struct sampler_node *ret_node)
+{
+	const struct node_meter *node = &s->node_meter;
+
+	ret_node->told = node->told;
+	ret_node->meter_uj = s->rest.meter_uj;
+	ret_node->exceeded_uj = s->rest.exceeded_uj;
+	ret_node->unmetered_uj = s->rest.unmetered_uj;
+	ret_node->pending_uj = energy_rest_pending_uj(&s->rest);
+	ret_node->switches = node->switches;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct node_meter_one *one = &node->meters[i];
+
+		ret_node->offered[one->meter->source] = true;
+		ret_node->active[one->meter->source] |= one == node->active;
+		ret_node->refused[one->meter->source] += one->energy.refused;
+	}
+}
+
+static void report_domain(const struct sampler *s, enum energy_domain d, int64_t now_ns,
+	struct sampler_domain *ret_domain)
+{
+	const struct energy_account *a = &s->accounts[d];
+
+	*ret_domain = s->domains[d];
+	ret_domain->sampled = a->sampled;
+	ret_domain->age_ns = now_ns - a->sample_ns;
+	ret_domain->covered_us = a->covered_us;
+	ret_domain->bridged_us = a->bridged_us;
+	ret_domain->static_known = a->static_known;
+	ret_domain->static_uw = a->static_uw;
 }
 
 void sampler_lock(struct sampler *s, struct sampler_report *ret_report)
@@ -422,9 +506,9 @@ void sampler_lock(struct sampler *s, struct sampler_report *ret_report)
 	for (size_t i = 0; i < s->n_opened; i++)
 		ret_report->model_on |= s->opened[i].source == &energy_source_power_model;
 	ledger_totals(s->ledger, &ret_report->totals);
-	memcpy(ret_report->domains, s->domains, sizeof(s->domains));
+	report_node(s, &ret_report->node);
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
-		ret_report->domains[d].age_ns = now_ns - s->sample_ns[d];
+		report_domain(s, (enum energy_domain)d, now_ns, &ret_report->domains[d]);
 }
 
 void sampler_unlock(struct sampler *s)

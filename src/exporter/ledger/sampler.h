@@ -16,6 +16,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "exporter/ledger/ledger.h"
+#include "exporter/power_meter.h"
 #include "exporter/unit.h"
 #include "host/root.h"
 #include "host/thread_usage.h"
@@ -36,6 +37,15 @@ struct sampler_config {
 	enum power_model_mode model_mode;
 	uint64_t model_idle_uw, model_max_uw; /* 0 = by the number of CPUs */
 	struct usage_account *account; /* where the thread's use is booked; NULL: nowhere */
+	uint64_t max_node_watts; /* a meter of the node that tells more is wrong */
+};
+
+/* What other collectors offer; stays valid until sampler_stop() has returned. */
+struct sampler_inputs {
+	struct unit_table *const *tables;
+	size_t n_tables;
+	const struct power_meter *const *meters; /* of the whole node */
+	size_t n_meters;
 };
 
 struct sampler;
@@ -49,13 +59,12 @@ int sampler_open(
 void sampler_close(struct sampler *sampler); /* NULL is fine; the thread has ended */
 DEFINE_CLEANUP(struct sampler *, sampler_close);
 
-/* Starts the thread. The tables stay valid until sampler_stop() has returned. */
-int sampler_start(
-	struct sampler *sampler, struct unit_table *const *tables, size_t n, struct err *err);
+/* Starts the thread. */
+int sampler_start(struct sampler *sampler, const struct sampler_inputs *inputs, struct err *err);
 void sampler_stop(struct sampler *sampler);
 
-/* The tables alone, for who calls sampler_tick() himself. */
-int sampler_use_tables(struct sampler *sampler, struct unit_table *const *tables, size_t n);
+/* The inputs alone, for who calls sampler_tick() himself. -ENOSPC: too many tables. */
+int sampler_use(struct sampler *sampler, const struct sampler_inputs *inputs);
 
 /* One reading; the thread's work. */
 void sampler_tick(struct sampler *sampler);
@@ -64,7 +73,7 @@ void sampler_tick(struct sampler *sampler);
 void sampler_scraped(struct sampler *sampler, int64_t when_ns);
 
 struct sampler_domain {
-	const char *source; /* NULL: the domain has none */
+	const char *source; /* NULL: the domain has none now */
 	bool measured;
 	bool sampled; /* it brought a value yet */
 	int64_t age_ns; /* of the oldest value in it, now */
@@ -72,11 +81,25 @@ struct sampler_domain {
 	uint64_t bridged_us; /* part of it that was told later, after a gap */
 	bool static_known;
 	uint64_t static_uw;
+	int64_t resolution_ns; /* how often its meter changes at best; 0 = unknown */
+};
+
+/* The meters of the whole node. meter + exceeded + unmetered - pending = sum of all domains. */
+struct sampler_node {
+	bool told; /* one of them told something: the rest holds */
+	uint64_t meter_uj;
+	uint64_t exceeded_uj; /* parts beyond the meter */
+	uint64_t unmetered_uj; /* parts in times of which it told nothing */
+	int64_t pending_uj; /* not booked yet; negative: the parts are ahead */
+	uint64_t switches; /* from one meter to another */
+	bool offered[N_POWER_METER_SOURCES], active[N_POWER_METER_SOURCES];
+	uint64_t refused[N_POWER_METER_SOURCES]; /* readings that cannot be */
 };
 
 struct sampler_report {
 	struct ledger_totals totals;
 	struct sampler_domain domains[N_ENERGY_DOMAINS];
+	struct sampler_node node;
 	int64_t start_realtime_ns; /* when the counters started at 0 */
 	bool model_on; /* the power model runs, whether the ledger uses it or not */
 	uint64_t model_uw; /* its last power */

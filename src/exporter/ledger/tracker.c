@@ -134,6 +134,14 @@ static void mark_removed(struct tracked *u)
 	u->text = NULL;
 }
 
+static bool has_gathered(const struct tracked *u)
+{
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+		if (u->gathered[d].dynamic || u->gathered[d].fixed)
+			return true;
+	return false;
+}
+
 void tracker_forget(
 	struct tracker *tracker, int64_t now_ns, int64_t keep_ns, int64_t last_scrape_ns)
 {
@@ -141,8 +149,9 @@ void tracker_forget(
 		struct tracked *u = tracker->units[i];
 		int64_t ago_ns = now_ns - u->ended_ns;
 
-		if (u->state == TRACKED_ENDED && ago_ns > keep_ns &&
-			(last_scrape_ns > u->ended_ns || ago_ns > LEDGER_KEEP_UNSCRAPED_NS))
+		if (u->state == TRACKED_ENDED && ago_ns > keep_ns && !has_gathered(u) &&
+			(last_scrape_ns > MAX(u->ended_ns, u->charged_ns) ||
+				ago_ns > LEDGER_KEEP_UNSCRAPED_NS))
 			mark_removed(u);
 	}
 	remove_marked(tracker);
@@ -166,6 +175,11 @@ static bool forget_oldest(struct tracker *tracker)
 		return false;
 	}
 	tracker->n_ended--;
+	/* What it is still to get goes to the party. */
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		tracker->others.gathered[d].dynamic += oldest->gathered[d].dynamic;
+		tracker->others.gathered[d].fixed += oldest->gathered[d].fixed;
+	}
 	mark_removed(oldest);
 	remove_marked(tracker);
 	return true;
@@ -305,6 +319,7 @@ static int follow_one(struct tracker *tracker, const struct unit_sample *s, uint
 	}
 	u->pass = tracker->pass;
 	if (!known) {
+		tracker->came_or_went = true;
 		u->cpu_usage_us = 0;
 		u->cpu_read_ns = iv->now_ns;
 		u->working_set_bytes = u->memory_used_bytes = 0;
@@ -415,6 +430,7 @@ static int take_readings(struct tracker *tracker, const struct ledger_interval *
 	uint64_t hash_of_others = 0;
 
 	tracker->others = (struct tracked){ .start_realtime_ns = 0 };
+	memcpy(tracker->others.gathered, before.gathered, sizeof(before.gathered));
 	for (size_t i = 0; i < iv->n_units; i++) {
 		const struct unit_sample *s = &iv->units[i];
 		uint64_t hash = hash_key(&s->key);
@@ -441,6 +457,7 @@ int tracker_follow(struct tracker *tracker, const struct ledger_interval *iv)
 	int r;
 
 	begin_pass(tracker);
+	tracker->came_or_went = false;
 	r = take_readings(tracker, iv);
 	if (r < 0)
 		return r;
@@ -453,6 +470,7 @@ int tracker_follow(struct tracker *tracker, const struct ledger_interval *iv)
 		if (u->state != TRACKED_LIVE || u->pass == tracker->pass)
 			continue;
 		u->state = TRACKED_ENDING;
+		tracker->came_or_went = true;
 		u->ended_ns = iv->now_ns;
 		expected_sum_us += expected_us(u, iv);
 		n_ending++;

@@ -11,11 +11,17 @@
 #include <stdint.h>
 
 #include "exporter/ledger/ledger.h"
+#include "exporter/ledger/split.h"
 
 enum tracked_state {
 	TRACKED_LIVE,
 	TRACKED_ENDING, /* missing for the first time: this interval is its last */
 	TRACKED_ENDED,
+};
+
+/* Weights summed over intervals, each times the millionths of it that count. */
+struct gathered {
+	split_weight dynamic, fixed;
 };
 
 struct tracked {
@@ -25,7 +31,9 @@ struct tracked {
 	enum tracked_state state;
 	int64_t start_realtime_ns; /* when its counters started at 0 */
 	int64_t ended_ns; /* monotonic; when ENDING or ENDED */
+	int64_t charged_ns; /* when energy was last charged that had flowed before */
 	uint64_t energy_uj[N_ENERGY_DOMAINS];
+	struct gathered gathered[N_ENERGY_DOMAINS]; /* of energy that has not come in yet */
 	/* Last readings. */
 	uint64_t cpu_usage_us;
 	int64_t cpu_read_ns;
@@ -47,6 +55,7 @@ struct tracker {
 	struct tracked others; /* all units beyond max, as one without a name */
 	uint64_t others_hash; /* which they were */
 	bool changed; /* a unit came or went since the owner last cleared it */
+	bool came_or_went; /* in the last interval */
 	uint64_t pass;
 	uint64_t outside_us, outside_span_us; /* CPU time outside units in the last interval */
 };
@@ -60,8 +69,10 @@ void tracker_done(struct tracker *tracker);
  */
 int tracker_follow(struct tracker *tracker, const struct ledger_interval *interval);
 
-/* Forgets units that ended more than keep_ns ago and were scraped since, or
- * LEDGER_KEEP_UNSCRAPED_NS. */
+/*
+ * Forgets units that ended more than keep_ns ago, have got all of their energy, and were scraped
+ * since, or LEDGER_KEEP_UNSCRAPED_NS.
+ */
 void tracker_forget(
 	struct tracker *tracker, int64_t now_ns, int64_t keep_ns, int64_t last_scrape_ns);
 

@@ -152,7 +152,13 @@ void node_start(const struct sampler_config *extra)
 	c.ledger = (struct ledger_config){ .keep_ended_ns = 60 * S_NS, .max_units = 100 };
 	c.interval_ns = S_NS;
 	c.max_gap_ns = 60 * S_NS;
+	c.max_node_watts = 50000;
 	assert_int_equal(sampler_open(&c, &t.sampler, NULL), 0);
-	assert_int_equal(sampler_use_tables(t.sampler, &table, 1), 0);
+	assert_int_equal(sampler_use(t.sampler,
+				 &(struct sampler_inputs){ .tables = &table,
+					 .n_tables = 1,
+					 .meters = t.meters,
+					 .n_meters = t.n_meters }),
+		0);
 	tick(0);
 }

@@ -20,6 +20,8 @@ struct node {
 	size_t n_units;
 	int units_error;
 	uint64_t roots_us;
+	const struct power_meter *meters[4]; /* of the whole node; offered at the start */
+	size_t n_meters;
 	struct sampler *sampler;
 	struct sampler_report report; /* after the last tick */
 };

@@ -111,6 +111,21 @@ static void change_units(struct world *w)
 	}
 }
 
+static void change_backlog(struct world *w, int d)
+{
+	struct ledger_backlog *b = &w->iv.backlog[d];
+
+	*b = (struct ledger_backlog){ .open = !one_in(20) };
+	if (!one_in(5))
+		return;
+	b->settle = true;
+	b->again = one_in(4);
+	b->part_ppm = (uint32_t)(one_in(20) ? random_u64() : below(LEDGER_WHOLE_PPM + 1));
+	b->energy_uj = one_in(8) ? 0 : below(4000000000);
+	b->static_uj = amount(b->energy_uj + 1);
+	b->late_uj = one_in(10) ? amount(b->energy_uj + 1) : 0;
+}
+
 static void change_node(struct world *w)
 {
 	struct ledger_interval *iv = &w->iv;
@@ -130,6 +145,9 @@ static void change_node(struct world *w)
 	if (one_in(30))
 		iv->last_scrape_ns = iv->now_ns;
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		if (d == DOMAIN_GPU)
+			continue;
+		change_backlog(w, d);
 		/* A sensor that is frozen or gone brings 0. */
 		iv->energy_uj[d] = one_in(8) ? 0 : below(400000000);
 		if (one_in(200))
@@ -213,7 +231,7 @@ static void random_world(uint64_t world_seed, enum ledger_policy policy, size_t 
 		change_node(&w);
 		change_units(&w);
 		for (int d = 0; d < N_ENERGY_DOMAINS; d++)
-			w.meter_uj[d] += w.iv.energy_uj[d];
+			w.meter_uj[d] += w.iv.energy_uj[d] + w.iv.backlog[d].energy_uj;
 		assert_int_equal(ledger_book(w.ledger, &w.iv), 0);
 		check(&w, max_units >= IDS);
 	}

@@ -366,7 +366,8 @@ static void the_thread_ticks_and_stops(void **state)
 		.max_gap_ns = S_NS };
 
 	assert_int_equal(sampler_open(&c, &t.sampler, NULL), 0);
-	assert_int_equal(sampler_start(t.sampler, NULL, 0, NULL), 0);
+	assert_int_equal(
+		sampler_start(t.sampler, &(struct sampler_inputs){ .n_tables = 0 }, NULL), 0);
 	do {
 		usleep(1000);
 		report();

@@ -23,6 +23,7 @@ struct meter {
 	enum energy_domain domain;
 	const struct powercap_zone *zone; /* NULL: it is gone */
 	struct energy_counter counter;
+	bool stuck; /* it did not move in the last interval: its energy will come later */
 	bool failed; /* said so in the log */
 };
 
@@ -167,8 +168,9 @@ static void tell(const struct rapl *rapl, const struct meter *m, enum energy_eve
 	}
 }
 
-static bool read_meter(struct rapl *rapl, struct meter *m, const struct energy_moment *at,
-	struct energy_flow *flow)
+/* 0 or -errno. What it brings is added to *energy_uj and *late_uj. */
+static int read_meter(struct rapl *rapl, struct meter *m, const struct energy_moment *at,
+	uint64_t *energy_uj, uint64_t *late_uj)
 {
 	uint64_t value_uj;
 	int r = m->zone ? powercap_read_energy(m->zone, &value_uj) : -ENODEV;
@@ -179,16 +181,39 @@ static bool read_meter(struct rapl *rapl, struct meter *m, const struct energy_m
 				LOG_STR("zone", m->entry), LOG_STR("name", m->name),
 				LOG_STR("err", err_name(r)));
 		m->failed = true;
-		return false;
+		return r;
 	}
 	if (m->failed)
 		log_info(rapl->log, "RAPL zone is back", LOG_STR("zone", m->entry),
 			LOG_STR("name", m->name));
 	m->failed = false;
-	tell(rapl, m,
-		energy_counter_read(
-			&m->counter, value_uj, &at->span, &flow->energy_uj, &flow->late_uj));
-	return true;
+	tell(rapl, m, energy_counter_read(&m->counter, value_uj, &at->span, energy_uj, late_uj));
+	return 0;
+}
+
+/* A zone moves all the time; the energy of one that did not will come with its next step. */
+static bool follow_meter(struct rapl *rapl, struct meter *m, const struct energy_moment *at,
+	struct energy_flow *flow)
+{
+	struct ledger_backlog *b = &flow->backlog;
+	bool known = m->counter.known;
+	int64_t moved_ns = m->counter.moved_ns;
+	int r;
+
+	if (m->stuck)
+		r = read_meter(rapl, m, at, &b->energy_uj, &b->late_uj);
+	else
+		r = read_meter(rapl, m, at, &flow->energy_uj, &flow->late_uj);
+	if (!known)
+		return r >= 0;
+	if (m->counter.moved_ns != moved_ns) {
+		b->settle |= m->stuck;
+		m->stuck = false;
+	} else {
+		m->stuck = true;
+		b->again |= at->span.now_ns - moved_ns <= at->span.max_gap_ns;
+	}
+	return r >= 0;
 }
 
 static void rapl_read(
@@ -207,12 +232,18 @@ static void rapl_read(
 		struct meter *m = &rapl->meters[i];
 		struct energy_flow *flow = &flows[m->domain];
 
-		if (!read_meter(rapl, m, at, flow))
+		if (!follow_meter(rapl, m, at, flow))
 			all = flow->complete = false;
 		if (m->counter.frozen)
 			flow->complete = false;
 		if (!flow->sample_ns || m->counter.moved_ns < flow->sample_ns)
 			flow->sample_ns = m->counter.moved_ns;
+	}
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		struct ledger_backlog *b = &flows[d].backlog;
+
+		b->open = b->settle || b->again;
+		b->part_ppm = LEDGER_WHOLE_PPM;
 	}
 	if (!all && !rapl->rescan_ns)
 		rapl->rescan_ns = at->span.now_ns + RESCAN_NS;
@@ -221,6 +252,7 @@ static void rapl_read(
 const struct energy_source energy_source_rapl = {
 	.name = "rapl",
 	.measured = true,
+	.resolution_ns = 1000000, /* Intel SDM volume 3, RAPL: about 1 ms */
 	.open = rapl_open,
 	.read = rapl_read,
 	.close = rapl_close,

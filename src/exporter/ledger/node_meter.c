@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/ledger/node_meter.h"
+
+#include "basic/macros.h"
+
+static const int64_t S_NS = 1000000000;
+
+static const char *name_of(const struct node_meter_one *one)
+{
+	return power_meter_source_names[one->meter->source];
+}
+
+void node_meter_init(struct node_meter *node, const struct power_meter *const *meters, size_t n,
+	uint64_t max_watts, const struct log *log)
+{
+	*node = (struct node_meter){ .log = log };
+	for (int source = 0; source < N_POWER_METER_SOURCES; source++)
+		for (size_t i = 0; i < n && node->n < NODE_METERS_MAX; i++)
+			if (meters[i]->source == (enum power_meter_source)source)
+				node->meters[node->n++] = (struct node_meter_one){
+					.meter = meters[i],
+					.energy = { .max_watts = max_watts },
+				};
+}
+
+static int64_t resolution_ns(const struct node_meter_one *one)
+{
+	return one->meter->resolution_ns ? one->meter->resolution_ns : one->energy.resolution_ns;
+}
+
+int64_t node_meter_resolution_ns(const struct node_meter *node)
+{
+	return node->active ? resolution_ns(node->active) : 0;
+}
+
+static int64_t patience_ns(const struct node_meter_one *one)
+{
+	return MAX(NODE_METER_SILENT_S * S_NS, NODE_METER_SILENT_READINGS * resolution_ns(one));
+}
+
+static uint64_t part(uint64_t whole, int64_t of_ns, int64_t all_ns)
+{
+	return (uint64_t)((unsigned __int128)whole * (uint64_t)of_ns / (uint64_t)all_ns);
+}
+
+/* Another one has told the energy up to then: what is left of this one's is what came after. */
+static void forget_until(struct node_meter_one *one, int64_t until_ns)
+{
+	int64_t last_ns = one->energy.sample_ns;
+
+	if (until_ns <= one->mark_ns)
+		return;
+	if (until_ns >= last_ns) {
+		one->since_uj = one->since_late_uj = 0;
+	} else {
+		int64_t left_ns = last_ns - until_ns, all_ns = last_ns - one->mark_ns;
+
+		one->since_uj = part(one->since_uj, left_ns, all_ns);
+		one->since_late_uj = part(one->since_late_uj, left_ns, all_ns);
+	}
+	one->mark_ns = until_ns;
+}
+
+/* What of a new segment lies behind the mark belongs to nobody any more. */
+static void add_segment(struct node_meter_one *one, const struct meter_segment *seg)
+{
+	int64_t all_ns = seg->to_ns - seg->from_ns;
+	int64_t left_ns = seg->to_ns - MAX(one->mark_ns, seg->from_ns);
+
+	if (left_ns <= 0)
+		return;
+	one->since_uj += part(seg->energy_uj, left_ns, all_ns);
+	one->since_late_uj += part(seg->late_uj, left_ns, all_ns);
+}
+
+static void follow(
+	struct node_meter *node, struct node_meter_one *one, const struct energy_span *span)
+{
+	int64_t gap_ns = span->now_ns - one->energy.sample_ns;
+	bool suspect = one->energy.suspect;
+	struct power_reading reading;
+	struct meter_segment seg;
+
+	if (one->energy.known && gap_ns > patience_ns(one))
+		one->in_a_row = 0;
+	if (one->meter->read(one->meter->ctx, &reading) < 0 || reading.sample_ns > span->now_ns)
+		return;
+	switch (meter_energy_take(&one->energy, &reading, span, &seg)) {
+	case METER_SAME:
+		return;
+	case METER_REFUSED:
+		if (!suspect)
+			log_warn(node->log, "node meter: a reading that cannot be is refused",
+				LOG_STR("source", name_of(one)));
+		return;
+	case METER_BEGINS:
+		one->mark_ns = MAX(reading.sample_ns, node->told ? node->booked_ns : 0);
+		one->since_uj = one->since_late_uj = 0;
+		one->in_a_row = 1;
+		return;
+	case METER_SEGMENT:
+		add_segment(one, &seg);
+		one->in_a_row++;
+		return;
+	}
+}
+
+static bool speaks(const struct node_meter_one *one, int64_t now_ns)
+{
+	return one->energy.known && now_ns - one->energy.sample_ns <= patience_ns(one);
+}
+
+static void tell(struct node_meter *node, struct node_meter_one *one, bool ok)
+{
+	if (!ok && !one->failed && one->energy.known)
+		log_warn(node->log, "node meter is silent", LOG_STR("source", name_of(one)));
+	if (ok && one->failed)
+		log_info(node->log, "node meter speaks again", LOG_STR("source", name_of(one)));
+	one->failed = !ok && one->energy.known;
+}
+
+/* The best one that speaks; one that was silent must have spoken for a while, unless none does. */
+static struct node_meter_one *choose(struct node_meter *node, int64_t now_ns)
+{
+	struct node_meter_one *any = NULL, *best = NULL;
+
+	for (size_t i = 0; i < node->n; i++) {
+		struct node_meter_one *one = &node->meters[i];
+		bool ok = speaks(one, now_ns);
+
+		tell(node, one, ok);
+		if (!ok)
+			continue;
+		if (!any)
+			any = one;
+		if (!best &&
+			(one == node->active || one->in_a_row >= NODE_METER_READINGS_TO_RETURN))
+			best = one;
+	}
+	return best ? best : any;
+}
+
+void node_meter_read(
+	struct node_meter *node, const struct energy_span *span, struct node_energy *ret_energy)
+{
+	struct node_meter_one *before = node->active, *now;
+
+	*ret_energy = (struct node_energy){ .fresh = false };
+	for (size_t i = 0; i < node->n; i++)
+		follow(node, &node->meters[i], span);
+	node->active = now = choose(node, span->now_ns);
+	if (now && now != before) {
+		node->switches += node->told;
+		log_info(node->log, "node meter", LOG_STR("source", name_of(now)));
+	}
+	if (!now || (node->told && now->energy.sample_ns <= node->booked_ns))
+		return;
+	ret_energy->fresh = true;
+	ret_energy->segment = (struct meter_segment){
+		.from_ns = now->mark_ns,
+		.to_ns = now->energy.sample_ns,
+		.energy_uj = now->since_uj,
+		.late_uj = now->since_late_uj,
+	};
+	node->told = true;
+	node->booked_ns = now->energy.sample_ns;
+	for (size_t i = 0; i < node->n; i++)
+		if (node->meters[i].energy.known)
+			forget_until(&node->meters[i], node->booked_ns);
+}

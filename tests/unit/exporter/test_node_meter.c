@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Powers and counters as energy, and which of several meters tells it. */
+#include "exporter/ledger/node_meter.h"
+
+#include <errno.h>
+
+#include "unit_test.h"
+
+static const int64_t S_NS = 1000000000;
+
+/* A meter of 100 W that is read when the test says so. */
+struct fake {
+	struct power_meter meter;
+	struct power_reading reading;
+	int error;
+};
+
+static int read_fake(void *ctx, struct power_reading *ret_reading)
+{
+	struct fake *fake = ctx;
+
+	if (fake->error)
+		return fake->error;
+	*ret_reading = fake->reading;
+	return 0;
+}
+
+struct bench {
+	struct fake fakes[2];
+	struct node_meter node;
+	struct energy_span span;
+	struct node_energy energy;
+	uint64_t sum_uj, late_uj;
+	int64_t told_ns; /* to which moment it was told */
+	int64_t unknown_ns; /* time of which nothing was told */
+};
+
+static struct bench b;
+
+static void begin(enum power_meter_source first, enum power_meter_source second)
+{
+	const struct power_meter *meters[2];
+
+	b = (struct bench){ .span = { .now_ns = 1000 * S_NS, .max_gap_ns = 60 * S_NS } };
+	for (int i = 0; i < 2; i++) {
+		b.fakes[i].meter = (struct power_meter){
+			.source = i ? second : first, .read = read_fake, .ctx = &b.fakes[i]
+		};
+		b.fakes[i].error = -ENODATA;
+		meters[i] = &b.fakes[i].meter;
+	}
+	node_meter_init(&b.node, meters, 2, 50000, NULL);
+}
+
+static void take(void)
+{
+	node_meter_read(&b.node, &b.span, &b.energy);
+	if (!b.energy.fresh)
+		return;
+	assert_true(b.energy.segment.from_ns <= b.energy.segment.to_ns);
+	if (b.told_ns) {
+		assert_true(b.energy.segment.from_ns >= b.told_ns);
+		b.unknown_ns += b.energy.segment.from_ns - b.told_ns;
+	}
+	b.told_ns = b.energy.segment.to_ns;
+	b.sum_uj += b.energy.segment.energy_uj;
+	b.late_uj += b.energy.segment.late_uj;
+}
+
+static void power(int i, uint64_t watts)
+{
+	b.fakes[i].error = 0;
+	b.fakes[i].reading = (struct power_reading){
+		.sample_ns = b.span.now_ns, .power_known = true, .power_uw = watts * 1000000
+	};
+}
+
+static void counter(int i, uint64_t uj)
+{
+	b.fakes[i].error = 0;
+	b.fakes[i].reading = (struct power_reading){
+		.sample_ns = b.span.now_ns, .energy_known = true, .energy_uj = uj
+	};
+}
+
+static void after(double s)
+{
+	b.span.now_ns += (int64_t)(s * 1e9);
+}
+
+static void powers_are_joined_by_straight_lines(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	power(0, 100);
+	take();
+	assert_int_equal(b.sum_uj, 0);
+	after(2);
+	take(); /* nothing new */
+	assert_false(b.energy.fresh);
+	after(2);
+	power(0, 200);
+	take();
+	assert_int_equal(b.sum_uj, 600000000);
+	assert_true(b.node.active->meter == &b.fakes[0].meter);
+	assert_true(node_meter_resolution_ns(&b.node) == 4 * S_NS);
+}
+
+static void nothing_is_rounded_away(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	for (int i = 0; i <= 3000; i++) {
+		power(0, 100);
+		b.fakes[0].reading.power_uw = 1; /* a third of a microjoule in 333 ms, and so on */
+		take();
+		after(1.0 / 3);
+	}
+	assert_in_range(b.sum_uj, 999, 1000);
+}
+
+static void a_counter_is_subtracted_and_late_after_a_gap(void **state)
+{
+	begin(POWER_METER_CRAY, POWER_METER_HWMON);
+	counter(0, 5000);
+	take();
+	after(1);
+	counter(0, 9000);
+	take();
+	assert_int_equal(b.sum_uj, 4000);
+	after(61);
+	counter(0, 10000);
+	take();
+	assert_int_equal(b.sum_uj, 5000);
+	assert_int_equal(b.late_uj, 1000);
+	assert_true(b.unknown_ns == 0);
+}
+
+static void between_two_powers_that_are_far_apart_nothing_is_known(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	power(0, 100);
+	take();
+	after(61);
+	power(0, 100);
+	take();
+	assert_int_equal(b.sum_uj, 0);
+	assert_true(b.unknown_ns == 61 * S_NS);
+	after(1);
+	power(0, 100);
+	take();
+	assert_int_equal(b.sum_uj, 100000000);
+}
+
+static void a_megawatt_is_refused_and_counted(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	for (int i = 0; i < 5; i++) {
+		power(0, i == 2 ? 1000000 : 100);
+		take();
+		after(1);
+	}
+	assert_int_equal(b.sum_uj, 400000000);
+	assert_int_equal(b.node.meters[0].energy.refused, 1);
+}
+
+static void a_counter_that_slips_for_one_reading_loses_nothing(void **state)
+{
+	begin(POWER_METER_CRAY, POWER_METER_HWMON);
+	for (uint64_t i = 0; i < 5; i++) {
+		counter(0, i == 2 ? UINT64_C(999999999999999) : 1000 + i * 100000000);
+		take();
+		after(1);
+	}
+	assert_int_equal(b.sum_uj, 400000000);
+	assert_int_equal(b.node.meters[0].energy.refused, 1);
+}
+
+static void a_counter_that_begins_anew_goes_on_from_there(void **state)
+{
+	begin(POWER_METER_CRAY, POWER_METER_HWMON);
+	for (uint64_t i = 0; i < 10; i++) {
+		counter(0, (i < 5 ? 77000000000 : 0) + i * 100000000);
+		take();
+		after(1);
+	}
+	/* Two readings until it is believed, so two intervals of nine are not known. */
+	assert_int_equal(b.sum_uj, 700000000);
+	assert_true(b.unknown_ns == 2 * S_NS);
+}
+
+static void a_counter_that_is_gone_is_left_for_the_power(void **state)
+{
+	begin(POWER_METER_CRAY, POWER_METER_HWMON);
+	counter(0, 0);
+	take();
+	for (int i = 0; i < 20; i++) {
+		after(1);
+		power(0, 100);
+		take();
+	}
+	/* 10 s of waiting, one reading to begin with. */
+	assert_int_equal(b.sum_uj, 900000000);
+}
+
+/* Two meters at 100 W, read every period; every moment is told once whoever speaks. */
+static void play(int seconds, bool first_speaks, bool second_speaks, double period)
+{
+	for (double s = 0; s < seconds; s += period) {
+		after(period);
+		if (first_speaks)
+			power(0, 100);
+		if (second_speaks)
+			power(1, 100);
+		take();
+	}
+}
+
+static void another_meter_takes_over_and_no_moment_is_lost_or_counted_twice(void **state)
+{
+	for (double period = 0.7; period < 3; period += 0.3) {
+		int64_t start_ns;
+
+		begin(POWER_METER_HWMON, POWER_METER_REDFISH); /* the second is the better one */
+		play(1, true, true, period);
+		start_ns = b.told_ns - (int64_t)(b.sum_uj * 10); /* 100 W: 10 ns for 1 uJ */
+		play(30, true, true, period);
+		assert_true(b.node.active->meter == &b.fakes[1].meter);
+		play(40, true, false, period);
+		assert_true(b.node.active->meter == &b.fakes[0].meter);
+		play(1, true, true, period);
+		assert_true(b.node.active->meter == &b.fakes[0].meter); /* not yet */
+		play(30, true, true, period);
+		assert_true(b.node.active->meter == &b.fakes[1].meter);
+		assert_true(b.unknown_ns == 0);
+		/* To a microjoule for each change. */
+		assert_in_range(b.sum_uj, (uint64_t)(b.told_ns - start_ns) / 10 - 5,
+			(uint64_t)(b.told_ns - start_ns) / 10 + 5);
+		assert_true(b.node.switches >= 2);
+	}
+}
+
+static void without_another_meter_the_first_is_waited_for(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	play(5, true, false, 1);
+	play(40, false, false, 1);
+	assert_null(b.node.active);
+	play(5, true, false, 1);
+	assert_true(b.unknown_ns == 0);
+	assert_int_equal(b.sum_uj, 4900000000); /* over the 40 s too: less than the longest gap */
+}
+
+static void a_reading_from_the_future_is_not_taken(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	power(0, 100);
+	b.fakes[0].reading.sample_ns += 1;
+	take();
+	assert_false(b.energy.fresh);
+	assert_null(b.node.active);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(powers_are_joined_by_straight_lines),
+		TEST(nothing_is_rounded_away),
+		TEST(a_counter_is_subtracted_and_late_after_a_gap),
+		TEST(between_two_powers_that_are_far_apart_nothing_is_known),
+		TEST(a_megawatt_is_refused_and_counted),
+		TEST(a_counter_that_slips_for_one_reading_loses_nothing),
+		TEST(a_counter_that_begins_anew_goes_on_from_there),
+		TEST(a_counter_that_is_gone_is_left_for_the_power),
+		TEST(another_meter_takes_over_and_no_moment_is_lost_or_counted_twice),
+		TEST(without_another_meter_the_first_is_waited_for),
+		TEST(a_reading_from_the_future_is_not_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
