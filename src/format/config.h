@@ -81,8 +81,8 @@ struct config_node {
 	size_t n;
 };
 
-/* name is used in errors only (usually the path). Only the first document is read; an empty one is
- * an empty mapping. */
+/* name is used in errors only (usually the path). An empty document is an empty mapping; a
+ * second one is an error. */
 int config_parse(const char *text, size_t len, const char *name, struct arena *arena,
 	const struct config_node **ret_node, struct err *err);
 

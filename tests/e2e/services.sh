@@ -38,8 +38,8 @@ start exporter "$BIN/ceems_exporter" --web.listen-address="127.0.0.1:$PORT" $(co
 ok "ceems_exporter runs with its unit's arguments" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
 ok "and ends well" stop exporter
 
-# Every commented line of the template that holds a key is a good one.
-sed -e 's/^#\( *[a-z_-]\)/\1/; s/^#$//' "$CEEMS_SOURCE/packaging/etc/ceems_api_server/config.yml" |
+# The example in the template is a good one.
+sed -n -e '/^#ceems_api_server:/,$s/^#//p' "$CEEMS_SOURCE/packaging/etc/ceems_api_server/config.yml" |
 	sed -e "s|/var/lib/ceems|$T/data|; s|path: /usr/bin|path: $T/bin|" >"$T/config.yml"
 mkdir -p "$T/bin" "$T/data"
 chmod 777 "$T/data"
@@ -50,5 +50,6 @@ chmod 644 "$T/config.yml"
 PORT=$(free_port)
 start api "$BIN/ceems_api_server" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT"
 ok "ceems_api_server runs with its template" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
+ok "in its data directory" test -s "$T/data/ceems.db"
 ok "and ends well, too" stop api
 done_testing

@@ -195,7 +195,7 @@ static void good_document_fills_the_struct(void **state)
 static void empty_documents_give_defaults(void **state)
 {
 	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n", "null", "{}",
-		"data:\n", "data: ~\nclusters:\nusers: null\n", "---\n...\n---\nclusters: 5\n" };
+		"data:\n", "data: ~\nclusters:\nusers: null\n", "---\n...\n" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		assert_int_equal(decode(texts[i]), 0);
@@ -356,6 +356,12 @@ static void malformed_yaml_is_refused_with_its_line(void **state)
 	REFUSED_NEAR("? [a]\n: 1\n", "a key must be text");
 	assert_int_equal(decode("data: {path: !!str 5}"), 0);
 	assert_string_equal(config.data.path, "5");
+}
+
+static void nothing_after_the_document_is_left_out_silently(void **state)
+{
+	REFUSED_NEAR("a: 1\n---\nb: 2\n", "f.yml:2: a second document");
+	REFUSED_NEAR(" a: 1\nb: 2\n", "f.yml:2: did not find expected <document start>");
 }
 
 static void zero_bytes_and_utf16_are_refused(void **state)
@@ -594,6 +600,7 @@ int main(void)
 		CONFIG_TEST(duplicate_keys_are_errors),
 		CONFIG_TEST(aliases_and_merge_keys_are_resolved),
 		CONFIG_TEST(malformed_yaml_is_refused_with_its_line),
+		CONFIG_TEST(nothing_after_the_document_is_left_out_silently),
 		CONFIG_TEST(zero_bytes_and_utf16_are_refused),
 		CONFIG_TEST(deep_nesting_is_refused),
 		CONFIG_TEST(billion_laughs_are_refused),
