@@ -13,7 +13,7 @@ unset GOMAXPROCS CEEMS_EXPORTER_WEB_CONFIG_FILE
 
 # What differs from run to run; the zeros of the first scrape stay.
 stable() {
-	grep -vE '^(# (HELP|TYPE) )?(process_|ceems_exporter_|ceems_scrape_collector_duration_seconds)'
+	grep -vE '^(# (HELP|TYPE) )?(process_|ceems_exporter_|ceems_scrape_collector_(duration|sample_age)_seconds)'
 }
 
 same_or_updated() {
@@ -55,4 +55,16 @@ golden odd odd --collector.disable-defaults --collector.rapl
 # Nobody listens there: what is left needs nobody.
 unset EMAPS_API_TOKEN WT_USERNAME WT_PASSWORD WT_REGION
 __RTE_BASE_URL=http://127.0.0.1:1/ golden emissions intel-2s --collector.disable-defaults --collector.emissions
+# redfish TREE: the BMC of tests/fixtures/redfish/TREE, without a login
+redfish() {
+	mkdir -p "$T/redfish-$1"
+	cp -r "tests/fixtures/redfish/$1" "$T/redfish-$1/tree"
+	start "bmc-$1" /usr/bin/python3 tests/lib/fake_redfish.py "$T/redfish-$1"
+	wait_until 20 test -s "$T/redfish-$1/port"
+	printf 'redfish_collector: {protocol: http, hostname: "127.0.0.1", port: %s}\n' "$(cat "$T/redfish-$1/port")" >"$T/redfish-$1.yml"
+	golden "redfish-$1" intel-2s --collector.disable-defaults --collector.redfish --collector.redfish.config.file="$T/redfish-$1.yml"
+}
+redfish server
+redfish enclosure
+redfish current
 done_testing
