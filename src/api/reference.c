@@ -7,75 +7,17 @@
 
 #include "api/config.h"
 #include "api/flags.h"
+#include "basic/str.h"
+#include "format/config_reference.h"
 
-static const char *const type_names[] = {
-	[CONFIG_STRING] = "text",
-	[CONFIG_BOOL] = "true or false",
-	[CONFIG_INT] = "integer",
-	[CONFIG_DOUBLE] = "number",
-	[CONFIG_DURATION] = "duration",
-	[CONFIG_STRINGS] = "list of texts",
-	[CONFIG_STRING_MAP] = "mapping to texts",
-	[CONFIG_SECTION] = "mapping",
-	[CONFIG_LIST] = "list",
-	[CONFIG_TABLE_MAP] = "mapping of mappings",
-	[CONFIG_NODE] = "mapping",
+static const struct config_reference http_keys = {
+	.elsewhere = &http_client_config_inline,
+	.where = "[Keys of HTTP clients](#keys-of-http-clients).",
 };
-
-static void print_text(const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '|')
-			putchar('\\');
-		putchar(*text);
-	}
-}
-
-static void print_table(const struct config_table *table, const char *prefix);
-
-static void print_row(const struct config_key *key, const char *prefix)
-{
-	printf("| `%s%s` | %s | ", prefix, key->name, type_names[key->type]);
-	if (key->fallback && *key->fallback)
-		printf("`%s`", key->fallback);
-	fputs(" | ", stdout);
-	print_text(key->help ? key->help : "");
-	puts(" |");
-}
-
-static void print_key(const struct config_key *key, const char *prefix)
-{
-	char inner[256];
-
-	if (key->type == CONFIG_PRESENT)
-		return;
-	if (key->type == CONFIG_INLINE) {
-		if (key->table == &http_client_config_inline)
-			printf("| `%s…` | | | [Keys of HTTP clients](#keys-of-http-clients). |\n",
-				prefix);
-		else
-			print_table(key->table, prefix);
-		return;
-	}
-	print_row(key, prefix);
-	snprintf(inner, sizeof(inner), "%s%s%s.", prefix, key->name,
-		key->type == CONFIG_LIST                ? "[]"
-			: key->type == CONFIG_TABLE_MAP ? ".*"
-							: "");
-	if (key->table)
-		print_table(key->table, inner);
-}
-
-static void print_table(const struct config_table *table, const char *prefix)
-{
-	for (size_t i = 0; i < table->n_keys; i++)
-		print_key(&table->keys[i], prefix);
-}
 
 static void print_section(const char *title, const struct config_table *table, const char *prefix)
 {
-	printf("\n## %s\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n", title);
-	print_table(table, prefix);
+	config_print_section(title, table, prefix, &http_keys, stdout);
 }
 
 static int print_config(void)

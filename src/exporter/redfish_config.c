@@ -87,7 +87,8 @@ static int load_section(const char *path, bool expand_env, struct arena *arena,
 		return r;
 	section = is_there(sections.current) ? sections.current : sections.deprecated;
 	if (!is_there(section))
-		return err_set(err, -EINVAL, "%s: there is no section 'redfish_collector'", path);
+		return err_set(err, -EINVAL,
+			"%s: the section 'redfish_collector' is missing or empty", path);
 	r = config_decode(section, path, &redfish_config_table, settings, arena, err);
 	settings->deprecated_section = section == sections.deprecated;
 	return r;

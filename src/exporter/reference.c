@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Prints the reference pages of the exporter from its tables: 'flags' or 'metrics'. Not installed;
- * a test compares what it prints with docs/.
+ * Prints the reference pages of the exporter from its tables: 'flags', 'metrics' or
+ * 'redfish-config'. Not installed; a test compares what it prints with docs/.
  */
 #include <stdio.h>
 
@@ -9,7 +9,9 @@
 #include "exporter/accounts.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
+#include "exporter/redfish_config.h"
 #include "exporter/self_metrics.h"
+#include "format/config_reference.h"
 
 /* Angle brackets stand for a part of a name and would be HTML. */
 static void print_text(const char *text)
@@ -73,12 +75,26 @@ static int print_metrics(void)
 	return 0;
 }
 
+static int print_redfish_config(void)
+{
+	puts("# Configuration file of the redfish collector\n\n"
+	     "Made from the table in `src/exporter/redfish_config.c`. How it is used: "
+	     "[exporter.md](exporter.md#power-from-the-bmc-redfish).\nThe keys stand below "
+	     "`redfish_collector` (or `redfish_web_config`, which is deprecated). Unknown keys are "
+	     "ignored,\na key that comes twice is an error. Relative paths count from the working "
+	     "directory.");
+	config_print_section("All keys", &redfish_config_table, "", NULL, stdout);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && str_eq(argv[1], "redfish-config"))
+		return print_redfish_config();
 	if (argc == 2 && str_eq(argv[1], "metrics"))
 		return print_metrics();
 	if (argc == 2 && str_eq(argv[1], "flags"))
 		return exporter_flags_print_reference(stdout) < 0;
-	fputs("usage: exporter_reference flags|metrics\n", stderr);
+	fputs("usage: exporter_reference flags|metrics|redfish-config\n", stderr);
 	return 2;
 }

@@ -10,8 +10,10 @@ current() {
 	"$REFERENCE" "$1" >"$T/page" && diff -u "docs/$2" "$T/page"
 }
 if [ "${1:-}" = --update ]; then
-	"$REFERENCE" flags >docs/exporter-flags.md && "$REFERENCE" metrics >docs/metrics.md
+	"$REFERENCE" flags >docs/exporter-flags.md && "$REFERENCE" metrics >docs/metrics.md &&
+		"$REFERENCE" redfish-config >docs/exporter-redfish-config.md
 fi
 ok "the page of the exporter's flags is current" current flags exporter-flags.md
 ok "the page of the metrics is current" current metrics metrics.md
+ok "the page of the redfish collector's file is current" current redfish-config exporter-redfish-config.md
 done_testing

@@ -264,7 +264,7 @@ ok "it ends as it did" stop old
 # --- what is wrong ends the start
 ok "a file is needed" fails '--collector.redfish.config.file is needed'
 ok "a missing file" fails "$T/nothing.yml" --collector.redfish.config.file="$T/nothing.yml"
-ok "an empty file" fails "there is no section 'redfish_collector'" --collector.redfish.config.file="$T/unused.yml"
+ok "an empty file" fails "the section 'redfish_collector' is missing or empty" --collector.redfish.config.file="$T/unused.yml"
 refused() {
 	local text=$1
 	shift

@@ -164,7 +164,7 @@ static void one_of_two_sections_counts(void **state)
 	assert_false(settings.deprecated_section);
 	assert_string_equal(settings.hostname, "new");
 	assert_true(load_text("", false) < 0);
-	assert_non_null(strstr(err.text, "there is no section 'redfish_collector'"));
+	assert_non_null(strstr(err.text, "the section 'redfish_collector' is missing or empty"));
 	assert_true(load_text("redfish_collector:\n", false) < 0);
 	assert_true(load_text("redfish_collector: [1]\n", false) < 0);
 	assert_true(load_text("- a\n", false) < 0);
