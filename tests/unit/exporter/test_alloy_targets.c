@@ -2,6 +2,7 @@
 #include "exporter/alloy_targets.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "alloc_fail.h"
 #include "unit_fixture.h"
@@ -259,7 +260,7 @@ static int64_t running_ns(void *ctx)
 {
 	static _Atomic int64_t n;
 
-	return n += ALLOY_FRESH_NS / 4;
+	return atomic_fetch_add(&n, ALLOY_FRESH_NS / 4) + ALLOY_FRESH_NS;
 }
 
 static void many_may_ask_at_the_same_time(void **state)
