@@ -30,6 +30,11 @@ struct target {
 	bool of_slurm;
 };
 
+struct seen {
+	uint64_t pid;
+	bool listed;
+};
+
 struct alloy_targets {
 	struct alloy_targets_config config;
 	pthread_mutex_t lock; /* of what follows */
@@ -41,6 +46,8 @@ struct alloy_targets {
 	struct buffer names, text;
 	struct target *targets;
 	size_t n, cap;
+	struct seen *seen; /* processes of one unit, sorted */
+	size_t seen_cap;
 	bool cut, cut_logged, failed_logged;
 };
 
@@ -78,6 +85,7 @@ void alloy_targets_free(struct alloy_targets *t)
 	buffer_done(&t->names);
 	buffer_done(&t->text);
 	free(t->targets);
+	free(t->seen);
 	pthread_cond_destroy(&t->made);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -98,32 +106,70 @@ static int reserve(struct alloy_targets *t)
 	return 0;
 }
 
+static int by_pid(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* In v1 a process stands in every group that has one of its threads. */
+static int sort_pids(struct alloy_targets *t, const uint64_t *pids, size_t n)
+{
+	if (n > t->seen_cap) {
+		struct seen *seen = reallocarray(t->seen, n, sizeof(*seen));
+
+		if (!seen)
+			return -ENOMEM;
+		t->seen = seen;
+		t->seen_cap = n;
+	}
+	for (size_t i = 0; i < n; i++)
+		t->seen[i] = (struct seen){ .pid = pids[i] };
+	if (n)
+		qsort(t->seen, n, sizeof(*t->seen), by_pid);
+	return 0;
+}
+
+/* Of equal ones bsearch() finds always the same. */
+static bool is_listed(struct alloy_targets *t, uint64_t pid, size_t n)
+{
+	const struct seen key = { .pid = pid };
+	struct seen *seen = bsearch(&key, t->seen, n, sizeof(*t->seen), by_pid);
+	const bool listed = !seen || seen->listed;
+
+	if (seen)
+		seen->listed = true;
+	return listed;
+}
+
 static int note_unit(
 	void *ctx, const struct unit_key *key, const char *id, const uint64_t *pids, size_t n)
 {
 	struct alloy_targets *t = ctx;
 	const size_t names_at = t->names.len;
 	const bool of_slurm = str_eq(key->manager, "slurm");
+	int r;
 
 	/* A job is its number, whatever its directory is called. */
 	id = of_slurm ? key->uuid : id;
 	buffer_append(&t->names, id, strlen(id) + 1);
 	buffer_append(&t->names, key->uuid, strlen(key->uuid) + 1);
-	if (buffer_error(&t->names) < 0)
-		return buffer_error(&t->names);
-	for (size_t i = 0; i < n; i++) {
-		int r;
-
+	r = buffer_error(&t->names);
+	if (r >= 0)
+		r = sort_pids(t, pids, n);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (is_listed(t, pids[i], n))
+			continue;
 		if (t->n == ALLOY_TARGETS_MAX) {
 			t->cut = true;
 			return 0;
 		}
 		r = reserve(t);
-		if (r < 0)
-			return r;
-		t->targets[t->n++] = (struct target){ names_at, pids[i], of_slurm };
+		if (r >= 0)
+			t->targets[t->n++] = (struct target){ names_at, pids[i], of_slurm };
 	}
-	return 0;
+	return r;
 }
 
 /* Of Slurm and Kubernetes the first that is on, as the reference has it, and libvirt besides. */

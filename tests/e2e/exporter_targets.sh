@@ -77,6 +77,21 @@ up none --collector.slurm --discoverer.alloy-targets --discoverer.alloy-targets.
 ok "nothing is an empty list" shows
 ok "it ends" stop none
 
+# --- virtual machines: the name in the control groups, and the uuid of the definition
+VM="$TREE/cgroup/machine.slice/machine-qemu\\x2d3\\x2dinstance\\x2d0000000a.scope/libvirt/emulator"
+UUID=0000000a-0000-4000-8000-00000000000a
+mkdir -p "$VM" "$T/qemu"
+cat "$T/other.pid" >"$VM/cgroup.procs"
+echo "<domain type='kvm'><name>instance-0000000a</name><uuid>$UUID</uuid></domain>" >"$T/qemu/instance-0000000a.xml"
+machine() { target instance-0000000a "$(pid other)" | sed "s/\(service_name\":\"\)[^\"]*/\1$UUID/"; }
+up machines --collector.libvirt --collector.libvirt.xml-dir="$T/qemu" --discoverer.alloy-targets
+ok "a virtual machine is a unit as well" shows "$(machine)"
+ok "it ends" stop machines
+up both --collector.libvirt --collector.slurm --collector.libvirt.xml-dir="$T/qemu" --discoverer.alloy-targets \
+	--discoverer.alloy-targets.env-var=PROFILE_ME
+ok "machines come after jobs" shows "$(target 77 "$(pid opted)")" "$(target 8 "$(pid other)")" "$(machine)"
+ok "it ends" stop both
+
 up off --collector.slurm
 ok "without the flag there are no targets" status_is 404 "$URL/alloy-targets"
 ok "it ends" stop off
@@ -89,8 +104,10 @@ ok "a path that is taken is an error" fails "'--web.targets-path' cannot be /met
 ok "/health too" fails "cannot be /health" --discoverer.alloy-targets --web.targets-path=health
 
 # --- many targets, asked for by many at a time
-for _ in $(seq 20000); do cat "$T/opted.pid"; done >"$SCOPE/job_8/cgroup.procs"
-up busy --collector.slurm --discoverer.alloy-targets --web.max-requests=1 --runtime.gomaxprocs=8
+mkdir "$TREE/proc"
+for i in $(seq 20000); do mkdir "$TREE/proc/$i"; done
+seq 20000 >"$SCOPE/job_8/cgroup.procs"
+up busy --collector.slurm --path.procfs="$TREE/proc" --discoverer.alloy-targets --web.max-requests=1 --runtime.gomaxprocs=8
 many() {
 	local pids=()
 	for _ in $(seq 8); do

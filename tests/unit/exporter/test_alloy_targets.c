@@ -89,6 +89,17 @@ static void every_process_is_a_target(void **state)
 	alloy_targets_free(t);
 }
 
+static void a_process_in_several_groups_is_one_target(void **state)
+{
+	struct alloy_targets *t = open_targets(NULL, 0, false);
+
+	tree_put(&f.tree, V2_SCOPE "/job_77/a/cgroup.procs", "881\n880\n881\n");
+	tree_put(&f.tree, V2_SCOPE "/job_77/b/cgroup.procs", "880\n");
+	assert_string_equal(answer(t),
+		"[" TARGET("77", "881") "," TARGET("77", "880") "," TARGET("8", "881") "]\n");
+	alloy_targets_free(t);
+}
+
 static void an_answer_is_kept_for_a_moment(void **state)
 {
 	struct alloy_targets *t = open_targets(NULL, 0, false);
@@ -170,10 +181,17 @@ static void too_many_are_cut_with_one_warning(void **state)
 {
 	struct alloy_targets *t = open_targets(NULL, 0, false);
 	struct buffer procs = { 0 };
+	int proc_fd = openat(f.tree.fd, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	size_t n = 0;
 
-	for (size_t i = 0; i < ALLOY_TARGETS_MAX; i++)
-		buffer_puts(&procs, "880\n");
+	for (size_t i = 0; i < ALLOY_TARGETS_MAX; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "%zu", i + 1000);
+		buffer_printf(&procs, "%s\n", path);
+		assert_int_equal(symlinkat("880", proc_fd, path), 0);
+	}
+	close(proc_fd);
 	tree_put(&f.tree, V2_SCOPE "/job_77/cgroup.procs", buffer_text(&procs));
 	for (int i = 0; i < 2; i++) {
 		n = 0;
@@ -288,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(without_units_there_are_none),
 		WITH(every_process_is_a_target),
+		WITH(a_process_in_several_groups_is_one_target),
 		WITH(an_answer_is_kept_for_a_moment),
 		WITH(the_exporter_is_one_even_without_units),
 		WITH(processes_opt_in_by_a_variable),

@@ -27,6 +27,7 @@ static void slurms_own_processes_are_known(void **state)
 		SLICE("sleep\0"),
 		SLICE("sleep"),
 		SLICE("sleep\0infinity\0"),
+		SLICE("sleep\0-1\0"),
 		SLICE("/bin/bash\0script.sh\0"),
 		SLICE("/bin/sh\0/var/spool/slurmd/job00077/slurm_script\0"),
 		SLICE("/x/slurm_script\0/bin/bash\0"),
