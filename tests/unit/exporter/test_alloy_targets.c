@@ -179,22 +179,25 @@ static void an_environment_is_looked_at_up_to_a_limit(void **state)
 
 static void too_many_are_cut_with_one_warning(void **state)
 {
+	enum { EACH = 4096 };
 	struct alloy_targets *t = open_targets(NULL, 0, false);
 	struct buffer procs = { 0 };
 	int proc_fd = openat(f.tree.fd, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	size_t n = 0;
+	char path[128];
 
-	for (size_t i = 0; i < ALLOY_TARGETS_MAX; i++) {
-		char path[32];
-
+	for (size_t i = 0; i < EACH; i++) {
 		snprintf(path, sizeof(path), "%zu", i + 1000);
 		buffer_printf(&procs, "%s\n", path);
 		assert_int_equal(symlinkat("880", proc_fd, path), 0);
 	}
 	close(proc_fd);
-	tree_put(&f.tree, V2_SCOPE "/job_77/cgroup.procs", buffer_text(&procs));
+	for (size_t i = 0; i <= ALLOY_TARGETS_MAX / EACH; i++) {
+		snprintf(path, sizeof(path), V2_SCOPE "/job_%zu/cgroup.procs", i + 100);
+		tree_put(&f.tree, path, buffer_text(&procs));
+	}
 	for (int i = 0; i < 2; i++) {
-		n = 0;
+		size_t n = 0;
+
 		for (const char *p = answer(t); *p; p++)
 			n += *p == '[';
 		assert_int_equal(n, ALLOY_TARGETS_MAX + 1);
