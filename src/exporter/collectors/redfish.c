@@ -241,6 +241,7 @@ static int redfish_start(void *opaque, struct err *err)
 		.retry_ns = RETRY_S * S_NS,
 		.poll = redfish_watch_poll,
 		.ctx = state->watch,
+		.account = exporter_thread_account(state->env->exporter, "redfish"),
 	};
 
 	return poller_start(&config, START_WAIT_S * S_NS, &state->poller, err);
