@@ -12,12 +12,19 @@
 #include "basic/macros.h"
 #include "host/cgroup_parse.h"
 
+struct unit_process {
+	uint64_t pid;
+	size_t at; /* in the listing */
+};
+
 enum { PIECE_MIN_BYTES = 2048, FIRST_PIDS = 256, FIRST_GROUPS = 64 };
 
 void unit_processes_init(struct unit_processes *p)
 {
 	p->pids = NULL;
 	p->pids_cap = 0;
+	p->by_pid = NULL;
+	p->by_pid_cap = 0;
 	buffer_init(&p->groups, UNIT_GROUP_PATHS_MAX_BYTES);
 	p->group_order = NULL;
 	p->group_order_cap = 0;
@@ -26,6 +33,7 @@ void unit_processes_init(struct unit_processes *p)
 void unit_processes_done(struct unit_processes *p)
 {
 	free(p->pids);
+	free(p->by_pid);
 	buffer_done(&p->groups);
 	free(p->group_order);
 }
@@ -242,14 +250,52 @@ static size_t list_group(struct unit_processes *p, const char *path, size_t n, s
 	return n;
 }
 
+static int by_pid_then_place(const void *a, const void *b)
+{
+	const struct unit_process *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Leaves the first of those that stand there more than once; how many are left. */
+static size_t drop_repeated(struct unit_processes *p, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > p->by_pid_cap) {
+		struct unit_process *v = reallocarray(p->by_pid, p->pids_cap, sizeof(*v));
+
+		if (!v)
+			return n;
+		p->by_pid = v;
+		p->by_pid_cap = p->pids_cap;
+	}
+	for (size_t i = 0; i < n; i++)
+		p->by_pid[i] = (struct unit_process){ p->pids[i], i };
+	qsort(p->by_pid, n, sizeof(*p->by_pid), by_pid_then_place);
+	for (size_t i = 1; i < n; i++) {
+		if (p->by_pid[i].pid == p->by_pid[i - 1].pid)
+			p->pids[p->by_pid[i].at] = 0; /* no process has that */
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (p->pids[i])
+			p->pids[kept++] = p->pids[i];
+	}
+	return kept;
+}
+
 size_t unit_processes_list(
 	struct unit_processes *p, const char *path, size_t max, const uint64_t **ret_pids)
 {
 	size_t n_groups = order_groups(p, path);
-	size_t n = list_group(p, path, 0, MIN(max, (size_t)UNIT_PIDS_MAX));
+	size_t n = list_group(p, path, 0, MIN(max, (size_t)UNIT_PIDS_MAX)), first = n;
 
 	for (size_t i = 0; i < n_groups && n < max; i++)
 		n = list_group(p, p->group_order[i], n, MIN(max, (size_t)UNIT_PIDS_MAX));
+	if (n > first && n > 1)
+		n = drop_repeated(p, n);
 	*ret_pids = p->pids;
 	return n;
 }

@@ -17,6 +17,8 @@ enum {
 	UNIT_GROUP_PATHS_MAX_BYTES = 16 << 20, /* of the groups of one unit */
 };
 
+struct unit_process; /* scratch */
+
 /* How to read; the text and the walk are scratch. */
 struct unit_processes {
 	int base_fd; /* groups' paths are below it */
@@ -28,6 +30,8 @@ struct unit_processes {
 	/* Of listings; grow as needed. */
 	uint64_t *pids;
 	size_t pids_cap;
+	struct unit_process *by_pid;
+	size_t by_pid_cap;
 	struct buffer groups; /* paths, each with a NUL */
 	const char **group_order;
 	size_t group_order_cap;
@@ -47,8 +51,9 @@ int unit_processes_any(struct unit_processes *p, const char *path, int *witness_
 
 /*
  * Lists the first max of them: the group's own, then those of the groups below in the order of
- * cgroup_path_compare(), each group in the file's order. What can't be read is left out, with no
- * memory all from there on. Valid until the next call.
+ * cgroup_path_compare(), each group in the file's order, each process once (in v1 it stands in each
+ * group that has one of its threads). What can't be read is left out, with no memory all from there
+ * on. Valid until the next call.
  */
 size_t unit_processes_list(
 	struct unit_processes *p, const char *path, size_t max, const uint64_t **ret_pids);

@@ -107,11 +107,6 @@ static void list_failed(void *ctx, const char *path, int r)
 	t->incomplete = true;
 }
 
-static int open_active(const struct unit_table *t)
-{
-	return cgroup_open_hierarchy(t->config.host->cgroupfs_fd, t->config.active_subsystem);
-}
-
 /* Where paths begin from now on. */
 static void use_base(struct unit_table *t, int fd)
 {
@@ -127,15 +122,15 @@ static void use_base(struct unit_table *t, int fd)
 		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* The active one, or the first of the others that is there. */
+/* The active hierarchy or, where that is missing, the first of the manager's others. */
 static int open_first(const struct unit_table *t)
 {
 	const char *const *other = t->config.manager->other_hierarchies;
-	int fd = open_active(t);
+	const int mount_fd = t->config.host->cgroupfs_fd;
+	int fd = cgroup_open_hierarchy(mount_fd, t->config.active_subsystem);
 
 	while (fd < 0 && other && *other)
-		fd = openat(
-			t->config.host->cgroupfs_fd, *other++, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = cgroup_open_hierarchy(mount_fd, *other++);
 	return fd;
 }
 
@@ -162,29 +157,22 @@ static int search_base(struct unit_table *t)
 	return unit_roots_search(&t->roots, t->config.manager, &t->walk, t->base_fd, &t->reader);
 }
 
-/* v1: when the hierarchy that was used has no roots, the first with some; else the active one. */
+/* v1: when the hierarchy that was used has no roots, the first that has. */
 static int search_hierarchies(struct unit_table *t)
 {
 	const char *const *other = t->config.manager->other_hierarchies;
-	int r = search_base(t), fd;
+	const char *name = t->config.active_subsystem;
+	int r = search_base(t);
 
-	if (t->config.version == CGROUP_V2 || !other || t->roots.n > 0)
+	if (t->config.version == CGROUP_V2 || !other)
 		return r;
-	fd = open_active(t);
-	for (;;) {
-		if (fd >= 0) {
-			use_base(t, fd);
-			r = search_base(t);
-		}
-		if (t->roots.n > 0 || !*other)
-			break;
-		fd = openat(
-			t->config.host->cgroupfs_fd, *other++, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (t->roots.n == 0) {
-		fd = open_first(t);
-		if (fd >= 0)
-			use_base(t, fd);
+	for (; t->roots.n == 0 && name; name = *other++) {
+		int fd = cgroup_open_hierarchy(t->config.host->cgroupfs_fd, name);
+
+		if (fd < 0)
+			continue;
+		use_base(t, fd);
+		r = search_base(t);
 	}
 	return r;
 }

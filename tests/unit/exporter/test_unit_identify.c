@@ -22,6 +22,7 @@ static struct {
 	unsigned gpu_count;
 	bool wants_gpus;
 	uint64_t first_pid;
+	const char *removes; /* what vanishes while it is asked */
 } manager;
 
 static enum unit_path_is classify(
@@ -42,6 +43,9 @@ static int identify(void *ctx, const struct unit_facts *facts, struct unit_ident
 
 	assert_ptr_equal(ctx, &manager);
 	manager.calls++;
+	if (manager.removes)
+		tree_remove(&f.tree, manager.removes);
+	manager.removes = NULL;
 	manager.wants_gpus = facts->wants_gpus;
 	manager.first_pid = facts->processes(facts->lister, &pids) ? pids[0] : 0;
 	if (manager.uuid)
@@ -317,6 +321,7 @@ static void processes_come_in_the_order_of_a_walk(void **state)
 	put_unit("cgroup/m/x/u-d", 400);
 	put_unit("cgroup/m/x/u-d/b", 402);
 	put_unit("cgroup/m/x/u-d/a-z", 404);
+	tree_put(&f.tree, "cgroup/m/x/u-d/b/cgroup.procs", "402\n400\n402\n");
 	put_unit("cgroup/m/x/u-d/a/z", 403);
 	put_unit("cgroup/m/x/u-d/a", 405);
 	tree_put(&f.tree, "cgroup/m/x/u-d/a/cgroup.procs", "405\n999\n401\n");
@@ -326,6 +331,22 @@ static void processes_come_in_the_order_of_a_walk(void **state)
 	assert_string_equal(buffer_text(&f.text), "a/a:100 d/d:400 405 401 403 404 402 e/e:500 ");
 	answer = -ENOMEM;
 	assert_int_equal(unit_table_processes(f.table, list, &answer), -ENOMEM);
+}
+
+static void a_unit_that_vanishes_between_its_finding_and_its_reading_is_left_out(void **state)
+{
+	put_unit("cgroup/m/u-b", 101);
+	manager.removes = "cgroup/m/u-a";
+	fixture_scrape(&f, 0);
+	assert_non_null(strstr(buffer_text(&f.text),
+		"ceems_compute_units{"
+		"hostname=\"n1\",manager=\"stand-in\"} 1\n"));
+	assert_null(strstr(buffer_text(&f.text), "collect_error"));
+	assert_null(strstr(buffer_text(&f.text), "uuid=\"a\""));
+	put_unit("cgroup/m/u-c", 102);
+	manager.removes = "cgroup/m/u-c";
+	assert_int_equal(sample(), 1);
+	assert_int_equal(fixture_logged(&f, "can't be"), 0);
 }
 
 static int count(
@@ -425,6 +446,7 @@ int main(void)
 		WITH_TABLE(what_the_gpus_did_not_take_is_told_again),
 		WITH_TABLE(references_are_bounded),
 		WITH_TABLE(processes_come_in_the_order_of_a_walk),
+		WITH_TABLE(a_unit_that_vanishes_between_its_finding_and_its_reading_is_left_out),
 		WITH_TABLE(tens_of_thousands_of_processes_are_all_listed),
 		WITH_TABLE(the_first_root_hides_the_second_if_the_manager_says_so),
 		WITH_TABLE(other_hierarchies_of_v1_stand_in_while_the_active_one_has_no_root),
