@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_tool cacct
 
-.PHONY: all test run bench fuzz format install clean
+.PHONY: all test test-libvirt run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -20,6 +20,11 @@ $(DEV)/build.ninja:
 
 test:
 	./test.sh
+
+# Beside a real libvirtd; not part of 'make test'.
+test-libvirt: $(DEV)/build.ninja
+	ninja -C $(DEV) ceems_exporter
+	tests/libvirt/run.sh
 
 run:
 	./quickstart.sh
