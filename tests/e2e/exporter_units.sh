@@ -5,6 +5,7 @@
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
 NAME=ceemstest$$
+MANAGER=slurm
 PORT=
 V1=(cpuacct memory)
 V2=/sys/fs/cgroup/unified
@@ -30,7 +31,7 @@ trap cleanup EXIT
 exporter() { # FLAG...
 	PORT=$(free_port)
 	NODE_NAME=n1 start exporter "$BIN/ceems_exporter" --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults \
-		--collector.slurm --no-collector.ledger --web.disable-exporter-metrics "$@"
+		--collector."$MANAGER" --no-collector.ledger --web.disable-exporter-metrics "$@"
 	wait_until 20 curl -sf "127.0.0.1:$PORT/health"
 }
 scrape() { curl -sf "127.0.0.1:$PORT/metrics"; }
@@ -41,6 +42,7 @@ log_has_not() { ! log_has "$1"; }
 log_has_once() { [ "$(grep -c -e "$1" "$T/exporter.log")" = 1 ]; }
 
 unpack() { # FIXTURE: as tests/lib/tree.h does
+	rm -rf "$T/tree"
 	/usr/bin/python3 - "$CEEMS_SOURCE/tests/fixtures/$1" "$T/tree" <<-'P'
 		import os, re, sys
 		def unescape(s):
@@ -56,16 +58,40 @@ unpack() { # FIXTURE: as tests/lib/tree.h does
 		        open(path, "wb").write(unescape(text))
 	P
 }
-answer_is_golden() { scrape | grep '[ {]ceems_compute\|^ceems_compute' | diff - "$CEEMS_SOURCE/tests/golden/slurm/$1"; }
+answer_is_golden() { scrape | grep -a '[ {]ceems_compute\|^ceems_compute' | diff -a - "$CEEMS_SOURCE/tests/golden/$1"; }
 
 unpack slurm/v2-mixed.tree
 exporter --path.cgroupfs="$T/tree/cgroup" --path.procfs="$T/tree/proc" --path.sysfs="$T/tree/sys" \
 	--collector.cgroups.force-version=v2 --collector.slurm.swap.memory.metrics --collector.slurm.psi.metrics \
 	--collector.slurm.gres-config-file=/nothing --collector.slurm.gpu-order-map=0:0
-ok "a tree of good, broken and hostile jobs gives the golden answer" answer_is_golden v2-mixed.prom
+ok "a tree of good, broken and hostile jobs gives the golden answer" answer_is_golden slurm/v2-mixed.prom
 ok "the old names of the flags are warned of" log_has 'swap.memory.metrics'
 ok "the collector succeeded" shows '^ceems_scrape_collector_success\{collector="slurm"\} 1'
 ok "the exporter ends well" stop exporter
+
+libvirt() { # FIXTURE GOLDEN VERSION FLAG...
+	local fixture=$1 golden=$2 version=$3
+	shift 3
+	unpack "libvirt/$fixture.tree"
+	chmod 755 "$T"
+	chmod 600 "$T"/tree/qemu/*.xml "$T"/tree/qemu/.xml 2>/dev/null # as libvirt does
+	exporter --path.cgroupfs="$T/tree/cgroup" --path.procfs="$T/tree/proc" --path.sysfs="$T/tree/sys" \
+		--collector.libvirt.xml-dir="$T/tree/qemu" --collector.cgroups.force-version="$version" "$@"
+	ok "libvirt, $golden: the golden answer" answer_is_golden "libvirt/$golden.prom"
+	ok "libvirt, $golden: the collector succeeded" shows '^ceems_scrape_collector_success\{collector="libvirt"\} 1'
+	ok "libvirt, $golden: the exporter ends well" stop exporter
+}
+MANAGER=libvirt
+all=(--collector.libvirt.swap-memory-metrics --collector.libvirt.psi-metrics --collector.libvirt.blkio-metrics)
+libvirt v2-systemd v2-systemd v2 "${all[@]}"
+libvirt v2-systemd v2-systemd-plain v2
+libvirt v2-plain v2-plain v2 "${all[@]}"
+libvirt v1-systemd v1-systemd v1 "${all[@]}"
+libvirt v1-plain v1-plain v1 "${all[@]}" --collector.cgroups.active-subsystem=cpu
+libvirt hybrid hybrid v1 "${all[@]}"
+libvirt odd odd v2 "${all[@]}"
+ok "hostile definitions are told once each" test "$(grep -c 'no definition of the virtual machine' "$T/exporter.log")" = 9
+MANAGER=slurm
 
 # A process in the groups given, which are made.
 run_in() { # USER-ID VARIABLE GROUP...

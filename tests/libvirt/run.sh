@@ -3,7 +3,8 @@
 # tests/libvirt/run.sh: the exporter beside a real libvirtd with QEMU domains (TCG, firmware only), on whatever
 # control groups this machine has. The daemon has its own mount namespace, configuration and log; one that
 # already runs is not touched. Not part of test.sh: needs root and the packages of group 'libvirt'
-# (tools/install-packages libvirt). CEEMS_BUILD names the build folder (build/dev).
+# (tools/install-packages libvirt). CEEMS_BUILD names the build folder (build/dev), RECORD a file for the tree of
+# both domains, in the form of tests/fixtures/.
 CEEMS_SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 export CEEMS_SOURCE CEEMS_BUILD=${CEEMS_BUILD:-$CEEMS_SOURCE/build/dev}
 export LIBVIRT_DEFAULT_URI=qemu:///system
@@ -70,7 +71,7 @@ log_has_not() { ! grep -q -e "$1" "$T/exporter.log"; }
 A=11111111-0000-4000-8000-00000000000a
 B=22222222-0000-4000-8000-00000000000b
 NODE_NAME=n1 start exporter "$BIN/ceems_exporter" --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults \
-	--collector.libvirt --collector.libvirt.swap-memory-metrics --collector.libvirt.blkio-metrics --collector.libvirt.psi-metrics \
+	--collector.ledger --collector.libvirt --collector.libvirt.swap-memory-metrics --collector.libvirt.blkio-metrics --collector.libvirt.psi-metrics \
 	--web.disable-exporter-metrics
 wait_until "$PATIENCE" curl -sf "127.0.0.1:$PORT/health"
 echo "# $(virsh --version) on $(stat -fc %T /sys/fs/cgroup), kernel $(uname -r)"
@@ -80,12 +81,24 @@ ok "it is a unit by its definition's uuid" wait_until "$PATIENCE" shows "^ceems_
 ok "iothreads are no units" shows '^ceems_compute_units\{.*\} 1$'
 ok "its CPU time is shown and grows" grows "^ceems_compute_unit_cpu_user_seconds_total\{$labels\} "
 ok "so is its memory" shows "^ceems_compute_unit_memory_used_bytes\{$labels\} [1-9]"
+ok "the ledger gives it energy" wait_until "$PATIENCE" shows "^ceems_energy_unit_joules_total\{.*manager=\"libvirt\",uuid=\"$A\"\} [0-9.]*[1-9]"
 ok "a domain of an odd name is started" domain "my vm_1..x--y." $B 1
 ok "it is a unit by its definition's uuid too" wait_until "$PATIENCE" shows "uuid=\"$B\""
 ok "there are two" shows '^ceems_compute_units\{.*\} 2$'
 scrape | grep "^ceems_compute_unit.*$B" | sed 's/^/# /'
+if [ -n "${RECORD:-}" ]; then
+	groups=()
+	for g in $(cd /sys/fs/cgroup && find . -maxdepth 2 -type d -name 'machine*' | sort); do
+		groups+=("cgroup/${g#./}=/sys/fs/cgroup/${g#./}=cgroup.procs,cpu.stat,cpu.shares,cpu.weight,*.pressure,cpuacct.*,cpuset.cpus*,memory.*,io.stat,blkio.*")
+	done
+	{
+		"$CEEMS_SOURCE/tests/lib/record_tree.py" "${groups[@]}" "qemu=/run/libvirt/qemu=*.xml" \
+			proc/meminfo=/proc/meminfo proc/diskstats=/proc/diskstats
+		echo sys/
+	} >"$RECORD"
+fi
 ok "the first one is ended" virsh -q destroy instance-0000000a
-ok "it is left out" wait_until "$PATIENCE" shows_not "$A"
+ok "it is left out" wait_until "$PATIENCE" shows_not "^ceems_compute_unit.*$A"
 ok "the other one stays" shows "uuid=\"$B\""
 ok "nothing was an error" log_has_not level=ERROR
 ok "no definition was missed" log_has_not 'no definition'
