@@ -15,6 +15,7 @@
 struct unit_process {
 	uint64_t pid;
 	size_t at; /* in the listing */
+	size_t group;
 };
 
 enum { PIECE_MIN_BYTES = 2048, FIRST_PIDS = 256, FIRST_GROUPS = 64 };
@@ -24,7 +25,6 @@ void unit_processes_init(struct unit_processes *p)
 	p->pids = NULL;
 	p->pids_cap = 0;
 	p->by_pid = NULL;
-	p->by_pid_cap = 0;
 	buffer_init(&p->groups, UNIT_GROUP_PATHS_MAX_BYTES);
 	p->group_order = NULL;
 	p->group_order_cap = 0;
@@ -216,6 +216,7 @@ static size_t order_groups(struct unit_processes *p, const char *path)
 static bool room_for_one(struct unit_processes *p, size_t n)
 {
 	size_t cap = MAX(p->pids_cap * 2, (size_t)FIRST_PIDS);
+	struct unit_process *by_pid;
 	uint64_t *pids;
 
 	if (n < p->pids_cap)
@@ -224,12 +225,17 @@ static bool room_for_one(struct unit_processes *p, size_t n)
 	if (!pids)
 		return false;
 	p->pids = pids;
+	by_pid = reallocarray(p->by_pid, cap, sizeof(*by_pid));
+	if (!by_pid)
+		return false;
+	p->by_pid = by_pid;
 	p->pids_cap = cap;
 	return true;
 }
 
 /* Appends a group's to the n that there are; returns how many there are then. */
-static size_t list_group(struct unit_processes *p, const char *path, size_t n, size_t max)
+static size_t list_group(
+	struct unit_processes *p, const char *path, size_t group, size_t n, size_t max)
 {
 	CLEANUP(file_closep)
 	int group_fd = openat(p->base_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -244,6 +250,7 @@ static size_t list_group(struct unit_processes *p, const char *path, size_t n, s
 				continue;
 			if (n == max || !room_for_one(p, n))
 				return n;
+			p->by_pid[n] = (struct unit_process){ pid, n, group };
 			p->pids[n++] = pid;
 		}
 	}
@@ -259,24 +266,16 @@ static int by_pid_then_place(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* Leaves the first of those that stand there more than once; how many are left. */
+/* Leaves what the first of several groups lists; how many are left. */
 static size_t drop_repeated(struct unit_processes *p, size_t n)
 {
-	size_t kept = 0;
+	size_t first = 0, kept = 0;
 
-	if (n > p->by_pid_cap) {
-		struct unit_process *v = reallocarray(p->by_pid, p->pids_cap, sizeof(*v));
-
-		if (!v)
-			return n;
-		p->by_pid = v;
-		p->by_pid_cap = p->pids_cap;
-	}
-	for (size_t i = 0; i < n; i++)
-		p->by_pid[i] = (struct unit_process){ p->pids[i], i };
 	qsort(p->by_pid, n, sizeof(*p->by_pid), by_pid_then_place);
 	for (size_t i = 1; i < n; i++) {
-		if (p->by_pid[i].pid == p->by_pid[i - 1].pid)
+		if (p->by_pid[i].pid != p->by_pid[first].pid)
+			first = i;
+		if (p->by_pid[i].group != p->by_pid[first].group)
 			p->pids[p->by_pid[i].at] = 0; /* no process has that */
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -289,12 +288,13 @@ static size_t drop_repeated(struct unit_processes *p, size_t n)
 size_t unit_processes_list(
 	struct unit_processes *p, const char *path, size_t max, const uint64_t **ret_pids)
 {
+	const size_t limit = MIN(max, (size_t)UNIT_PIDS_MAX);
 	size_t n_groups = order_groups(p, path);
-	size_t n = list_group(p, path, 0, MIN(max, (size_t)UNIT_PIDS_MAX)), first = n;
+	size_t n = list_group(p, path, 0, 0, limit), first = n;
 
-	for (size_t i = 0; i < n_groups && n < max; i++)
-		n = list_group(p, p->group_order[i], n, MIN(max, (size_t)UNIT_PIDS_MAX));
-	if (n > first && n > 1)
+	for (size_t i = 0; i < n_groups && n < limit; i++)
+		n = list_group(p, p->group_order[i], i + 1, n, limit);
+	if (n > first)
 		n = drop_repeated(p, n);
 	*ret_pids = p->pids;
 	return n;

@@ -29,9 +29,8 @@ struct unit_processes {
 	struct cgroup_walk *walk;
 	/* Of listings; grow as needed. */
 	uint64_t *pids;
-	size_t pids_cap;
 	struct unit_process *by_pid;
-	size_t by_pid_cap;
+	size_t pids_cap; /* of both */
 	struct buffer groups; /* paths, each with a NUL */
 	const char **group_order;
 	size_t group_order_cap;

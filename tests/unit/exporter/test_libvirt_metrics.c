@@ -113,6 +113,12 @@ static void v2_without_systemd(void **state)
 	check("v2-plain.tree", CGROUP_V2, ALL_SETS, "v2-plain.prom");
 }
 
+static void v2_as_recorded_in_a_guest(void **state)
+{
+	check("v2-guest.tree", CGROUP_V2, ALL_SETS, "v2-guest.prom");
+	assert_int_equal(fixture_logged(&f, "level=WARN"), 0);
+}
+
 static void v1_with_systemd(void **state)
 {
 	check("v1-systemd.tree", CGROUP_V1, ALL_SETS, "v1-systemd.prom");
@@ -369,6 +375,7 @@ int main(void)
 		WITH_HOST(v2_with_systemd),
 		WITH_HOST(v2_without_the_optional_series),
 		WITH_HOST(v2_without_systemd),
+		WITH_HOST(v2_as_recorded_in_a_guest),
 		WITH_HOST(v1_with_systemd),
 		WITH_HOST(v1_without_systemd),
 		WITH_HOST(one_fault_each),

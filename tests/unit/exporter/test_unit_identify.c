@@ -321,7 +321,7 @@ static void processes_come_in_the_order_of_a_walk(void **state)
 	put_unit("cgroup/m/x/u-d", 400);
 	put_unit("cgroup/m/x/u-d/b", 402);
 	put_unit("cgroup/m/x/u-d/a-z", 404);
-	tree_put(&f.tree, "cgroup/m/x/u-d/b/cgroup.procs", "402\n400\n402\n");
+	tree_put(&f.tree, "cgroup/m/x/u-d/b/cgroup.procs", "402\n400\n");
 	put_unit("cgroup/m/x/u-d/a/z", 403);
 	put_unit("cgroup/m/x/u-d/a", 405);
 	tree_put(&f.tree, "cgroup/m/x/u-d/a/cgroup.procs", "405\n999\n401\n");
