@@ -30,7 +30,7 @@ enum {
 	NODE_PENDING,
 	NODE_DISAGREEMENT,
 	NODE_METER_ACTIVE,
-	NODE_METER_REFUSED,
+	REFUSED_SAMPLES,
 	NODE_METER_SWITCHES,
 	POLICY_INFO,
 	LEDGER_START,
@@ -87,8 +87,9 @@ static const struct metric metrics[N_METRICS] = {
 	[NODE_METER_ACTIVE] = { "ceems_energy_node_meter_active",
 		"Whether the energy of the whole node comes from this meter now.", METRIC_GAUGE,
 		{ "hostname", "source" } },
-	[NODE_METER_REFUSED] = { "ceems_energy_node_meter_refused_total",
-		"Readings of a meter of the whole node that cannot be and were not counted.",
+	[REFUSED_SAMPLES] = { "ceems_energy_refused_samples_total",
+		"Readings of a meter of the whole node, or of a GPU, that cannot be and were not "
+		"counted.",
 		METRIC_COUNTER, { "hostname", "source" } },
 	[NODE_METER_SWITCHES] = { "ceems_energy_node_meter_switches_total",
 		"How often another meter of the whole node took over.", METRIC_COUNTER,
@@ -137,7 +138,7 @@ static const struct option_def options[] = {
 		.help = "Split energy by usage and the static part by allocation (split), all by "
 			"usage (usage), or as CEEMS 0.10.2 does (compat)." },
 	{ "ledger.static-watts", OPTION_STRINGS, FIELD(static_watts), .value_name = "DOMAIN=WATTS",
-		.help = "Power of a domain (cpu, dram, rest) that flows without load; by default it is "
+		.help = "Power of a domain (cpu, dram, rest, gpu: of each) that flows without load; by default it is "
 			"learned." },
 	{ "power-model.mode", OPTION_ENUM, FIELD(model_mode), .fallback = "auto",
 		.choices = model_modes,
@@ -350,7 +351,7 @@ static int add_node_meters(struct scrape *s, const char *hostname, const struct 
 		r = scrape_add(s, &metrics[NODE_METER_ACTIVE], node->active[i], hostname,
 			power_meter_source_names[i]);
 		if (r >= 0)
-			r = scrape_add(s, &metrics[NODE_METER_REFUSED], (double)node->refused[i],
+			r = scrape_add(s, &metrics[REFUSED_SAMPLES], (double)node->refused[i],
 				hostname, power_meter_source_names[i]);
 	}
 	return r;
@@ -387,6 +388,9 @@ static int add_report(
 			r = add_domain(s, hostname, energy_domain_names[d], &report->domains[d]);
 	if (r >= 0)
 		r = add_node(s, hostname, &report->node);
+	if (r >= 0 && report->totals.present[DOMAIN_GPU])
+		r = scrape_add(
+			s, &metrics[REFUSED_SAMPLES], (double)report->gpu_refused, hostname, "gpu");
 	if (r >= 0)
 		r = scrape_add(s, &metrics[POLICY_INFO], 1, hostname, state->policy);
 	if (r >= 0)

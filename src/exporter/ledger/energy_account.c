@@ -25,7 +25,7 @@ static void set_static(struct energy_account *a, enum energy_domain d,
 	const struct energy_flow *flow, struct ledger_interval *iv)
 {
 	struct ledger_backlog *b = &iv->backlog[d];
-	uint64_t due_uj;
+	uint64_t due_uj, now_uj;
 
 	if (flow->static_known) {
 		a->static_known = true;
@@ -35,28 +35,29 @@ static void set_static(struct energy_account *a, enum energy_domain d,
 	}
 	know_static(a);
 	due_uj = a->static_known ? energy_of_power(a->static_uw, iv->duration_us) : 0;
-	due_uj += a->owed_static_uj;
-	iv->static_uj[d] = MIN(due_uj, flow->energy_uj - MIN(flow->late_uj, flow->energy_uj));
-	a->owed_static_uj = b->open || b->settle ? due_uj - iv->static_uj[d] : 0;
+	now_uj = b->open
+		? (uint64_t)((unsigned __int128)due_uj * flow->moving_ppm / LEDGER_WHOLE_PPM)
+		: due_uj;
+	iv->static_uj[d] = MIN(now_uj, flow->energy_uj - MIN(flow->late_uj, flow->energy_uj));
+	a->owed_static_uj = b->open ? a->owed_static_uj + due_uj - iv->static_uj[d] : 0;
 	if (!b->settle)
 		return;
 	b->static_uj = MIN(a->owed_static_uj, b->energy_uj - MIN(b->late_uj, b->energy_uj));
 	a->owed_static_uj = b->again ? a->owed_static_uj - b->static_uj : 0;
 }
 
-/* Time counts as covered when its energy came in, if need be later. */
-static void cover(struct energy_account *a, const struct energy_flow *flow, uint64_t duration_us,
-	bool late_tick)
+void energy_account_cover(struct energy_account *a, bool complete, bool late, int64_t sample_ns,
+	uint64_t duration_us, bool late_tick)
 {
-	if (flow->sample_ns) {
-		a->sample_ns = flow->sample_ns;
+	if (sample_ns) {
+		a->sample_ns = sample_ns;
 		a->sampled = true;
 	}
-	if (!flow->complete) {
+	if (!complete) {
 		a->uncovered_us += duration_us;
 		return;
 	}
-	if (!flow->late_uj && !flow->backlog.late_uj) {
+	if (!late) {
 		a->covered_us += a->uncovered_us + duration_us;
 		a->bridged_us += a->uncovered_us + (late_tick ? duration_us : 0);
 	}
@@ -72,7 +73,8 @@ void energy_account_add(struct energy_account *a, enum energy_domain d,
 	iv->backlog[d] = flow->backlog;
 	learn(a, flow, iv);
 	set_static(a, d, flow, iv);
-	cover(a, flow, iv->duration_us, late_tick);
+	energy_account_cover(a, flow->complete, flow->late_uj || flow->backlog.late_uj,
+		flow->sample_ns, iv->duration_us, late_tick);
 }
 
 void energy_account_span(struct energy_account *a, struct ledger_backlog *b, uint64_t span_us,

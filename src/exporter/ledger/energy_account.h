@@ -31,6 +31,10 @@ struct energy_account {
 void energy_account_add(struct energy_account *account, enum energy_domain d,
 	const struct energy_flow *flow, bool late_tick, struct ledger_interval *interval);
 
+/* Time whose energy came in, or (not complete) may come later; late: after too long a gap. */
+void energy_account_cover(struct energy_account *account, bool complete, bool late,
+	int64_t sample_ns, uint64_t duration_us, bool late_tick);
+
 /*
  * The same for energy that comes in at the end of a span: sets the backlog's static part.
  * busy_us of capacity_us is CPU time in the span.

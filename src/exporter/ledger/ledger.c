@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "exporter/ledger/device_split.h"
 #include "exporter/ledger/split.h"
 #include "exporter/ledger/tracker.h"
 
@@ -37,6 +38,7 @@ struct ledger {
 	uint64_t meter_uj[N_ENERGY_DOMAINS];
 	uint64_t party_uj[N_ENERGY_DOMAINS][N_ENERGY_PARTIES];
 	struct backlog_whole backlog[N_ENERGY_DOMAINS];
+	struct device_shares devices[LEDGER_DEVICES_MAX];
 	struct tracked **order; /* sorted by key */
 	struct ledger_unit_total *totals;
 	size_t cap; /* of both */
@@ -161,6 +163,8 @@ void ledger_free(struct ledger *ledger)
 {
 	if (!ledger)
 		return;
+	for (size_t i = 0; i < LEDGER_DEVICES_MAX; i++)
+		device_shares_done(&ledger->devices[i], &ledger->tracker);
 	tracker_done(&ledger->tracker);
 	free(ledger->order);
 	free(ledger->totals);
@@ -381,11 +385,29 @@ static void book_now(struct ledger *ledger, enum energy_domain d, const struct p
 		split_amount(ledger, iv, d, fixed, p->fixed);
 }
 
+/* Who holds a device is known even when nobody's CPU time is. */
+static int book_devices(struct ledger *ledger, const struct ledger_interval *iv)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < iv->n_devices; i++) {
+		const struct ledger_device *in = &iv->devices[i];
+		int r = device_shares_book(&ledger->devices[in->slot], &ledger->tracker,
+			ledger->config.policy, iv, in, ledger->party_uj[DOMAIN_GPU]);
+
+		if (in->settle)
+			ledger->meter_uj[DOMAIN_GPU] += in->energy_uj;
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
 int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
 {
 	const struct policy *policy = policies[ledger->config.policy];
 	bool known = iv->node_known;
-	int r = 0;
+	int r = 0, devices;
 
 	if (known) {
 		tracker_forget(&ledger->tracker, iv->now_ns, ledger->config.keep_ended_ns,
@@ -402,7 +424,8 @@ int ledger_book(struct ledger *ledger, const struct ledger_interval *iv)
 		book_now(ledger, (enum energy_domain)d, &policy[d], iv, known);
 		book_backlog(ledger, (enum energy_domain)d, &policy[d], iv, known);
 	}
-	return r;
+	devices = book_devices(ledger, iv);
+	return r < 0 ? r : devices;
 }
 
 static int compare_keys(const void *a, const void *b)

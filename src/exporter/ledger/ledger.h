@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "basic/err.h"
+#include "exporter/gpu/gpus.h"
 #include "exporter/unit.h"
 
 enum energy_domain { DOMAIN_CPU, DOMAIN_DRAM, DOMAIN_GPU, DOMAIN_REST, N_ENERGY_DOMAINS };
@@ -37,7 +38,23 @@ struct ledger_backlog {
 	uint64_t energy_uj, static_uj, late_uj; /* as below */
 };
 
-/* What one interval brought. */
+enum { LEDGER_DEVICES_MAX = 64 };
+
+/* A GPU: its energy comes in at its own readings, and is split among who held it since the last. */
+struct ledger_device {
+	size_t slot; /* the same one each time; below LEDGER_DEVICES_MAX */
+	const struct gpu_holder *holders; /* now */
+	size_t n_holders;
+	bool use_known;
+	uint32_t use_ppm;
+	bool by_counter; /* its energy is that of the time since the last reading; otherwise it is
+			    drawn as a line between two powers, and so is the use */
+	bool settle; /* there is a reading */
+	uint32_t part_ppm; /* if settled: which part of this interval came before it */
+	uint64_t energy_uj, static_uj, late_uj; /* as below */
+};
+
+/* What one interval brought. Domain gpu has its devices only. */
 struct ledger_interval {
 	/* 0: no interval yet; the units' readings are remembered, and energy is unattributed. */
 	uint64_t duration_us;
@@ -47,6 +64,8 @@ struct ledger_interval {
 	uint64_t late_uj[N_ENERGY_DOMAINS];
 	bool present[N_ENERGY_DOMAINS]; /* the domain has a source on this node */
 	struct ledger_backlog backlog[N_ENERGY_DOMAINS]; /* besides the above */
+	const struct ledger_device *devices;
+	size_t n_devices;
 	/* The node, over the same interval. */
 	/* The node's and the units' usage could be read. Otherwise all energy is unattributed and
 	   the units' last readings stay as they are: the next interval counts its part only. */

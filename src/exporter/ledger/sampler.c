@@ -53,6 +53,7 @@ struct sampler {
 	struct energy_account accounts[N_ENERGY_DOMAINS];
 	struct node_meter node_meter;
 	struct energy_rest rest;
+	struct gpu_energy gpu;
 	int64_t start_realtime_ns;
 	uint64_t model_uw, ticks, late_ticks;
 };
@@ -139,6 +140,11 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret_sampl
 	s->stop_fd = s->timer_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	s->start_realtime_ns = clock_realtime_ns(config->clock);
+	s->gpu = (struct gpu_energy){
+		.log = config->log,
+		.static_given = config->static_given[DOMAIN_GPU],
+		.given_static_uw = config->static_uw[DOMAIN_GPU],
+	};
 	energy_rest_init(&s->rest, config->interval_ns, config->max_gap_ns);
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
 		s->accounts[d].static_given = config->static_given[d];
@@ -271,13 +277,36 @@ static void tell_rest(struct sampler *s, int64_t now_ns)
 	domain->resolution_ns = node_meter_resolution_ns(node);
 }
 
+static void read_gpus(struct sampler *s, const struct energy_moment *at, bool late_tick,
+	struct ledger_interval *iv, struct gpu_flow *flow)
+{
+	struct energy_account *a = &s->accounts[DOMAIN_GPU];
+	struct sampler_domain *domain = &s->domains[DOMAIN_GPU];
+
+	gpu_energy_read(&s->gpu, &at->span, iv->now_ns - (int64_t)iv->duration_us * US_NS, flow);
+	iv->devices = s->gpu.booked;
+	iv->n_devices = s->gpu.n_booked;
+	if (!flow->present && !a->sampled)
+		return;
+	iv->present[DOMAIN_GPU] = true;
+	domain->source = "gpu";
+	domain->measured = true;
+	domain->resolution_ns = flow->resolution_ns;
+	a->static_known = flow->static_known;
+	a->static_uw = flow->static_uw;
+	energy_account_cover(a, flow->present && flow->complete, flow->late, flow->sample_ns,
+		iv->duration_us, late_tick);
+}
+
 /* The node's meter against its parts, which have been read. */
 static void read_rest(struct sampler *s, const struct node_energy *node, bool parts_wait,
-	struct ledger_interval *iv)
+	const struct gpu_flow *gpu, struct ledger_interval *iv)
 {
 	struct energy_rest_interval in = {
 		.from_ns = iv->now_ns - (int64_t)iv->duration_us * US_NS,
 		.now_ns = iv->now_ns,
+		.parts_uj = gpu->energy_uj,
+		.ahead_uj = gpu->ahead_uj,
 		.parts_wait = parts_wait,
 		.units_changed = ledger_units_changed(s->ledger),
 		.node = *node,
@@ -310,6 +339,7 @@ static void read_energy(struct sampler *s, const struct energy_moment *at,
 	struct ledger_interval *iv, bool late_tick)
 {
 	struct node_energy node;
+	struct gpu_flow gpu;
 	bool parts_wait = false;
 
 	node_meter_read(&s->node_meter, &at->span, &node);
@@ -318,7 +348,8 @@ static void read_energy(struct sampler *s, const struct energy_moment *at,
 	read_sources(s, at, iv, late_tick);
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		parts_wait |= iv->backlog[d].again;
-	read_rest(s, &node, parts_wait, iv);
+	read_gpus(s, at, late_tick, iv, &gpu);
+	read_rest(s, &node, parts_wait, &gpu, iv);
 }
 
 void sampler_tick(struct sampler *s)
@@ -401,7 +432,9 @@ int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 {
 	node_meter_init(&s->node_meter, inputs->meters, inputs->n_meters, s->config.max_node_watts,
 		s->config.log);
-	if (!s->n_opened && !inputs->n_meters)
+	s->gpu.sample = inputs->gpu_sample;
+	s->gpu.ctx = inputs->gpu_ctx;
+	if (!s->n_opened && !inputs->n_meters && !inputs->gpu_sample)
 		log_warn(s->config.log, "no energy source on this node: the ledger stays empty");
 	return unit_readings_use(&s->units, inputs->tables, inputs->n_tables);
 }
@@ -455,6 +488,7 @@ void sampler_stop(struct sampler *s)
 	unit_readings_use(&s->units, NULL, 0);
 	s->node_meter.n = 0;
 	s->node_meter.active = NULL;
+	s->gpu.sample = NULL;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -502,6 +536,7 @@ void sampler_lock(struct sampler *s, struct sampler_report *ret_report)
 		.model_uw = s->model_uw,
 		.ticks = s->ticks,
 		.late_ticks = s->late_ticks,
+		.gpu_refused = gpu_energy_refused(&s->gpu),
 	};
 	for (size_t i = 0; i < s->n_opened; i++)
 		ret_report->model_on |= s->opened[i].source == &energy_source_power_model;

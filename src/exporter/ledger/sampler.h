@@ -15,6 +15,7 @@
 #include "basic/err.h"
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "exporter/ledger/gpu_energy.h"
 #include "exporter/ledger/ledger.h"
 #include "exporter/power_meter.h"
 #include "exporter/unit.h"
@@ -46,6 +47,8 @@ struct sampler_inputs {
 	size_t n_tables;
 	const struct power_meter *const *meters; /* of the whole node */
 	size_t n_meters;
+	gpu_sample_fn gpu_sample; /* NULL: no GPUs */
+	void *gpu_ctx;
 };
 
 struct sampler;
@@ -103,6 +106,7 @@ struct sampler_report {
 	int64_t start_realtime_ns; /* when the counters started at 0 */
 	bool model_on; /* the power model runs, whether the ledger uses it or not */
 	uint64_t model_uw; /* its last power */
+	uint64_t gpu_refused; /* readings of GPUs that cannot be */
 	uint64_t ticks,
 		late_ticks; /* readings, and those that came after more than 1.5 intervals */
 };

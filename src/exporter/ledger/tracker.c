@@ -134,8 +134,15 @@ static void mark_removed(struct tracked *u)
 	u->text = NULL;
 }
 
+struct tracked *tracker_find(const struct tracker *tracker, const struct unit_key *key)
+{
+	return find(tracker, key, hash_key(key));
+}
+
 static bool has_gathered(const struct tracked *u)
 {
+	if (u->n_shares)
+		return true;
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		if (u->gathered[d].dynamic || u->gathered[d].fixed)
 			return true;
@@ -167,7 +174,8 @@ static bool forget_oldest(struct tracker *tracker)
 	for (size_t i = 0; i < tracker->n; i++) {
 		struct tracked *u = tracker->units[i];
 
-		if (u->state == TRACKED_ENDED && (!oldest || u->ended_ns < oldest->ended_ns))
+		if (u->state == TRACKED_ENDED && !u->n_shares &&
+			(!oldest || u->ended_ns < oldest->ended_ns))
 			oldest = u;
 	}
 	if (!oldest) {

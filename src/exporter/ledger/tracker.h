@@ -34,6 +34,7 @@ struct tracked {
 	int64_t charged_ns; /* when energy was last charged that had flowed before */
 	uint64_t energy_uj[N_ENERGY_DOMAINS];
 	struct gathered gathered[N_ENERGY_DOMAINS]; /* of energy that has not come in yet */
+	unsigned n_shares; /* of devices, that refer to it: it isn't forgotten before */
 	/* Last readings. */
 	uint64_t cpu_usage_us;
 	int64_t cpu_read_ns;
@@ -68,6 +69,9 @@ void tracker_done(struct tracker *tracker);
  * are kept, none is lost).
  */
 int tracker_follow(struct tracker *tracker, const struct ledger_interval *interval);
+
+/* NULL: there is none of that name. */
+struct tracked *tracker_find(const struct tracker *tracker, const struct unit_key *key);
 
 /*
  * Forgets units that ended more than keep_ns ago, have got all of their energy, and were scraped

@@ -158,7 +158,8 @@ void node_start(const struct sampler_config *extra)
 				 &(struct sampler_inputs){ .tables = &table,
 					 .n_tables = 1,
 					 .meters = t.meters,
-					 .n_meters = t.n_meters }),
+					 .n_meters = t.n_meters,
+					 .gpu_sample = t.gpu_sample }),
 		0);
 	tick(0);
 }

@@ -22,6 +22,7 @@ struct node {
 	uint64_t roots_us;
 	const struct power_meter *meters[4]; /* of the whole node; offered at the start */
 	size_t n_meters;
+	gpu_sample_fn gpu_sample; /* NULL: none */
 	struct sampler *sampler;
 	struct sampler_report report; /* after the last tick */
 };

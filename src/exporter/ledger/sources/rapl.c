@@ -23,7 +23,9 @@ struct meter {
 	enum energy_domain domain;
 	const struct powercap_zone *zone; /* NULL: it is gone */
 	struct energy_counter counter;
+	uint64_t sum_uj; /* that it brought */
 	bool stuck; /* it did not move in the last interval: its energy will come later */
+	bool was_stuck; /* the same of the interval before */
 	bool failed; /* said so in the log */
 };
 
@@ -198,12 +200,13 @@ static bool follow_meter(struct rapl *rapl, struct meter *m, const struct energy
 	struct ledger_backlog *b = &flow->backlog;
 	bool known = m->counter.known;
 	int64_t moved_ns = m->counter.moved_ns;
-	int r;
+	uint64_t energy_uj = 0, late_uj = 0;
+	int r = read_meter(rapl, m, at, &energy_uj, &late_uj);
 
-	if (m->stuck)
-		r = read_meter(rapl, m, at, &b->energy_uj, &b->late_uj);
-	else
-		r = read_meter(rapl, m, at, &flow->energy_uj, &flow->late_uj);
+	m->was_stuck = m->stuck;
+	m->sum_uj += energy_uj;
+	*(m->stuck ? &b->energy_uj : &flow->energy_uj) += energy_uj;
+	*(m->stuck ? &b->late_uj : &flow->late_uj) += late_uj;
 	if (!known)
 		return r >= 0;
 	if (m->counter.moved_ns != moved_ns) {
@@ -214,6 +217,24 @@ static bool follow_meter(struct rapl *rapl, struct meter *m, const struct energy
 		b->again |= at->span.now_ns - moved_ns <= at->span.max_gap_ns;
 	}
 	return r >= 0;
+}
+
+/* The part of a domain's energy that comes from the zones that did not stand still. */
+static uint32_t moving_part(const struct rapl *rapl, enum energy_domain d)
+{
+	uint64_t moving = 0, all = 0;
+
+	for (size_t i = 0; i < rapl->n; i++) {
+		const struct meter *m = &rapl->meters[i];
+
+		if (m->domain != d)
+			continue;
+		all += m->sum_uj;
+		if (!m->stuck && !m->was_stuck)
+			moving += m->sum_uj;
+	}
+	return all ? (uint32_t)((unsigned __int128)moving * LEDGER_WHOLE_PPM / all)
+		   : LEDGER_WHOLE_PPM;
 }
 
 static void rapl_read(
@@ -244,6 +265,8 @@ static void rapl_read(
 
 		b->open = b->settle || b->again;
 		b->part_ppm = LEDGER_WHOLE_PPM;
+		if (b->open)
+			flows[d].moving_ppm = moving_part(rapl, (enum energy_domain)d);
 	}
 	if (!all && !rapl->rescan_ns)
 		rapl->rescan_ns = at->span.now_ns + RESCAN_NS;

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Plays a node of which everything is known: units that come and go, and power that is a straight
+ * line of what they do. RAPL zones wrap, freeze, vanish and return; a BMC tells the mean of the
+ * second before, late; GPUs are read once a second. Each unit must get its true share within 2 %,
+ * whatever the scrape interval, and the books must balance to the microjoule after each tick.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "sampler_node.h"
+
+enum {
+	STEP_MS = 10,
+	SECONDS = 600,
+	JOBS = 40,
+	GPUS = 2,
+	CPUS = 2, /* those of sampler_node.c */
+	BACKGROUND_PERCENT = 5, /* of one CPU: daemons */
+};
+
+static const double CPU_IDLE = 40, CPU_PER_CPU = 60, REST_IDLE = 50, REST_PER_CPU = 10,
+		    GPU_IDLE = 30, GPU_FULL = 250;
+static const uint64_t RANGE_UJ = 262143328850;
+
+/* How the sensors behave. */
+struct story {
+	const char *name;
+	bool rapl, bmc, gpus, gpu_counts;
+	int bmc_lag_ms; /* between a second's end and its value */
+	bool faults;
+};
+
+struct job {
+	char name[8];
+	int start_ms, end_ms;
+	double cpu; /* of one CPU */
+	int gpu; /* that it holds half of; -1: none */
+	double gpu_use; /* of the device */
+	double true_j, scraped_j;
+	uint64_t used_us;
+};
+
+struct sim {
+	const struct story *story;
+	struct job jobs[JOBS];
+	int now_ms;
+	double zone_j[2], dram_j, node_j, gpu_j[GPUS]; /* since the beginning */
+	double busy_us, roots_us;
+	/* The BMC: energy at the ends of the last seconds. */
+	double node_at_s[SECONDS + 2];
+	double gpu_before_j[GPUS];
+	double gpu_use_sum[GPUS], job_use_sum[JOBS]; /* since the GPUs' last reading, in ms */
+	struct gpu_sample samples[GPUS];
+	struct gpu_holder holders[GPUS][JOBS];
+	int frozen_until_ms[2], gone_until_ms, bmc_frozen_until_ms, gpus_gone_until_ms;
+	struct power_reading reading;
+	bool bmc_spoke, gpus_spoke;
+	struct power_meter meter;
+	uint64_t start_uj[3];
+};
+
+static struct sim w;
+
+static double uniform(double from, double to)
+{
+	return from + (to - from) * ((double)random() / RAND_MAX);
+}
+
+static bool alive(const struct job *j, int ms)
+{
+	return ms >= j->start_ms && ms < j->end_ms;
+}
+
+/* Two places for jobs of one CPU each; every job waits for the one before it in its place. */
+static void make_jobs(void)
+{
+	int free_ms[2] = { 3000, 7000 };
+
+	for (int i = 0; i < JOBS; i++) {
+		struct job *j = &w.jobs[i];
+		int place = free_ms[0] <= free_ms[1] ? 0 : 1;
+
+		snprintf(j->name, sizeof(j->name), "%d", i);
+		j->start_ms = free_ms[place] + (int)uniform(200, 4000);
+		j->end_ms = j->start_ms + (i % 3 == 0 ? 2000 : (int)uniform(2000, 60000));
+		j->cpu = uniform(0.5, 0.95);
+		j->gpu = w.story->gpus && i % 2 ? place : -1;
+		j->gpu_use = uniform(0.2, 0.45);
+		free_ms[place] = j->end_ms;
+	}
+}
+
+static double busy_cpus(void)
+{
+	double busy = BACKGROUND_PERCENT / 100.0;
+
+	for (int i = 0; i < JOBS; i++)
+		if (alive(&w.jobs[i], w.now_ms))
+			busy += w.jobs[i].cpu;
+	return busy;
+}
+
+static double gpu_step(int g, double s)
+{
+	double watts = GPU_IDLE;
+
+	for (int i = 0; i < JOBS; i++) {
+		struct job *j = &w.jobs[i];
+
+		if (j->gpu != g || !alive(j, w.now_ms))
+			continue;
+		watts += GPU_FULL * j->gpu_use;
+		w.gpu_use_sum[g] += j->gpu_use * STEP_MS;
+		w.job_use_sum[i] += j->gpu_use * STEP_MS;
+		j->true_j += (GPU_IDLE / 2 + GPU_FULL * j->gpu_use) * s;
+	}
+	w.gpu_j[g] += watts * s;
+	return watts;
+}
+
+static void step(void)
+{
+	const double s = STEP_MS / 1000.0;
+	double busy = busy_cpus(), cpu = CPU_IDLE + CPU_PER_CPU * busy, node = 0;
+
+	if (w.story->rapl)
+		node += cpu;
+	w.zone_j[0] += cpu * 0.4 * s;
+	w.zone_j[1] += cpu * 0.6 * s;
+	if (w.story->gpus)
+		for (int g = 0; g < GPUS; g++)
+			node += gpu_step(g, s);
+	node += REST_IDLE + REST_PER_CPU * busy;
+	w.node_j += node * s;
+	w.busy_us += busy * s * 1e6;
+	for (int i = 0; i < JOBS; i++) {
+		struct job *j = &w.jobs[i];
+
+		if (!alive(j, w.now_ms))
+			continue;
+		j->used_us += (uint64_t)llround(j->cpu * s * 1e6);
+		w.roots_us += j->cpu * s * 1e6;
+		if (w.story->rapl)
+			j->true_j += (CPU_IDLE / CPUS + CPU_PER_CPU * j->cpu) * s;
+		if (w.story->bmc)
+			j->true_j += (REST_IDLE / CPUS + REST_PER_CPU * j->cpu) * s;
+	}
+	w.now_ms += STEP_MS;
+	if (w.now_ms % 1000 == 0)
+		w.node_at_s[w.now_ms / 1000] = w.node_j;
+}
+
+static void show_zones(void)
+{
+	static const char *const entries[] = { "intel-rapl:0", "intel-rapl:1" };
+
+	for (int i = 0; i < 2; i++) {
+		char name[64];
+
+		if (w.now_ms < w.frozen_until_ms[i])
+			continue;
+		snprintf(name, sizeof(name), "sys/class/powercap/%s/energy_uj", entries[i]);
+		if (i == 1 && w.now_ms < w.gone_until_ms)
+			put(name, "");
+		else
+			put_energy(entries[i],
+				(w.start_uj[i] + (uint64_t)(w.zone_j[i] * 1e6)) % (RANGE_UJ + 1));
+	}
+}
+
+/* The mean of the second that ended lag ago, and of none before. */
+static void show_bmc(void)
+{
+	int ms = w.now_ms - w.story->bmc_lag_ms, s = ms / 1000;
+
+	if (s < 1 || w.now_ms < w.bmc_frozen_until_ms)
+		return;
+	w.bmc_spoke = true;
+	w.reading = (struct power_reading){
+		.sample_ns = t.mono_ns,
+		.power_known = true,
+		.power_uw = (uint64_t)llround((w.node_at_s[s] - w.node_at_s[s - 1]) * 1e6),
+	};
+}
+
+static int read_bmc(void *ctx, struct power_reading *ret_reading)
+{
+	if (!w.bmc_spoke)
+		return -ENODATA;
+	*ret_reading = w.reading;
+	return 0;
+}
+
+static void show_gpus(double elapsed_s)
+{
+	w.gpus_spoke = true;
+	for (int g = 0; g < GPUS; g++) {
+		struct gpu_sample *s = &w.samples[g];
+
+		s->uuid = g ? "GPU-1" : "GPU-0";
+		s->idle_known = s->use_known = true;
+		s->idle_uw = (uint64_t)(GPU_IDLE * 1e6);
+		s->holders = w.holders[g];
+		s->n_holders = 0;
+		for (int i = 0; i < JOBS; i++) {
+			struct job *j = &w.jobs[i];
+
+			if (j->gpu != g || !alive(j, w.now_ms))
+				continue;
+			w.holders[g][s->n_holders++] = (struct gpu_holder){
+				.key = { "slurm", "", j->name },
+				.part_ppm = 500000,
+				.use_known = true,
+				.use_ppm = (uint32_t)(w.job_use_sum[i] / (elapsed_s * 1000) * 1e6),
+			};
+		}
+		if (w.now_ms < w.gpus_gone_until_ms)
+			continue;
+		s->use_ppm = (uint32_t)(w.gpu_use_sum[g] / (elapsed_s * 1000) * 1e6);
+		s->reading.sample_ns = t.mono_ns;
+		s->reading.energy_known = w.story->gpu_counts;
+		s->reading.energy_uj = (uint64_t)(w.gpu_j[g] * 1e6);
+		s->reading.power_known = !w.story->gpu_counts;
+		s->reading.power_uw = (uint64_t)((w.gpu_j[g] - w.gpu_before_j[g]) / elapsed_s *
+			1e6);
+		w.gpu_before_j[g] = w.gpu_j[g];
+		w.gpu_use_sum[g] = 0;
+		for (int i = 0; i < JOBS; i++)
+			if (w.jobs[i].gpu == g)
+				w.job_use_sum[i] = 0;
+	}
+}
+
+static int sample_gpus(void *ctx, const struct gpu_sample **ret_samples, size_t *ret_n)
+{
+	if (!w.gpus_spoke)
+		return -ENODATA;
+	*ret_samples = w.samples;
+	*ret_n = GPUS;
+	return 0;
+}
+
+static void show_units(void)
+{
+	t.n_units = 0;
+	for (int i = 0; i < JOBS; i++) {
+		const struct job *j = &w.jobs[i];
+
+		if (!alive(j, w.now_ms))
+			continue;
+		t.units[t.n_units++] = (struct unit_sample){
+			.key = { "slurm", "", j->name },
+			.incarnation = 1,
+			.cpu_known = true,
+			.cpu_usage_us = j->used_us,
+			.alloc_cpus_milli = 1000,
+			.born_ns = t.real_ns - (int64_t)(w.now_ms - j->start_ms) * 1000000,
+		};
+	}
+	t.roots_us = (uint64_t)w.roots_us;
+	t.busy_ticks = (uint64_t)(w.busy_us / 10000);
+}
+
+static void plan_faults(void)
+{
+	if (!w.story->faults)
+		return;
+	if (w.now_ms == 60000)
+		w.frozen_until_ms[0] = 65000;
+	if (w.now_ms == 150000)
+		w.gone_until_ms = 175000;
+	if (w.now_ms == 240000)
+		w.bmc_frozen_until_ms = 246000;
+	if (w.now_ms == 330000)
+		w.gpus_gone_until_ms = 334000;
+}
+
+static void scrape(void)
+{
+	sampler_scraped(t.sampler, t.mono_ns);
+	for (size_t i = 0; i < t.report.totals.n_units; i++) {
+		const struct ledger_unit_total *u = &t.report.totals.units[i];
+		struct job *j = &w.jobs[atoi(u->key.uuid)];
+		double joules = 0;
+
+		for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+			joules += (double)u->energy_uj[d] / 1e6;
+		assert_true(joules >= j->scraped_j);
+		j->scraped_j = joules;
+	}
+}
+
+static void check_books(void)
+{
+	const struct ledger_totals *totals = &t.report.totals;
+	const struct sampler_node *node = &t.report.node;
+	uint64_t domains = 0;
+
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+		uint64_t parties = 0, units = 0;
+
+		for (int p = 0; p < N_ENERGY_PARTIES; p++)
+			parties += totals->party_uj[d][p];
+		assert_true(parties == totals->meter_uj[d]);
+		for (size_t i = 0; i < totals->n_units; i++)
+			units += totals->units[i].energy_uj[d];
+		assert_true(units <= totals->party_uj[d][PARTY_UNITS]);
+		domains += totals->meter_uj[d];
+	}
+	if (node->told)
+		assert_true((int64_t)(domains - node->meter_uj - node->exceeded_uj -
+				    node->unmetered_uj) == -node->pending_uj);
+}
+
+static void tick_now(double elapsed_s)
+{
+	t.mono_ns += (int64_t)(elapsed_s * 1e9);
+	t.real_ns += (int64_t)(elapsed_s * 1e9);
+	if (w.story->rapl)
+		show_zones();
+	if (w.story->bmc)
+		show_bmc();
+	if (w.story->gpus)
+		show_gpus(elapsed_s);
+	show_units();
+	put_stat();
+	sampler_tick(t.sampler);
+	report();
+	check_books();
+}
+
+static void begin(const struct story *story, unsigned seed)
+{
+	static const struct power_meter *meters[1];
+
+	srandom(seed);
+	memset(&w, 0, sizeof(w));
+	w.story = story;
+	make_jobs();
+	w.meter = (struct power_meter){ POWER_METER_REDFISH, read_bmc, NULL, S_NS };
+	meters[0] = &w.meter;
+	t.meters[0] = meters[0];
+	t.n_meters = story->bmc;
+	t.gpu_sample = story->gpus ? sample_gpus : NULL;
+	w.start_uj[0] = RANGE_UJ - 7000000000; /* wraps soon */
+	w.start_uj[1] = 5;
+	if (story->rapl) {
+		zone("intel-rapl:0", "package-0\n", w.start_uj[0]);
+		zone("intel-rapl:1", "package-1\n", w.start_uj[1]);
+	}
+	node_start(&(struct sampler_config){ .model_mode = POWER_MODEL_OFF,
+		.static_given = { [DOMAIN_CPU] = true, [DOMAIN_REST] = true },
+		.static_uw = { [DOMAIN_CPU] = (uint64_t)(CPU_IDLE * 1e6),
+			[DOMAIN_REST] = (uint64_t)(REST_IDLE * 1e6) } });
+}
+
+static void check_shares(double scrape_s)
+{
+	double worst = 0;
+
+	for (int i = 0; i < JOBS; i++) {
+		const struct job *j = &w.jobs[i];
+		double off = fabs(j->scraped_j - j->true_j) / j->true_j;
+
+		if (j->end_ms > (SECONDS - 100) * 1000)
+			continue;
+		if (off > 0.02)
+			fail_msg("%s, scraped every %g s: job %s of %.1f s from %.2f s: %.1f J "
+				 "instead of %.1f",
+				w.story->name, scrape_s, j->name, (j->end_ms - j->start_ms) / 1e3,
+				j->start_ms / 1e3, j->scraped_j, j->true_j);
+		worst = MAX(worst, off);
+	}
+	assert_true(worst > 0);
+}
+
+static void check_flowed(void)
+{
+	if (w.story->rapl)
+		assert_true(t.report.totals.meter_uj[DOMAIN_CPU] ==
+			(uint64_t)(w.zone_j[0] * 1e6) + (uint64_t)(w.zone_j[1] * 1e6));
+	/* The BMC is late by its lag and half of its second, twice. */
+	if (w.story->bmc)
+		assert_in_range((uint64_t)(w.node_j - (double)t.report.node.meter_uj / 1e6), 0,
+			(uint64_t)(4.0 * 500));
+	assert_int_equal(t.report.node.exceeded_uj, 0);
+}
+
+static void play(const struct story *story, unsigned seed, int scrape_s)
+{
+	int tick_ms = 0;
+
+	begin(story, seed);
+	while (w.now_ms < SECONDS * 1000) {
+		/* The loop is never on time to the millisecond. */
+		int next_ms = tick_ms + 1000 + 10 * (int)(random() % 5 - 2), from_ms = w.now_ms;
+
+		tick_ms += 1000;
+		next_ms = MAX(next_ms, from_ms + STEP_MS);
+		while (w.now_ms < next_ms) {
+			step();
+			plan_faults();
+		}
+		tick_now((w.now_ms - from_ms) / 1e3);
+		if (tick_ms / 1000 % scrape_s == 0)
+			scrape();
+	}
+	scrape();
+	check_shares(scrape_s);
+	check_flowed();
+	sampler_close(t.sampler);
+	t.sampler = NULL;
+}
+
+static const struct story stories[] = {
+	{ "RAPL", .rapl = true },
+	{ "RAPL with faults", .rapl = true, .faults = true },
+	{ "BMC alone", .bmc = true },
+	{ "RAPL and BMC", .rapl = true, .bmc = true },
+	{ "RAPL and a late BMC", .rapl = true, .bmc = true, .bmc_lag_ms = 900 },
+	{ "GPU counters", .gpus = true, .gpu_counts = true },
+	{ "GPU powers", .gpus = true },
+	{ "all of them", .rapl = true, .bmc = true, .gpus = true, .bmc_lag_ms = 300 },
+	{ "all of them with faults", .rapl = true, .bmc = true, .gpus = true, .gpu_counts = true,
+		.faults = true },
+};
+
+static void each_unit_gets_its_true_share_within_2_percent(void **state)
+{
+	const struct story *story = *state;
+	static const int scrapes_s[] = { 1, 15, 60 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(scrapes_s); i++) {
+		node_setup(NULL);
+		play(story, (unsigned)(17 + i), scrapes_s[i]);
+		node_teardown(NULL);
+	}
+}
+
+#define STORY(n)                                  \
+	cmocka_unit_test_prestate_setup_teardown( \
+		each_unit_gets_its_true_share_within_2_percent, NULL, NULL, (void *)&stories[n])
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { STORY(0), STORY(1),
+		STORY(5), STORY(6) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
