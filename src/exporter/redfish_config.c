@@ -149,6 +149,7 @@ static int make_urls(struct redfish_settings *settings, struct arena *arena, str
 	CLEANUP(buffer_done) struct buffer checked = { 0 };
 	const char *host = settings->hostname;
 	const bool bare_v6 = strchr(host, ':') && host[0] != '[';
+	int r;
 
 	settings->service_url = arena_printf(arena, bare_v6 ? "%s://[%s]:%lld" : "%s://%s:%lld",
 		settings->protocol, host, (long long)settings->port);
@@ -157,8 +158,11 @@ static int make_urls(struct redfish_settings *settings, struct arena *arena, str
 	settings->url = settings->service_url;
 	if (!given(settings->external_url))
 		return 0;
-	if (url_join(settings->external_url, "redfish/v1/", &checked) < 0)
-		return err_set(err, -EINVAL, "'external_url' is no http or https URL");
+	r = url_join(settings->external_url, "redfish/v1/", &checked);
+	if (r == -EINVAL)
+		return err_set(err, r, "'external_url' is no http or https URL");
+	if (r < 0)
+		return err_errno(err, r, "'external_url'");
 	settings->url = settings->external_url;
 	return 0;
 }

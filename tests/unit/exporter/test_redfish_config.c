@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "alloc_fail.h"
 #include "basic/file.h"
 #include "basic/str.h"
 #include "exporter/clean_name.h"
+#include "remote/redfish.h"
 #include "unit_test.h"
 
 static struct arena arena;
@@ -241,6 +243,44 @@ static void a_missing_file_is_named(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/redfish.yml"));
 }
 
+static void the_file_survives_failing_allocations(void **state)
+{
+	static const char text[] = "redfish_collector: {protocol: https, port: 1, "
+				   "hostname: '{hostname}', external_url: 'http://p/', "
+				   "http_headers: {X: {files: [/f]}}, username: $CEEMS_T_HOST}";
+	struct redfish *client = NULL;
+	size_t n = 0;
+	int r;
+
+	assert_int_equal(load_text(text, true), 0);
+	do {
+		struct arena small;
+
+		arena_init(&small, 1 << 20);
+		alloc_fail_at(++n);
+		r = redfish_config_load(path, true, &surroundings, &small, &settings, &err);
+		if (r >= 0) {
+			const struct redfish_config config = { .url = settings.url,
+				.service_url = settings.service_url,
+				.username = settings.username,
+				.password = settings.password,
+				.timeout_ms = 1000,
+				.http = &settings.http,
+				.user_agent = "test/1",
+				.clock = clock_system() };
+
+			r = redfish_new(&config, &client, &err);
+			redfish_free(TAKE(client));
+		}
+		if (alloc_fail_happened())
+			assert_int_equal(r, -ENOMEM);
+		arena_done(&small);
+	} while (alloc_fail_happened());
+	alloc_fail_at(0);
+	assert_int_equal(r, 0);
+	assert_true(n > 5);
+}
+
 static void names_are_cleaned(void **state)
 {
 	static const char *const cases[][2] = { { "Node-A.1", "Node_A_1" }, { "", "" },
@@ -275,6 +315,7 @@ int main(void)
 		CONFIG_TEST(files_that_are_read_later_are_named),
 		CONFIG_TEST(rules_of_the_http_client_hold),
 		CONFIG_TEST(a_missing_file_is_named),
+		CONFIG_TEST(the_file_survives_failing_allocations),
 		TEST(names_are_cleaned),
 	};
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alloc_fail.h"
 #include "basic/buffer.h"
 #include "unit_test.h"
 
@@ -330,6 +331,36 @@ static void a_login_gives_a_token_and_a_path(void **state)
 		-EBADMSG);
 }
 
+/* What memory is missing for is an error or a link that isn't there, never the end. */
+static void documents_survive_failing_allocations(void **state)
+{
+	static const char chassis[] =
+		"{\"Id\": \"x\", \"Power\": {\"@odata.id\": \"/p\"}, \"Links\": "
+		"{\"Contains\": [{\"@odata.id\": \"/c\"}]}}";
+	static const char power[] = "{\"PowerControl\": [{\"PowerConsumedWatts\": \"5\"}]}";
+	struct redfish_chassis_links links;
+	const char *token, *path;
+	struct redfish_power p;
+	size_t n = 0;
+
+	do {
+		struct arena small;
+
+		alloc_fail_at(++n);
+		arena_init(&small, 1 << 20);
+		if (redfish_parse_chassis(slice_from(chassis), &small, &links, &err) == 0)
+			assert_non_null(links.id);
+		if (redfish_parse_session(SLICE("X-Auth-Token: abc\n"), slice_from("{}"), &small,
+			    &token, &path, &err) == 0)
+			assert_string_equal(token, "abc");
+		if (redfish_parse_power(slice_from(power), &p, &err) == 0)
+			assert_true(p.watts[REDFISH_CURRENT] == 5);
+		arena_done(&small);
+	} while (alloc_fail_happened());
+	alloc_fail_at(0);
+	assert_true(n > 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +377,7 @@ int main(void)
 		TEST(supplies_tell_their_input),
 		TEST(sensors_of_power_are_known_by_unit_and_place),
 		TEST(a_login_gives_a_token_and_a_path),
+		TEST(documents_survive_failing_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
