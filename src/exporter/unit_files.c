@@ -2,8 +2,9 @@
 /*
  * On a control group file system a descriptor that stays open saves nine tenths of a reading (1 us
  * instead of 9), at the price of some 4 KiB of kernel memory. So the files that are read every
- * second are kept as far as the limit allows, the others only for the first units. On any other
- * file system (a copy of a tree) a kept file may have been replaced: its link count tells.
+ * second are kept as far as the limit allows, the others only for the first units, and files that
+ * weren't there are looked for now and then only. On any other file system (a copy of a tree) a
+ * file may be replaced or come at any time: the time of the last change of its directory tells.
  */
 #include "exporter/unit_files.h"
 
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/file.h"
@@ -19,9 +21,12 @@
 
 enum {
 	OPEN_MAX_OF_RARE_FILES = 2048, /* 8 MiB of kernel memory */
+	READS_PER_SEARCH = 64, /* for files that weren't there */
 	VCPUS_USES_MAX = 16, /* readings for the ledger alone between two countings */
 };
 
+#define NS_PER_S INT64_C(1000000000)
+#define SETTLED_NS (NS_PER_S / 10)
 #define SETS_OF_EACH_SECOND (UNIT_FILES_USAGE | UNIT_FILES_CPUSET | UNIT_FILES_SHARES)
 #define BIT(name) UNIT_VALUE_BIT(UNIT_##name)
 #define ALWAYS                                                                               \
@@ -139,6 +144,70 @@ static int join(const char *dir, const char *name, char path[PATH_MAX])
 	return 0;
 }
 
+static bool was_replaced(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && (fstat(fd, &st) < 0 || st.st_nlink == 0);
+}
+
+/* Looks again at what is known of a directory's files; all: it is another directory. */
+static void forget_changes(struct unit_reader *reader, struct unit_files *files,
+	enum unit_hierarchy hierarchy, bool all)
+{
+	const struct unit_row *rows;
+	size_t n;
+
+	rows = unit_rows(reader->version, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].hierarchy != hierarchy)
+			continue;
+		if (all || was_replaced(files->fd[i]))
+			drop(files, reader, i);
+		files->seen &= ~(UINT32_C(1) << i);
+		files->absent &= ~(UINT32_C(1) << i);
+	}
+}
+
+/* Changes within this time of now may be followed by others that leave the same time stamp. */
+static bool is_settled(int64_t changed_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec - changed_ns > SETTLED_NS;
+}
+
+static void check_dir(struct unit_reader *reader, struct unit_files *files, const char *path,
+	enum unit_hierarchy hierarchy)
+{
+	struct unit_dir *dir = &files->dirs[hierarchy], found = { 0 };
+	struct stat st;
+
+	if (reader->hierarchy_fd[hierarchy] < 0)
+		return;
+	if (fstatat(reader->hierarchy_fd[hierarchy], path, &st, 0) == 0)
+		found = (struct unit_dir){ st.st_ino,
+			st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec };
+	if (dir->inode != found.inode || !dir->changed_ns || dir->changed_ns != found.changed_ns)
+		forget_changes(reader, files, hierarchy, dir->inode != found.inode);
+	if (!is_settled(found.changed_ns))
+		found.changed_ns = 0;
+	*dir = found;
+}
+
+/* Before the group's files are read: forgets what may have changed. */
+static void check_dirs(struct unit_reader *reader, struct unit_files *files, const char *path)
+{
+	if (real_fs(reader)) {
+		if (++files->reads % READS_PER_SEARCH == 0)
+			files->absent = 0;
+		return;
+	}
+	for (int h = 0; h < (reader->version == CGROUP_V2 ? 1 : UNIT_HIERARCHIES); h++)
+		check_dir(reader, files, path, h);
+}
+
 static int read_row(struct unit_reader *reader, struct unit_files *files, const char *dir,
 	const struct unit_row *row, size_t i, struct slice *ret_text)
 {
@@ -146,23 +215,23 @@ static int read_row(struct unit_reader *reader, struct unit_files *files, const 
 		? reader->open_max
 		: MIN(reader->open_max, OPEN_MAX_OF_RARE_FILES);
 	char path[PATH_MAX];
-	struct stat st;
 	int fd, r;
 
-	if (files->fd[i] >= 0 && !real_fs(reader) &&
-		(fstat(files->fd[i], &st) < 0 || st.st_nlink == 0))
-		drop(files, reader, i);
 	if (files->fd[i] >= 0)
 		return read_once(reader, files->fd[i], ret_text);
-	if (reader->hierarchy_fd[row->hierarchy] < 0)
+	if (reader->hierarchy_fd[row->hierarchy] < 0 || files->absent & 1U << i)
 		return -ENOENT;
 	r = join(dir, row->name, path);
 	if (r < 0)
 		return r;
 	fd = openat(reader->hierarchy_fd[row->hierarchy], path,
 		O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		r = -errno;
+		if (r == -ENOENT && row->flags & UNIT_ROW_OPTIONAL)
+			files->absent |= UINT32_C(1) << i;
+		return r;
+	}
 	r = read_once(reader, fd, ret_text);
 	if (r >= 0 && reader->n_open < open_max) {
 		files->fd[i] = fd;
@@ -179,7 +248,7 @@ static int look_for(struct unit_reader *reader, struct unit_files *files, const 
 	char path[PATH_MAX];
 	int r;
 
-	if (files->seen & 1U << i && real_fs(reader))
+	if (files->seen & 1U << i)
 		return 0;
 	if (reader->hierarchy_fd[row->hierarchy] < 0)
 		return -ENOENT;
@@ -330,6 +399,7 @@ int unit_files_read(struct unit_reader *reader, struct unit_files *files, const 
 	const struct unit_row *rows;
 	size_t n;
 
+	check_dirs(reader, files, path);
 	rows = unit_rows(reader->version, &n);
 	memset(values, 0, offsetof(struct unit_values, rdma));
 	values->n_rdma = 0;
@@ -381,6 +451,7 @@ int unit_files_cpu_usage(
 	int r = -ENOENT;
 	size_t n;
 
+	check_dirs(reader, files, path);
 	rows = unit_rows(reader->version, &n);
 	for (size_t i = 0; i < n; i++) {
 		struct slice text;

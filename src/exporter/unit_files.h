@@ -33,9 +33,18 @@ struct unit_reader {
 	char text[UNIT_FILE_MAX_BYTES];
 };
 
+/* Which directory it was when its files were opened; changes of names in it change the time. */
+struct unit_dir {
+	uint64_t inode;
+	int64_t changed_ns; /* Unix time; 0: nothing is known */
+};
+
 struct unit_files {
 	int fd[UNIT_FILES_MAX]; /* -1: not kept */
 	uint32_t seen; /* files that are only looked for, and were there */
+	uint32_t absent; /* files that weren't there */
+	uint16_t reads; /* since absent ones were looked for */
+	struct unit_dir dirs[UNIT_HIERARCHIES]; /* of a copy of a tree */
 	uint16_t vcpus; /* directories that were there when they were counted */
 	uint16_t vcpus_uses; /* since then; 0: not counted yet */
 };
