@@ -6,14 +6,19 @@
  *                                 each, cgroup v2, with file contents as a real node has them
  *   bench_units bare DIR JOBS tick|scrape ROUNDS
  *                                 a loop that opens, reads and closes the files that the exporter
- *                                 needs; prints microseconds of CPU time and system calls a round
+ *                                 needs; prints microseconds of CPU time and system calls a round,
+ *                                 then the same of a loop that reads them through descriptors that
+ *                                 stay open
+ *   bench_units churn DIR JOBS N  N times: a job is removed and another one comes, 100 a second
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +55,12 @@ static const struct {
 	{ "cpuset.cpus.effective", "0-3\n" },
 	{ "step_0/user/task_0/cgroup.procs", NULL },
 	{ "memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n" },
+	{ "cpu.pressure",
+		"some avg10=0.00 avg60=0.12 avg300=0.05 total=18000\n"
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=9000\n" },
+	{ "memory.pressure",
+		"some avg10=0.00 avg60=0.00 avg300=0.00 total=700\n"
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=350\n" },
 };
 enum { TICK_FILES = 6 };
 
@@ -134,6 +145,12 @@ static double cpu_us(void)
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
+static void file_path(const char *dir, unsigned job, size_t file, char path[static PATH_BYTES])
+{
+	snprintf(
+		path, PATH_BYTES, "%s/" SCOPE "/job_%u/%s", dir, FIRST_JOB + job, files[file].name);
+}
+
 static void read_one(const char *path)
 {
 	static char text[READ_BYTES];
@@ -144,26 +161,84 @@ static void read_one(const char *path)
 	close(fd);
 }
 
+static double bare_round(const char *dir, unsigned jobs, size_t n)
+{
+	const double start = cpu_us();
+	char path[PATH_BYTES];
+
+	for (unsigned job = 0; job < jobs; job++) {
+		for (size_t i = 0; i < n; i++) {
+			file_path(dir, job, i, path);
+			read_one(path);
+		}
+	}
+	return cpu_us() - start;
+}
+
+static double kept_round(const int *fds, size_t n)
+{
+	static char text[READ_BYTES];
+	const double start = cpu_us();
+
+	for (size_t i = 0; i < n; i++)
+		if (pread(fds[i], text, sizeof(text), 0) < 0)
+			die("pread");
+	return cpu_us() - start;
+}
+
+static int *open_all(const char *dir, unsigned jobs, size_t n)
+{
+	int *fds = calloc((size_t)jobs * n, sizeof(*fds));
+	char path[PATH_BYTES];
+
+	for (size_t k = 0; fds && k < (size_t)jobs * n; k++) {
+		file_path(dir, (unsigned)(k / n), k % n, path);
+		fds[k] = open(path, O_RDONLY | O_CLOEXEC);
+		if (fds[k] < 0)
+			die(path);
+	}
+	return fds;
+}
+
 static void bare(const char *dir, unsigned jobs, bool tick, unsigned rounds)
 {
 	const size_t n = tick ? (size_t)TICK_FILES : ARRAY_SIZE(files);
-	double best = 1e18;
+	const struct rlimit all = { 1 << 20, 1 << 20 };
+	double best = 1e18, best_kept = 1e18;
+	int *fds;
+
+	setrlimit(RLIMIT_NOFILE, &all);
+	fds = open_all(dir, jobs, n);
+	if (!fds)
+		die("memory");
+	for (unsigned round = 0; round < rounds; round++) {
+		best = MIN(best, bare_round(dir, jobs, n));
+		best_kept = MIN(best_kept, kept_round(fds, jobs * n));
+	}
+	printf("%.0f %zu %.0f %zu\n", best, jobs * n * 3, best_kept, jobs * n);
+	free(fds);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+/* Jobs beyond the first ones take turns. */
+static void churn(const char *dir, unsigned jobs, unsigned n)
+{
+	enum { LIVING = 20, PAUSE_US = 10000 };
 	char path[PATH_BYTES];
 
-	for (unsigned round = 0; round < rounds; round++) {
-		double start = cpu_us(), took;
-
-		for (unsigned job = 0; job < jobs; job++) {
-			for (size_t i = 0; i < n; i++) {
-				snprintf(path, sizeof(path), "%s/" SCOPE "/job_%u/%s", dir,
-					FIRST_JOB + job, files[i].name);
-				read_one(path);
-			}
-		}
-		took = cpu_us() - start;
-		best = MIN(best, took);
+	for (unsigned i = 0; i < n; i++) {
+		make_job(dir, jobs + i);
+		usleep(PAUSE_US);
+		if (i < LIVING)
+			continue;
+		snprintf(path, sizeof(path), "%s/" SCOPE "/job_%u", dir,
+			FIRST_JOB + jobs + i - LIVING);
+		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	}
-	printf("%.0f %zu\n", best, jobs * n * 3);
 }
 
 int main(int argc, char **argv)
@@ -173,6 +248,8 @@ int main(int argc, char **argv)
 	else if (argc == 6 && strcmp(argv[1], "bare") == 0)
 		bare(argv[2], (unsigned)atoi(argv[3]), strcmp(argv[4], "tick") == 0,
 			(unsigned)atoi(argv[5]));
+	else if (argc == 5 && strcmp(argv[1], "churn") == 0)
+		churn(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
 	else
 		return 2;
 	return 0;
