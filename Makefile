@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_tool cacct
 
-.PHONY: all test test-libvirt run bench fuzz format install clean
+.PHONY: all test test-kube test-libvirt run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -20,6 +20,12 @@ $(DEV)/build.ninja:
 
 test:
 	./test.sh
+
+# Against a real API server: make test-kube KUBE_APISERVER=/path/of/kube-apiserver, with etcd in PATH;
+# not part of 'make test'.
+test-kube: $(DEV)/build.ninja
+	ninja -C $(DEV) tests/kube_follow
+	KUBE_APISERVER=$(KUBE_APISERVER) tests/kube/run.sh
 
 # Beside a real libvirtd; not part of 'make test'.
 test-libvirt: $(DEV)/build.ninja

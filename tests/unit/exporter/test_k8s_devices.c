@@ -34,7 +34,7 @@ static struct {
 	const char *items; /* of the list */
 	struct buffer events;
 	int status; /* of any answer; 0: 200 */
-	unsigned lists, watches;
+	unsigned lists, watches; /* the latter: under way */
 	char target[512]; /* of the last list */
 	bool closing;
 } api = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -111,6 +111,14 @@ static ssize_t watch(void *ctx, char *data, size_t max)
 	}
 }
 
+static void watch_ended(void *ctx)
+{
+	pthread_mutex_lock(&api.lock);
+	api.watches--;
+	pthread_mutex_unlock(&api.lock);
+	free(ctx);
+}
+
 static void handle(void *ctx, struct http_request *req, struct http_response *res)
 {
 	const char *target = http_request_raw_target(req);
@@ -124,7 +132,7 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
 
 		api.watches++;
 		*sent = api.events.len;
-		http_response_stream(res, watch, free, sent);
+		http_response_stream(res, watch, watch_ended, sent);
 	} else {
 		api.lists++;
 		snprintf(api.target, sizeof(api.target), "%s", target);
@@ -190,11 +198,13 @@ static void start_kubelet(void)
 
 static int setup(void **state)
 {
+	pthread_mutex_lock(&api.lock);
 	api.items = "";
 	buffer_init(&api.events, 0);
 	api.status = 0;
-	api.lists = api.watches = 0;
+	api.lists = 0;
 	api.closing = false;
+	pthread_mutex_unlock(&api.lock);
 	gpus.any = true;
 	strcpy(gpus.bound, "never");
 	ahead_ns = 0;
@@ -204,6 +214,40 @@ static int setup(void **state)
 	kube = (struct kube_config){ .server = url };
 	snprintf(socket_path, sizeof(socket_path), "%s/kubelet.sock", f.tree.path);
 	return 0;
+}
+
+static unsigned watches(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&api.lock);
+	n = api.watches;
+	pthread_mutex_unlock(&api.lock);
+	return n;
+}
+
+static void set_items(const char *items)
+{
+	pthread_mutex_lock(&api.lock);
+	api.items = items;
+	pthread_mutex_unlock(&api.lock);
+}
+
+static void set_status(int status)
+{
+	pthread_mutex_lock(&api.lock);
+	api.status = status;
+	pthread_mutex_unlock(&api.lock);
+}
+
+static unsigned lists(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&api.lock);
+	n = api.lists;
+	pthread_mutex_unlock(&api.lock);
+	return n;
 }
 
 static int teardown(void **state)
@@ -220,6 +264,8 @@ static int teardown(void **state)
 	k8s_devices_close(devices);
 	devices = NULL;
 	fixture_done(&f);
+	while (watches() > 0)
+		usleep(1000);
 	buffer_done(&api.events);
 	return 0;
 }
@@ -270,8 +316,8 @@ static void wait_for_log(const char *text)
 /* Nobody has to be waited for: the first scan finds all. */
 static void first_scan_finds_who_holds_what(void **state)
 {
-	api.items = POD("ml", "train", UID_A) "," POD("web", "train", UID_B) "," STATIC_POD(
-		"kube-system", "plugin-node1", "99999999-0000-4000-8000-000000000000", HASH);
+	set_items(POD("ml", "train", UID_A) "," POD("web", "train", UID_B) "," STATIC_POD(
+		"kube-system", "plugin-node1", "99999999-0000-4000-8000-000000000000", HASH));
 	tree_put(&f.tree, "pods",
 		"ml train GPU-a GPU-b GPU-a\nweb train GPU-c::0 GPU-c::7 GPU-d::1\n"
 		"kube-system plugin-node1 0000:03:00.0\nml unknown GPU-x\n");
@@ -289,7 +335,7 @@ static void first_scan_finds_who_holds_what(void **state)
 
 static void a_pod_without_a_control_group_holds_nothing(void **state)
 {
-	api.items = POD("ml", "train", UID_A) "," POD("web", "ended", UID_B);
+	set_items(POD("ml", "train", UID_A) "," POD("web", "ended", UID_B));
 	tree_put(&f.tree, "pods", "ml train GPU-a\nweb ended GPU-b\n");
 	put_pod(UID_A);
 	start_kubelet();
@@ -320,13 +366,13 @@ static void pods_that_come_are_looked_up_at_once(void **state)
 	tree_put(&f.tree, "pods", "ml train GPU-a\nml next GPU-b\n");
 	put_pod(UID_B);
 	wait_for_bound("0b6f:GPU-b*1 8e0c:GPU-a*1 ");
-	assert_int_equal(api.lists, 1);
+	assert_int_equal(lists(), 1);
 }
 
 /* As a StatefulSet does: the same name is another pod now. */
 static void a_name_that_is_used_again_is_another_pod(void **state)
 {
-	api.items = POD("ml", "train-0", UID_A);
+	set_items(POD("ml", "train-0", UID_A));
 	tree_put(&f.tree, "pods", "ml train-0 GPU-a\n");
 	put_pod(UID_A);
 	start_kubelet();
@@ -345,7 +391,7 @@ static void a_name_that_is_used_again_is_another_pod(void **state)
 static void nobody_is_asked_on_a_node_without_gpus(void **state)
 {
 	gpus.any = false;
-	api.items = POD("ml", "train", UID_A);
+	set_items(POD("ml", "train", UID_A));
 	tree_put(&f.tree, "pods", "ml train GPU-a\n");
 	put_pod(UID_A);
 	start_kubelet();
@@ -353,7 +399,7 @@ static void nobody_is_asked_on_a_node_without_gpus(void **state)
 	assert_int_equal(k8s_devices_start(devices, false, NULL), 0);
 	for (int i = 0; i < 20; i++)
 		scan();
-	assert_int_equal(api.lists, 0);
+	assert_int_equal(lists(), 0);
 	assert_int_equal(faccessat(f.tree.fd, "calls", F_OK, 0), -1);
 	/* GPUs that show up later are asked for. */
 	gpus.any = true;
@@ -362,7 +408,7 @@ static void nobody_is_asked_on_a_node_without_gpus(void **state)
 
 static void a_socket_that_is_missing_is_found_when_it_appears(void **state)
 {
-	api.items = POD("ml", "train", UID_A);
+	set_items(POD("ml", "train", UID_A));
 	tree_put(&f.tree, "pods", "ml train GPU-a\n");
 	put_pod(UID_A);
 	open_devices("n");
@@ -378,8 +424,8 @@ static void a_socket_that_is_missing_is_found_when_it_appears(void **state)
 
 static void without_the_api_server_nothing_is_invented(void **state)
 {
-	api.status = 403;
-	api.items = POD("ml", "train", UID_A);
+	set_status(403);
+	set_items(POD("ml", "train", UID_A));
 	tree_put(&f.tree, "pods", "ml train GPU-a\n");
 	put_pod(UID_A);
 	start_kubelet();
@@ -388,15 +434,13 @@ static void without_the_api_server_nothing_is_invented(void **state)
 	scan();
 	assert_string_equal(gpus.bound, "");
 	wait_for_log("not today");
-	pthread_mutex_lock(&api.lock);
-	api.status = 0;
-	pthread_mutex_unlock(&api.lock);
+	set_status(0);
 	wait_for_bound("8e0c:GPU-a*1 ");
 }
 
 static void what_the_kubelet_said_last_holds_for_a_while(void **state)
 {
-	api.items = POD("ml", "train", UID_A);
+	set_items(POD("ml", "train", UID_A));
 	tree_put(&f.tree, "pods", "ml train GPU-a\n");
 	put_pod(UID_A);
 	start_kubelet();
@@ -419,7 +463,7 @@ static void a_pod_of_many_odd_devices_costs_only_the_odd_ones(void **state)
 {
 	struct buffer pods = { 0 };
 
-	api.items = POD("ml", "train", UID_A);
+	set_items(POD("ml", "train", UID_A));
 	buffer_puts(&pods, "ml train :: GPU-a ");
 	for (int i = 0; i < 2000; i++)
 		buffer_printf(&pods, "GPU-b::%d ", i);
