@@ -38,6 +38,7 @@ start_api() {
 # Asked politely, it waits a minute for who watches.
 kill_api() {
 	kill -9 "$(cat "$T/api.pid")"
+	wait "$(cat "$T/api.pid")" 2>/dev/null
 	rm "$T/api.pid"
 }
 is_ready() { [ "$(api /readyz)" = ok ]; }
