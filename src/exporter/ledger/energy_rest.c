@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ledger/energy_rest.h"
 
+#include <string.h>
+
 #include "basic/macros.h"
-#include "exporter/ledger/ledger.h"
 
 static const int64_t S_NS = 1000000000;
 
 void energy_rest_init(struct energy_rest *rest, int64_t interval_ns, int64_t max_gap_ns)
 {
 	*rest = (struct energy_rest){ .interval_ns = interval_ns, .max_gap_ns = max_gap_ns };
+	energy_lag_init(&rest->lag, interval_ns);
 }
 
 int64_t energy_rest_pending_uj(const struct energy_rest *rest)
@@ -17,18 +19,38 @@ int64_t energy_rest_pending_uj(const struct energy_rest *rest)
 		rest->rest_uj);
 }
 
-static uint32_t part_until(const struct energy_rest_interval *iv, int64_t until_ns)
+static void remember(
+	struct energy_rest *rest, const struct energy_rest_interval *iv, int64_t parts_uj)
 {
-	int64_t length_ns = iv->now_ns - iv->from_ns, part_ns = until_ns - iv->from_ns;
+	struct energy_rest_part *untold = rest->untold;
 
-	if (part_ns <= 0 || length_ns <= 0)
-		return 0;
-	return (uint32_t)((__int128)MIN(part_ns, length_ns) * LEDGER_WHOLE_PPM / length_ns);
+	if (rest->n_untold == ENERGY_REST_HISTORY) { /* the two oldest become one */
+		untold[1].from_ns = untold[0].from_ns;
+		untold[1].parts_uj += untold[0].parts_uj;
+		memmove(untold, untold + 1, --rest->n_untold * sizeof(*untold));
+	}
+	untold[rest->n_untold++] = (struct energy_rest_part){ iv->from_ns, iv->now_ns, parts_uj };
 }
 
-static int64_t of_part(int64_t amount_uj, uint32_t part_ppm)
+/* Takes what the parts had up to then. */
+static int64_t take_until(struct energy_rest *rest, int64_t until_ns)
 {
-	return (int64_t)((__int128)amount_uj * part_ppm / LEDGER_WHOLE_PPM);
+	struct energy_rest_part *untold = rest->untold;
+	int64_t sum_uj = 0, part_uj;
+	size_t n = 0;
+
+	while (n < rest->n_untold && untold[n].to_ns <= until_ns)
+		sum_uj += untold[n++].parts_uj;
+	if (n < rest->n_untold && untold[n].from_ns < until_ns) {
+		part_uj = (int64_t)((__int128)untold[n].parts_uj * (until_ns - untold[n].from_ns) /
+			(untold[n].to_ns - untold[n].from_ns));
+		sum_uj += part_uj;
+		untold[n].parts_uj -= part_uj;
+		untold[n].from_ns = until_ns;
+	}
+	rest->n_untold -= n;
+	memmove(untold, untold + n, rest->n_untold * sizeof(*untold));
+	return sum_uj;
 }
 
 /* Parts of a time that the meter says nothing about. They never count twice: what an estimate had
@@ -80,59 +102,90 @@ static void settle(
 	reconcile(rest, now_ns);
 }
 
+/* Where in the node's time the meter's is. */
+static int64_t happened_ns(const struct energy_rest *rest)
+{
+	return rest->end_ns - rest->lag.lag_ns;
+}
+
+static void set_back(const struct energy_rest *rest, int64_t now_ns, struct energy_rest_flow *flow)
+{
+	flow->back_us = (uint64_t)MAX(now_ns - happened_ns(rest), 0) / 1000;
+}
+
+/*
+ * The lag was learned, or has changed, while the span lasted: its beginning lies elsewhere than was
+ * thought when it began. What the parts had between the two is as much as they had right after.
+ */
+static void move_beginning(struct energy_rest *rest, struct energy_rest_flow *flow)
+{
+	const struct energy_rest_part *p = rest->untold;
+	int64_t moved_ns = rest->lag.lag_ns - rest->span_lag_ns;
+
+	if (rest->n_untold && p->to_ns > p->from_ns)
+		rest->known_uj += (int64_t)((__int128)p->parts_uj * moved_ns /
+			(p->to_ns - p->from_ns));
+	flow->stretch_us = (uint64_t)MAX(moved_ns, 0) / 1000;
+	rest->span_lag_ns = rest->lag.lag_ns;
+}
+
 /* The first reading, or the first after a silence. */
-static void begin(struct energy_rest *rest, const struct energy_rest_interval *iv, int64_t parts_uj,
+static void begin(struct energy_rest *rest, const struct energy_rest_interval *iv,
 	struct energy_rest_flow *flow)
 {
 	const struct meter_segment *seg = &iv->node.segment;
-	uint32_t part = part_until(iv, seg->to_ns);
-	int64_t before_uj = of_part(parts_uj, part);
+	bool went_on = seg->from_ns < seg->to_ns && rest->end_ns && seg->from_ns <= rest->end_ns;
+	int64_t parts_uj;
 
 	rest->open = true;
-	if (seg->from_ns < seg->to_ns && rest->end_ns && seg->from_ns <= rest->end_ns) {
-		/* A counter that went on counting. */
-		rest->known_uj += rest->after_uj + before_uj;
-	} else {
-		add_unmetered(rest, rest->after_uj + before_uj);
-	}
-	rest->total_uj += seg->energy_uj;
 	rest->start_ns = rest->end_ns = seg->to_ns;
-	rest->after_uj = parts_uj - before_uj;
+	rest->span_lag_ns = rest->lag.lag_ns;
+	parts_uj = take_until(rest, happened_ns(rest));
+	if (went_on) /* a counter */
+		rest->known_uj += parts_uj;
+	else
+		add_unmetered(rest, parts_uj);
+	rest->total_uj += seg->energy_uj;
 	settle(rest, true, iv->now_ns, flow);
-	flow->part_ppm = part;
+	set_back(rest, iv->now_ns, flow);
 }
 
-static bool ends_here(struct energy_rest *rest, const struct energy_rest_interval *iv)
+static bool ends_here(const struct energy_rest *rest)
 {
 	int64_t length_ns = rest->end_ns - rest->start_ns;
 
 	if (length_ns >= rest->max_gap_ns)
 		return true;
-	if (iv->parts_wait || length_ns < ENERGY_REST_SPAN_INTERVALS * rest->interval_ns)
+	/* What a part brings after it waited came in within the interval after that. */
+	if (rest->waited_ns && happened_ns(rest) < rest->waited_ns + 2 * rest->interval_ns)
+		return false;
+	if (length_ns < ENERGY_REST_SPAN_INTERVALS * rest->interval_ns)
 		return false;
 	return rest->quiet_intervals >= ENERGY_REST_QUIET_INTERVALS ||
 		length_ns >= ENERGY_REST_SPAN_MAX_INTERVALS * rest->interval_ns;
 }
 
-static void go_on(struct energy_rest *rest, const struct energy_rest_interval *iv, int64_t parts_uj,
+static void go_on(struct energy_rest *rest, const struct energy_rest_interval *iv,
 	struct energy_rest_flow *flow)
 {
 	const struct meter_segment *seg = &iv->node.segment;
-	uint32_t part = part_until(iv, seg->to_ns);
-	int64_t before_uj = of_part(parts_uj, part);
+	bool gap = seg->from_ns > rest->end_ns;
 
-	if (seg->from_ns > rest->end_ns) /* nothing is known of the time between */
-		add_unmetered(rest, rest->after_uj + before_uj);
-	else
-		rest->known_uj += rest->after_uj + before_uj;
-	rest->after_uj = parts_uj - before_uj;
+	if (gap)
+		rest->known_uj += take_until(rest, happened_ns(rest));
+	rest->end_ns = seg->to_ns;
 	rest->total_uj += seg->energy_uj;
 	rest->late_uj += seg->late_uj;
-	rest->end_ns = seg->to_ns;
-	if (ends_here(rest, iv)) {
-		settle(rest, false, iv->now_ns, flow);
-		flow->part_ppm = part;
-	}
+	if (gap) /* nothing is known of the time between */
+		add_unmetered(rest, take_until(rest, happened_ns(rest)));
+	else
+		energy_lag_meter(&rest->lag, seg->from_ns, seg->to_ns, (double)seg->energy_uj);
+	if (!ends_here(rest))
+		return;
+	move_beginning(rest, flow);
+	rest->known_uj += take_until(rest, happened_ns(rest));
+	settle(rest, false, iv->now_ns, flow);
+	set_back(rest, iv->now_ns, flow);
 }
 
 void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval *iv,
@@ -143,19 +196,24 @@ void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval
 	*ret_flow = (struct energy_rest_flow){ .settle = false };
 	rest->parts_uj += iv->parts_uj;
 	rest->ahead_uj = iv->ahead_uj;
+	remember(rest, iv, parts_uj);
+	if (iv->parts_wait)
+		rest->waited_ns = iv->now_ns;
+	if (rest->waited_ns && iv->now_ns < rest->waited_ns + 2 * rest->interval_ns)
+		energy_lag_skip(&rest->lag);
+	energy_lag_add(&rest->lag, iv->now_ns, iv->load);
 	rest->quiet_intervals = iv->units_changed ? 0 : rest->quiet_intervals + 1;
 	if (iv->node.fresh) {
 		rest->meter_uj += iv->node.segment.energy_uj;
 		if (rest->open)
-			go_on(rest, iv, parts_uj, ret_flow);
+			go_on(rest, iv, ret_flow);
 		else
-			begin(rest, iv, parts_uj, ret_flow);
+			begin(rest, iv, ret_flow);
 		return;
 	}
-	rest->after_uj += parts_uj;
 	if (rest->open && iv->now_ns - rest->end_ns > rest->max_gap_ns) {
 		rest->open = false; /* who used what is left cannot be told any more */
+		rest->known_uj += take_until(rest, happened_ns(rest));
 		settle(rest, true, iv->now_ns, ret_flow);
-		ret_flow->part_ppm = LEDGER_WHOLE_PPM;
 	}
 }

@@ -14,16 +14,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exporter/ledger/energy_lag.h"
 #include "exporter/ledger/node_meter.h"
 
 enum {
 	/* A span is at least so many intervals of the ledger long, */
-	ENERGY_REST_SPAN_INTERVALS = 10,
+	ENERGY_REST_SPAN_INTERVALS = 20,
 	/* and ends when no unit came or went for so many, but not after that many. */
 	ENERGY_REST_QUIET_INTERVALS = 3,
-	ENERGY_REST_SPAN_MAX_INTERVALS = 30,
+	ENERGY_REST_SPAN_MAX_INTERVALS = 45,
 	/* A deficit that never was smaller within so long is a disagreement. */
 	ENERGY_REST_RECONCILE_S = 600,
+	ENERGY_REST_HISTORY = 64, /* intervals */
 };
 
 struct energy_rest {
@@ -38,11 +40,18 @@ struct energy_rest {
 	int64_t start_ns, end_ns; /* it is told up to the end */
 	uint64_t total_uj, late_uj; /* of the node's meter */
 	int64_t known_uj; /* of the parts, up to the end */
-	int64_t after_uj; /* of the parts, after it, or since the meter fell silent */
+	/* Of the parts, in the intervals that the meter has not told yet; oldest first. */
+	struct energy_rest_part {
+		int64_t from_ns, to_ns, parts_uj;
+	} untold[ENERGY_REST_HISTORY];
+	size_t n_untold;
+	struct energy_lag lag;
+	int64_t span_lag_ns; /* with which the span began */
 	int64_t ahead_uj; /* estimate of what flowed in the parts and has not come in yet */
 	int64_t deficit_uj; /* carried from the spans before */
 	int64_t least_deficit_uj, reconcile_ns; /* since when; 0 = there is none */
 	unsigned quiet_intervals;
+	int64_t waited_ns; /* when a part last waited */
 };
 
 void energy_rest_init(struct energy_rest *rest, int64_t interval_ns, int64_t max_gap_ns);
@@ -52,6 +61,7 @@ struct energy_rest_interval {
 	int64_t from_ns, now_ns;
 	uint64_t parts_uj; /* that came in */
 	int64_t ahead_uj; /* see above, now */
+	double load; /* what should show in the node's meter, in any unit */
 	bool parts_wait; /* one of them will bring energy of this time later */
 	bool units_changed;
 	struct node_energy node;
@@ -59,7 +69,8 @@ struct energy_rest_interval {
 
 struct energy_rest_flow {
 	bool settle;
-	uint32_t part_ppm; /* of the interval, that belongs to the span; the rest to the next one */
+	uint64_t back_us; /* so long before the end of this interval does the span end */
+	uint64_t stretch_us; /* so much earlier than was thought did it begin */
 	uint64_t energy_uj, late_uj;
 	uint64_t span_us; /* its length */
 	bool covered; /* the meter told all of it */

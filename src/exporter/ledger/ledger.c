@@ -31,6 +31,14 @@ struct backlog_whole {
 	split_weight time, unknown_time; /* the latter: nobody's use was known */
 };
 
+/* An interval of which it is not known yet to which span of the rest it belongs. */
+struct backlog_interval {
+	struct gathered whole;
+	uint64_t duration_us;
+	uint32_t left_ppm; /* that was not gathered */
+	bool known; /* who used what */
+};
+
 struct ledger {
 	struct ledger_config config;
 	struct tracker tracker;
@@ -38,6 +46,9 @@ struct ledger {
 	uint64_t meter_uj[N_ENERGY_DOMAINS];
 	uint64_t party_uj[N_ENERGY_DOMAINS][N_ENERGY_PARTIES];
 	struct backlog_whole backlog[N_ENERGY_DOMAINS];
+	struct backlog_interval waiting[LEDGER_BACK_INTERVALS]; /* a ring, of the rest */
+	size_t first_waiting, n_waiting;
+	struct backlog_interval head; /* the first interval of the span; duration 0: none yet */
 	struct device_shares devices[LEDGER_DEVICES_MAX];
 	struct tracked **order; /* sorted by key */
 	struct ledger_unit_total *totals;
@@ -219,13 +230,6 @@ static split_weight for_part(split_weight weight, uint32_t part_ppm)
 	return MIN(weight, (split_weight)1 << 80) * part_ppm;
 }
 
-static void gather_unit(struct tracked *u, enum energy_domain d, const struct policy *p,
-	const struct ledger_interval *iv, uint32_t part_ppm)
-{
-	u->gathered[d].dynamic += for_part(p->dynamic->weight(u, iv), part_ppm);
-	u->gathered[d].fixed += for_part(p->fixed->weight(u, iv), part_ppm);
-}
-
 static split_weight whole_of(
 	const struct tracker *tracker, const struct measure *by, const struct ledger_interval *iv)
 {
@@ -234,24 +238,164 @@ static split_weight whole_of(
 	return MAX(sum, whole);
 }
 
+static void weigh(struct gathered *ret_weights, const struct tracked *u, const struct policy *p,
+	const struct ledger_interval *iv)
+{
+	ret_weights->dynamic = p->dynamic->weight(u, iv);
+	ret_weights->fixed = p->fixed->weight(u, iv);
+}
+
+static void add_weights(struct gathered *sum, const struct gathered *w, uint32_t part_ppm)
+{
+	sum->dynamic += for_part(w->dynamic, part_ppm);
+	sum->fixed += for_part(w->fixed, part_ppm);
+}
+
+static void gather_unit(struct tracked *u, enum energy_domain d, const struct policy *p,
+	const struct ledger_interval *iv)
+{
+	struct gathered weights;
+
+	weigh(&weights, u, p, iv);
+	add_weights(&u->gathered[d], &weights, LEDGER_WHOLE_PPM);
+}
+
+/* An interval that is told as a whole. */
 static void gather(struct ledger *ledger, enum energy_domain d, const struct policy *p,
-	const struct ledger_interval *iv, bool known, uint32_t part_ppm)
+	const struct ledger_interval *iv, bool known)
 {
 	struct tracker *tracker = &ledger->tracker;
 	struct backlog_whole *b = &ledger->backlog[d];
+	const struct gathered whole = {
+		known ? whole_of(tracker, p->dynamic, iv) : 0,
+		known ? whole_of(tracker, p->fixed, iv) : 0,
+	};
 
-	if (!part_ppm)
+	b->time += for_part(iv->duration_us, LEDGER_WHOLE_PPM);
+	b->unknown_time += known ? 0 : for_part(iv->duration_us, LEDGER_WHOLE_PPM);
+	add_weights(&b->whole, &whole, LEDGER_WHOLE_PPM);
+	if (!known)
 		return;
-	b->time += for_part(iv->duration_us, part_ppm);
-	if (!known) {
-		b->unknown_time += for_part(iv->duration_us, part_ppm);
-		return;
-	}
-	b->whole.dynamic += for_part(whole_of(tracker, p->dynamic, iv), part_ppm);
-	b->whole.fixed += for_part(whole_of(tracker, p->fixed, iv), part_ppm);
 	for (size_t i = 0; i < tracker->n; i++)
-		gather_unit(tracker->units[i], d, p, iv, part_ppm);
-	gather_unit(&tracker->others, d, p, iv, part_ppm);
+		gather_unit(tracker->units[i], d, p, iv);
+	gather_unit(&tracker->others, d, p, iv);
+}
+
+/* A span begins: what is gathered now may have to stand for a bit of time before it. */
+static void keep_head(struct ledger *ledger, size_t slot)
+{
+	struct tracker *tracker = &ledger->tracker;
+
+	ledger->head = ledger->waiting[slot];
+	for (size_t i = 0; i < tracker->n; i++)
+		tracker->units[i]->head = tracker->units[i]->waiting[slot];
+	tracker->others.head = tracker->others.waiting[slot];
+}
+
+static void stretch_head(struct ledger *ledger, uint64_t stretch_us)
+{
+	struct tracker *tracker = &ledger->tracker;
+	struct backlog_whole *b = &ledger->backlog[DOMAIN_REST];
+	const struct backlog_interval *head = &ledger->head;
+	uint64_t limit_us = head->duration_us * LEDGER_BACK_INTERVALS;
+	uint32_t part_ppm;
+
+	if (!head->duration_us)
+		return;
+	part_ppm = (uint32_t)((split_weight)MIN(stretch_us, limit_us) * LEDGER_WHOLE_PPM /
+		head->duration_us);
+	b->time += for_part(head->duration_us, part_ppm);
+	b->unknown_time += head->known ? 0 : for_part(head->duration_us, part_ppm);
+	add_weights(&b->whole, &head->whole, part_ppm);
+	for (size_t i = 0; i < tracker->n; i++)
+		add_weights(&tracker->units[i]->gathered[DOMAIN_REST], &tracker->units[i]->head,
+			part_ppm);
+	add_weights(&tracker->others.gathered[DOMAIN_REST], &tracker->others.head, part_ppm);
+}
+
+/* Part of an interval that waited. */
+static void gather_waiting(struct ledger *ledger, size_t slot, uint32_t part_ppm)
+{
+	struct tracker *tracker = &ledger->tracker;
+	struct backlog_whole *b = &ledger->backlog[DOMAIN_REST];
+	struct backlog_interval *w = &ledger->waiting[slot];
+
+	if (!b->time)
+		keep_head(ledger, slot);
+	w->left_ppm -= part_ppm;
+	b->time += for_part(w->duration_us, part_ppm);
+	b->unknown_time += w->known ? 0 : for_part(w->duration_us, part_ppm);
+	add_weights(&b->whole, &w->whole, part_ppm);
+	for (size_t i = 0; i < tracker->n; i++)
+		add_weights(&tracker->units[i]->gathered[DOMAIN_REST],
+			&tracker->units[i]->waiting[slot], part_ppm);
+	add_weights(
+		&tracker->others.gathered[DOMAIN_REST], &tracker->others.waiting[slot], part_ppm);
+}
+
+static void drop_first_waiting(struct ledger *ledger)
+{
+	struct tracker *tracker = &ledger->tracker;
+	size_t slot = ledger->first_waiting;
+
+	for (size_t i = 0; i < tracker->n; i++)
+		tracker->units[i]->waiting[slot] = (struct gathered){ 0 };
+	tracker->others.waiting[slot] = (struct gathered){ 0 };
+	ledger->first_waiting = (slot + 1) % LEDGER_BACK_INTERVALS;
+	ledger->n_waiting--;
+}
+
+static void wait_for_its_place(
+	struct ledger *ledger, const struct policy *p, const struct ledger_interval *iv, bool known)
+{
+	struct tracker *tracker = &ledger->tracker;
+	struct backlog_interval *w;
+	size_t slot;
+
+	if (ledger->n_waiting == LEDGER_BACK_INTERVALS) { /* by now it is known */
+		gather_waiting(ledger, ledger->first_waiting,
+			ledger->waiting[ledger->first_waiting].left_ppm);
+		drop_first_waiting(ledger);
+	}
+	slot = (ledger->first_waiting + ledger->n_waiting++) % LEDGER_BACK_INTERVALS;
+	w = &ledger->waiting[slot];
+	*w = (struct backlog_interval){
+		.duration_us = iv->duration_us, .left_ppm = LEDGER_WHOLE_PPM, .known = known
+	};
+	if (!known)
+		return;
+	w->whole.dynamic = whole_of(tracker, p->dynamic, iv);
+	w->whole.fixed = whole_of(tracker, p->fixed, iv);
+	for (size_t i = 0; i < tracker->n; i++)
+		weigh(&tracker->units[i]->waiting[slot], tracker->units[i], p, iv);
+	weigh(&tracker->others.waiting[slot], &tracker->others, p, iv);
+}
+
+/* Gathers what waited, but for the last time of the interval. */
+static void gather_until(struct ledger *ledger, uint64_t back_us)
+{
+	split_weight age_us = 0; /* of the beginning of the first one's rest */
+
+	for (size_t i = 0; i < ledger->n_waiting; i++) {
+		const struct backlog_interval *w =
+			&ledger->waiting[(ledger->first_waiting + i) % LEDGER_BACK_INTERVALS];
+
+		age_us += (split_weight)w->duration_us * w->left_ppm / LEDGER_WHOLE_PPM;
+	}
+	while (ledger->n_waiting && age_us > back_us) {
+		const struct backlog_interval *w = &ledger->waiting[ledger->first_waiting];
+		split_weight length_us = (split_weight)w->duration_us * w->left_ppm /
+			LEDGER_WHOLE_PPM;
+
+		if (age_us < back_us + length_us) {
+			gather_waiting(ledger, ledger->first_waiting,
+				(uint32_t)(w->left_ppm * (age_us - back_us) / length_us));
+			return;
+		}
+		gather_waiting(ledger, ledger->first_waiting, w->left_ppm);
+		drop_first_waiting(ledger);
+		age_us -= length_us;
+	}
 }
 
 static split_weight gathered_of(const struct tracked *u, enum energy_domain d, bool fixed)
@@ -328,22 +472,27 @@ static void book_backlog(struct ledger *ledger, enum energy_domain d, const stru
 	const struct ledger_interval *iv, bool known)
 {
 	const struct ledger_backlog *in = &iv->backlog[d];
-	uint32_t part = in->settle ? MIN(in->part_ppm, (uint32_t)LEDGER_WHOLE_PPM)
-				   : LEDGER_WHOLE_PPM;
 
 	if (!in->open && !in->settle) {
 		if (ledger->backlog[d].time)
 			forget_gathered(ledger, d, iv->now_ns);
+		while (d == DOMAIN_REST && ledger->n_waiting)
+			drop_first_waiting(ledger);
 		return;
 	}
-	gather(ledger, d, p, iv, known, part);
+	if (d == DOMAIN_REST)
+		wait_for_its_place(ledger, p, iv, known);
+	else
+		gather(ledger, d, p, iv, known);
 	if (!in->settle)
 		return;
+	if (d == DOMAIN_REST) {
+		gather_until(ledger, in->back_us);
+		stretch_head(ledger, in->stretch_us);
+	}
 	settle(ledger, d, p, iv);
-	if (in->again)
-		return;
-	forget_gathered(ledger, d, iv->now_ns);
-	gather(ledger, d, p, iv, known, LEDGER_WHOLE_PPM - part);
+	if (!in->again)
+		forget_gathered(ledger, d, iv->now_ns);
 }
 
 static int reserve_totals(struct ledger *ledger)

@@ -23,7 +23,7 @@ extern const char *const energy_party_names[N_ENERGY_PARTIES];
 
 enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COMPAT };
 
-enum { LEDGER_WHOLE_PPM = 1000000 };
+enum { LEDGER_WHOLE_PPM = 1000000, LEDGER_BACK_INTERVALS = 8 };
 
 /*
  * Energy that comes in later than it flows (a meter with a slow clock, one that stood still) is
@@ -33,8 +33,11 @@ struct ledger_backlog {
 	bool open; /* this interval belongs to it */
 	bool settle; /* its energy is here; the time that belongs to it ends with this interval */
 	bool again; /* if settled: what was gathered stays, more energy of that time will come */
-	/* If settled: which part of this interval belongs to it; the rest begins the next one. */
-	uint32_t part_ppm;
+	/* If settled, for the rest alone: so long before the end of this interval does its time
+	   end; less than LEDGER_BACK_INTERVALS before. What came later begins the next one. */
+	uint64_t back_us;
+	/* If settled, for the rest alone: its time began so much earlier than was thought. */
+	uint64_t stretch_us;
 	uint64_t energy_uj, static_uj, late_uj; /* as below */
 };
 

@@ -316,6 +316,9 @@ static void read_rest(struct sampler *s, const struct node_energy *node, bool pa
 
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		in.parts_uj += iv->energy_uj[d] + iv->backlog[d].energy_uj;
+	in.load = s->domains[DOMAIN_CPU].source
+		? (double)in.parts_uj
+		: (double)(iv->node_cpu_busy_us * s->config.max_node_watts);
 	energy_rest_add(&s->rest, &in, &flow);
 	if (!s->node_meter.told)
 		return;
@@ -324,7 +327,8 @@ static void read_rest(struct sampler *s, const struct node_energy *node, bool pa
 	s->span_capacity_us += iv->duration_us / 1000 * iv->node_cpus_milli;
 	*b = (struct ledger_backlog){ .open = s->rest.open,
 		.settle = flow.settle,
-		.part_ppm = flow.part_ppm,
+		.back_us = flow.back_us,
+		.stretch_us = flow.stretch_us,
 		.energy_uj = flow.energy_uj,
 		.late_uj = flow.late_uj };
 	if (flow.settle) {

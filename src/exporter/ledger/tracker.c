@@ -146,6 +146,9 @@ static bool has_gathered(const struct tracked *u)
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		if (u->gathered[d].dynamic || u->gathered[d].fixed)
 			return true;
+	for (int i = 0; i < LEDGER_BACK_INTERVALS; i++)
+		if (u->waiting[i].dynamic || u->waiting[i].fixed)
+			return true;
 	return false;
 }
 
@@ -184,6 +187,10 @@ static bool forget_oldest(struct tracker *tracker)
 	}
 	tracker->n_ended--;
 	/* What it is still to get goes to the party. */
+	for (int i = 0; i < LEDGER_BACK_INTERVALS; i++) {
+		tracker->others.waiting[i].dynamic += oldest->waiting[i].dynamic;
+		tracker->others.waiting[i].fixed += oldest->waiting[i].fixed;
+	}
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
 		tracker->others.gathered[d].dynamic += oldest->gathered[d].dynamic;
 		tracker->others.gathered[d].fixed += oldest->gathered[d].fixed;
@@ -439,6 +446,8 @@ static int take_readings(struct tracker *tracker, const struct ledger_interval *
 
 	tracker->others = (struct tracked){ .start_realtime_ns = 0 };
 	memcpy(tracker->others.gathered, before.gathered, sizeof(before.gathered));
+	memcpy(tracker->others.waiting, before.waiting, sizeof(before.waiting));
+	tracker->others.head = before.head;
 	for (size_t i = 0; i < iv->n_units; i++) {
 		const struct unit_sample *s = &iv->units[i];
 		uint64_t hash = hash_key(&s->key);

@@ -34,6 +34,9 @@ struct tracked {
 	int64_t charged_ns; /* when energy was last charged that had flowed before */
 	uint64_t energy_uj[N_ENERGY_DOMAINS];
 	struct gathered gathered[N_ENERGY_DOMAINS]; /* of energy that has not come in yet */
+	/* Of the rest: intervals whose place is not known yet, see struct backlog_interval. */
+	struct gathered waiting[LEDGER_BACK_INTERVALS];
+	struct gathered head; /* the first interval of the span */
 	unsigned n_shares; /* of devices, that refer to it: it isn't forgotten before */
 	/* Last readings. */
 	uint64_t cpu_usage_us;

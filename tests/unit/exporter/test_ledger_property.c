@@ -120,7 +120,8 @@ static void change_backlog(struct world *w, int d)
 		return;
 	b->settle = true;
 	b->again = one_in(4);
-	b->part_ppm = (uint32_t)(one_in(20) ? random_u64() : below(LEDGER_WHOLE_PPM + 1));
+	b->stretch_us = one_in(10) ? random_u64() : 0;
+	b->back_us = one_in(20) ? random_u64() : below(9000000);
 	b->energy_uj = one_in(8) ? 0 : below(4000000000);
 	b->static_uj = amount(b->energy_uj + 1);
 	b->late_uj = one_in(10) ? amount(b->energy_uj + 1) : 0;

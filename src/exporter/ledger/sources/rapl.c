@@ -264,7 +264,6 @@ static void rapl_read(
 		struct ledger_backlog *b = &flows[d].backlog;
 
 		b->open = b->settle || b->again;
-		b->part_ppm = LEDGER_WHOLE_PPM;
 		if (b->open)
 			flows[d].moving_ppm = moving_part(rapl, (enum energy_domain)d);
 	}
