@@ -80,6 +80,8 @@ static void identify(struct unit_identifier *id, struct unit_set *set, struct un
 		u->identity_logged = false;
 		return;
 	}
+	if (kept < 0)
+		u->note = 0; /* the manager thinks that its answer is known */
 	u->identity_scan = scan + (UINT64_C(1) << u->identity_tries);
 	u->identity_wanted = ++u->identity_tries < TRIES_MAX;
 }

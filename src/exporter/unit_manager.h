@@ -49,7 +49,8 @@ struct unit_facts {
 	 */
 	size_t (*processes)(void *lister, const uint64_t **ret_pids);
 	void *lister;
-	uint64_t *note; /* the manager's own, kept with the unit; 0 at first */
+	/* The manager's own, kept with the unit; 0 at first, and when its answer was lost. */
+	uint64_t *note;
 };
 
 struct unit_manager {

@@ -14,8 +14,8 @@
 #include "exporter/unit_metrics.h"
 
 #define DEFINITIONS "/etc/libvirt/qemu"
-#define RUNNING "/run/libvirt/qemu" /* only libvirt's own knowledge has what was plugged in later \
-				     */
+/* Only libvirt's state of running domains has what was plugged in later. */
+#define RUNNING "/run/libvirt/qemu"
 
 struct libvirt_options {
 	bool swap, blkio, pressure;

@@ -22,6 +22,7 @@ static struct {
 	unsigned gpu_count;
 	bool wants_gpus;
 	uint64_t first_pid;
+	bool remembers;
 	const char *removes; /* what vanishes while it is asked */
 } manager;
 
@@ -43,6 +44,9 @@ static int identify(void *ctx, const struct unit_facts *facts, struct unit_ident
 
 	assert_ptr_equal(ctx, &manager);
 	manager.calls++;
+	if (manager.remembers && *facts->note == manager.generation + 1)
+		return 1;
+	*facts->note = manager.generation + 1;
 	if (manager.removes)
 		tree_remove(&f.tree, manager.removes);
 	manager.removes = NULL;
@@ -411,6 +415,7 @@ static void other_hierarchies_of_v1_stand_in_while_the_active_one_has_no_root(vo
 
 static void identities_survive_every_failing_allocation(void **state)
 {
+	manager.remembers = true;
 	for (size_t nth = 1; nth < 40; nth++) {
 		size_t n;
 
