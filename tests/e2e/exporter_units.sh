@@ -13,7 +13,7 @@ SCOPE=$V2/system.slice/${NAME}_slurmstepd.scope
 
 remove_groups() {
 	local h p
-	for h in /sys/fs/cgroup/cpuacct/slurm_$NAME /sys/fs/cgroup/memory/slurm_$NAME "$SCOPE"; do
+	for h in /sys/fs/cgroup/cpuacct/slurm_$NAME /sys/fs/cgroup/memory/slurm_$NAME "$SCOPE" $V2/$NAME; do
 		[ -d "$h" ] || continue
 		while read -r p; do kill -9 "$p"; done < <(find "$h" -name cgroup.procs -exec cat {} + 2>/dev/null)
 		wait_until 5 no_process_in "$h"
@@ -177,6 +177,31 @@ if [ -w $V2 ] && [ "$(id -u)" = 0 ]; then
 	ok "v2: a scope that vanished is no failure" shows '^ceems_scrape_collector_success\{collector="slurm"\} 1'
 	ok "v2: nothing was logged as an error" log_has_not level=ERROR
 	stop exporter
+
+	# Machines of libvirt that come and go while they are read, in a tree of their own.
+	mkdir "$V2/$NAME"
+	MANAGER=libvirt exporter --path.cgroupfs="$V2/$NAME" --collector.cgroups.force-version=v2 --collector.libvirt.psi-metrics \
+		--collector.libvirt.xml-dir="$T/none"
+	churn() {
+		local i d
+		mkdir "$V2/$NAME/machine"
+		for i in $(seq 100); do
+			d=$V2/$NAME/machine/qemu-$i-instance-$(printf %08x "$i").libvirt-qemu
+			mkdir -p "$d/emulator" "$d/vcpu0" "$d/iothread1"
+			[ $((i % 2)) = 0 ] || scrape >/dev/null
+			rmdir "$d"/*/ "$d"
+		done
+		mkdir -p "$V2/$NAME/machine/qemu-7-stays.libvirt-qemu/vcpu0"
+	}
+	churn &
+	churner=$!
+	while kill -0 $churner 2>/dev/null; do scrape >"$T/last"; done
+	wait $churner
+	ok "libvirt: machines that come and go while they are read are no failure" log_has_not level=ERROR
+	ok "libvirt: and no error of a unit" shows_not collect_error
+	ok "libvirt: the last one is there" shows '^ceems_compute_unit_cpus\{.*uuid="stays"\} 1'
+	ok "libvirt: and no other" shows '^ceems_compute_units\{.*\} 1'
+	ok "libvirt: the exporter ends well" stop exporter
 else
 	skip "v2: jobs in real control groups" "no writable cgroup v2 mount beside v1, or not root"
 fi

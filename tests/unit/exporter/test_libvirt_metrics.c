@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "alloc_fail.h"
 #include "exporter/libvirt_domains.h"
 #include "exporter/libvirt_units.h"
 #include "golden.h"
@@ -323,6 +324,29 @@ static void huge_definitions_are_refused(void **state)
 		1);
 }
 
+static void definitions_survive_every_failing_allocation(void **state)
+{
+	put_machine(MACHINE("1", "myvm"));
+	put_definition("qemu/my_vm.xml", RUNNING("1", "uuid"));
+	for (size_t nth = 1; nth < 40; nth++) {
+		const struct unit_sample *samples;
+		size_t n;
+
+		fixture_open(&f, CGROUP_V2, 0, 100);
+		alloc_fail_at(nth);
+		(void)unit_table_sample(f.table, &samples, &n);
+		alloc_fail_at(0);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(unit_table_sample(f.table, &samples, &n), 0);
+		assert_int_equal(n, 1);
+		assert_string_equal(samples[0].key.uuid, "uuid");
+		unit_table_free(f.table);
+		f.table = NULL;
+		host_root_close(&f.host);
+	}
+	fixture_open(&f, CGROUP_V2, 0, 100);
+}
+
 static void put_folder_of_root(void)
 {
 	char path[160];
@@ -389,6 +413,7 @@ int main(void)
 		WITH_HOST(roots_that_come_later_are_found),
 		WITH_HOST(virtual_cpus_that_are_added_are_seen),
 		WITH_HOST(huge_definitions_are_refused),
+		WITH_HOST(definitions_survive_every_failing_allocation),
 		WITH_HOST(a_folder_of_root_is_read_with_a_capability_that_is_permitted),
 		WITH_HOST(a_folder_that_may_not_be_read_is_told_once_for_each_machine),
 	};
