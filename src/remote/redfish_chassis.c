@@ -10,6 +10,7 @@ struct search {
 	struct arena *arena; /* of the result */
 	redfish_note note;
 	void *ctx;
+	struct err *first; /* why something was left out */
 };
 
 /* The service itself is out of reach, so that asking for the next document is in vain. */
@@ -20,6 +21,8 @@ static bool is_fatal(int r)
 
 static void leave_out(const struct search *s, const char *path, const struct err *why)
 {
+	if (!s->first->code)
+		*s->first = *why;
 	if (s->note)
 		s->note(s->ctx, path, why);
 }
@@ -395,7 +398,8 @@ static int look_at_all(const struct search *s, const struct redfish_members *mem
 int redfish_discover(struct redfish *redfish, struct arena *arena, redfish_note note, void *ctx,
 	struct redfish_chassis **ret_chassis, size_t *ret_n, struct err *err)
 {
-	const struct search s = { redfish, arena, note, ctx };
+	struct err first = { 0 };
+	const struct search s = { redfish, arena, note, ctx, &first };
 	struct redfish_members *members = ARENA_NEW(arena, struct redfish_members);
 	struct redfish_chassis *chassis = ARENA_ARRAY(
 		arena, struct redfish_chassis, REDFISH_CHASSIS_MAX);
@@ -415,7 +419,8 @@ int redfish_discover(struct redfish *redfish, struct arena *arena, redfish_note 
 	if (r < 0)
 		return r;
 	if (!with_power)
-		return err_set(err, -ENODATA, "none of %zu chassis tells its power", members->n);
+		return err_set(err, -ENODATA, "none of %zu chassis tells its power%s%s", members->n,
+			first.code ? ": " : "", first.text);
 	*ret_chassis = chassis;
 	*ret_n = n;
 	return 0;
