@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "alloc_fail.h"
+#include "exporter/k8s_units.h"
 #include "unit_fixture.h"
 
 #define CPU "usage_usec 1\nuser_usec 1\nsystem_usec 0\n"
@@ -98,6 +99,33 @@ static void a_process_in_several_groups_is_one_target(void **state)
 	assert_string_equal(answer(t),
 		"[" TARGET("77", "881") "," TARGET("77", "880") "," TARGET("8", "881") "]\n");
 	alloy_targets_free(t);
+}
+
+static void jobs_come_instead_of_pods(void **state)
+{
+	const struct unit_table_config config = {
+		.manager = &k8s_unit_manager,
+		.host = &f.host,
+		.log = &f.log,
+		.version = CGROUP_V2,
+		.active_subsystem = "cpuacct",
+	};
+	const struct alloy_targets_config of_pods = {
+		.exporter = exporter, .host = &f.host, .clock = &still, .log = &f.log
+	};
+	struct unit_table *pods;
+	struct alloy_targets *t;
+
+	tree_put(&f.tree, "cgroup/kubepods/podab-cd/main/cgroup.procs", "881\n");
+	assert_int_equal(unit_table_new(&config, &pods, NULL), 0);
+	assert_int_equal(exporter_add_unit_table(exporter, pods), 0);
+	assert_int_equal(alloy_targets_new(&of_pods, &t, NULL), 0);
+	assert_string_equal(answer(t), "[" TARGET("ab-cd", "881") "]\n");
+	alloy_targets_free(t);
+	t = open_targets(NULL, 0, false);
+	assert_string_equal(answer(t), "[" TARGET("77", "880") "," TARGET("8", "881") "]\n");
+	alloy_targets_free(t);
+	unit_table_free(pods);
 }
 
 static void an_answer_is_kept_for_a_moment(void **state)
@@ -310,6 +338,7 @@ int main(void)
 		WITH(without_units_there_are_none),
 		WITH(every_process_is_a_target),
 		WITH(a_process_in_several_groups_is_one_target),
+		WITH(jobs_come_instead_of_pods),
 		WITH(an_answer_is_kept_for_a_moment),
 		WITH(the_exporter_is_one_even_without_units),
 		WITH(processes_opt_in_by_a_variable),
