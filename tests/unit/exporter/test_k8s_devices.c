@@ -6,10 +6,15 @@
 #include "exporter/k8s_devices.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "exporter/k8s_units.h"
 #include "grpc_peer.h"
+#include "host/acl.h"
+#include "host/privilege.h"
 #include "net/http_server.h"
 #include "unit_fixture.h"
 
@@ -128,10 +133,9 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
 		http_response_status(res, api.status);
 		buffer_puts(http_response_body(res), "{\"message\":\"not today\"}");
 	} else if (strstr(target, "watch=true")) {
-		size_t *sent = malloc(sizeof(*sent));
+		size_t *sent = calloc(1, sizeof(*sent)); /* all since the list */
 
 		api.watches++;
-		*sent = api.events.len;
 		http_response_stream(res, watch, watch_ended, sent);
 	} else {
 		api.lists++;
@@ -476,6 +480,60 @@ static void a_pod_of_many_odd_devices_costs_only_the_odd_ones(void **state)
 	wait_for_bound("8e0c:GPU-a*1 8e0c:GPU-b*2000 ");
 }
 
+/* In a process of its own, which becomes somebody else. */
+static int ask_as_nobody(void)
+{
+	const struct privilege_plan plan = {
+		.run_as_user = "nobody",
+		.needed = CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_READ_SEARCH),
+	};
+	struct privilege *privilege;
+	struct strings warnings;
+	bool found = false;
+
+	open_devices("n");
+	if (privilege_drop(&plan, &privilege, &warnings, NULL) < 0 || geteuid() == 0 ||
+		access(socket_path, R_OK) == 0)
+		return 2;
+	if (k8s_devices_start(devices, true, NULL) < 0)
+		return 3;
+	for (int i = 0; i < PATIENCE_MS && !found; i++) {
+		scan();
+		found = str_eq(gpus.bound, "8e0c:GPU-a*1 ");
+		usleep(1000);
+	}
+	k8s_devices_stop(devices);
+	unit_table_free(f.table);
+	k8s_devices_close(devices);
+	privilege_free(privilege);
+	return found ? 0 : 4;
+}
+
+/* The kubelet's socket is root's, in a folder of root's, and made anew when the kubelet starts. */
+static void a_closed_socket_gets_an_entry_for_us_that_goes_with_us(void **state)
+{
+	char list[ACL_BYTES_MAX];
+	int status;
+	pid_t pid;
+
+	if (getuid() != 0)
+		skip();
+	set_items(POD("ml", "train", UID_A));
+	tree_put(&f.tree, "pods", "ml train GPU-a\n");
+	put_pod(UID_A);
+	start_kubelet();
+	assert_int_equal(chmod(socket_path, 0600), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(ask_as_nobody());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(getxattr(socket_path, "system.posix_acl_access", list, sizeof(list)) < 0);
+	open_devices("n"); /* for the teardown */
+}
+
 static void without_a_start_nothing_is_known(void **state)
 {
 	struct unit_identity identity = { 0 };
@@ -502,6 +560,7 @@ int main(void)
 		DEVICES_TEST(without_the_api_server_nothing_is_invented),
 		DEVICES_TEST(what_the_kubelet_said_last_holds_for_a_while),
 		DEVICES_TEST(a_pod_of_many_odd_devices_costs_only_the_odd_ones),
+		DEVICES_TEST(a_closed_socket_gets_an_entry_for_us_that_goes_with_us),
 		DEVICES_TEST(without_a_start_nothing_is_known),
 	};
 
