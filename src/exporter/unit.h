@@ -23,6 +23,7 @@ struct unit_key {
 /* Counters and levels at one moment. */
 struct unit_sample {
 	struct unit_key key; /* borrowed until the unit is gone for good (see unit_table_sample) */
+	const char *path; /* of its directory, as long as the key; NULL = unknown */
 	uint64_t incarnation; /* differs when a job id is used again by a new cgroup (inode, birth)
 			       */
 	uint64_t cpu_usage_us; /* since the cgroup's birth; user + system */

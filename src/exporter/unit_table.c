@@ -324,6 +324,7 @@ static void fill_sample(const struct unit *u, const struct unit_values *v, struc
 
 	*s = (struct unit_sample){
 		.key = u->key,
+		.path = u->path,
 		.incarnation = u->inode,
 		.born_ns = u->born_ns,
 		.cpu_known = good & UNIT_VALUE_BIT(UNIT_CPU_USAGE),

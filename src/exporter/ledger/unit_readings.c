@@ -21,6 +21,7 @@ int unit_readings_use(struct unit_readings *u, struct unit_table *const *tables,
 void unit_readings_done(struct unit_readings *u)
 {
 	free(u->all);
+	unit_overlap_done(&u->overlap);
 	u->all = NULL;
 	u->n = u->cap = 0;
 }
@@ -76,16 +77,23 @@ static int read_table(struct unit_readings *u, size_t i)
 
 int unit_readings_read(struct unit_readings *u)
 {
-	int result = 0;
+	size_t ends[UNIT_READINGS_TABLES_MAX], n;
+	int result = 0, r;
 
 	u->n = 0;
 	u->cpu_us = 0;
 	u->cpu_known = u->n_tables > 0;
 	for (size_t i = 0; i < u->n_tables; i++) {
-		int r = read_table(u, i);
-
+		r = read_table(u, i);
+		ends[i] = u->n;
 		if (r < 0 && result >= 0)
 			result = r;
 	}
+	r = unit_overlap_remove(&u->overlap, u->all, ends, u->n_tables, &n);
+	if (r < 0)
+		return result < 0 ? result : r;
+	if (n < u->n)
+		u->cpu_known = false; /* some of it may be in the counters of two tables */
+	u->n = n;
 	return result;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/ledger/unit_overlap.h"
 #include "exporter/unit.h"
 
 enum { UNIT_READINGS_TABLES_MAX = 8 };
@@ -18,6 +19,7 @@ struct unit_readings {
 	size_t n_tables;
 	struct unit_sample *all; /* of the last reading; keys belong to the tables */
 	size_t n, cap;
+	struct unit_overlap overlap;
 	bool cpu_known; /* of the units since the last reading, of those that ended too */
 	uint64_t cpu_us;
 };
