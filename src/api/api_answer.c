@@ -102,6 +102,8 @@ static void put_json(struct api_answer *a, const struct store_column *column, st
 {
 	bool is_list = column->type == STORE_LIST;
 
+	/* SQLite takes what stands before a NUL for the whole. */
+	text.n = text.n ? strnlen(text.p, text.n) : 0;
 	if (is_empty(text) || text.p[0] != (is_list ? '[' : '{')) {
 		if (!column->always)
 			return;

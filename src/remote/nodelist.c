@@ -5,12 +5,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { NUMBER_DIGITS_MAX = 18, NAME_MAX_BYTES = 1024 };
+enum {
+	NUMBER_DIGITS_MAX = 18,
+	NAME_MAX_BYTES = 1024,
+	NODELIST_STEPS_MAX = NODELIST_NAMES_MAX * 2,
+};
 
 struct expansion {
 	struct buffer *out;
 	size_t start; /* of our text in out */
 	size_t names;
+	size_t steps; /* numbers that were gone through, of groups that give no name, too */
 	char name[NAME_MAX_BYTES]; /* the part of the current name that is settled */
 };
 
@@ -79,6 +84,8 @@ static int expand(struct expansion *x, size_t settled, struct slice rest, int gr
 			int n = snprintf(
 				number, sizeof(number), "%0*llu", width, (unsigned long long)i);
 
+			if (++x->steps > NODELIST_STEPS_MAX)
+				return -E2BIG;
 			memcpy(x->name + settled, number, (size_t)n);
 			r = expand(x, settled + (size_t)n, tail, groups + 1);
 		}

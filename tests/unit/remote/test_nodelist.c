@@ -62,6 +62,7 @@ static void lists_over_the_limits_are_refused_and_leave_nothing(void **state)
 	static const char *const lists[] = {
 		"n[0-999999999]",
 		"n[0-999][0-999]",
+		"a[1-44444444443]b[1-x]",
 		"n[1][1][1][1][1][1][1][1][1]",
 		"n[0-18446744073709551615]x[18446744073709551615]",
 	};
