@@ -245,7 +245,8 @@ static void child_look(struct child *child)
 }
 
 /* 1: more may come, 0: end of file. */
-static int read_output(struct child *child, size_t limit, struct buffer *out)
+static int read_output(
+	struct child *child, const struct command *c, size_t limit, struct buffer *out)
 {
 	char chunk[READ_CHUNK_BYTES];
 	ssize_t n = read(child->out_fd, chunk, sizeof(chunk));
@@ -256,6 +257,9 @@ static int read_output(struct child *child, size_t limit, struct buffer *out)
 		child->out_fd = -1;
 		return 0;
 	}
+	if (c->output)
+		return c->output(c->output_ctx, (struct slice){ chunk, (size_t)n }) < 0 ? -ECANCELED
+											: 1;
 	if (out->len + (size_t)n > limit)
 		return -E2BIG;
 	buffer_append(out, chunk, (size_t)n);
@@ -304,7 +308,7 @@ static int child_follow(struct child *child, const struct command *c, struct buf
 			continue;
 		if (fds[3].revents)
 			return -ECANCELED;
-		if (fds[0].revents && (r = read_output(child, limit, out)) < 0)
+		if (fds[0].revents && (r = read_output(child, c, limit, out)) < 0)
 			return r;
 		if (fds[1].revents)
 			read_errors(child);

@@ -9,6 +9,7 @@
 
 #include "basic/buffer.h"
 #include "basic/err.h"
+#include "basic/str.h"
 
 struct command {
 	const char *const *argv; /* argv[0] with a '/' is run as is, else looked up in PATH */
@@ -21,6 +22,12 @@ struct command {
 	bool new_session; /* setsid, so that no prompt can be shown; else an own process group */
 	bool as_root; /* child: setgid(0), setuid(0); the caller has raised the capabilities */
 	int cancel_fd; /* readable = give up (-ECANCELED); -1 or 0 for none */
+	/*
+	 * Takes the output piece by piece instead, so that a program may run for long; of any
+	 * length in all. A negative return ends the program (-ECANCELED).
+	 */
+	int (*output)(void *ctx, struct slice piece);
+	void *output_ctx;
 };
 
 /*
