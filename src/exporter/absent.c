@@ -25,8 +25,6 @@ struct absent_flag {
 	const char *replaced_by;
 };
 
-static const char *const gpu_types[] = { "nvidia", "amd", "nogpu", NULL };
-
 #define ABSENT_COLLECTOR(name, what)                            \
 	{                                                       \
 		"collector." name, COLLECTOR, OPTION_BOOL, what \
@@ -53,11 +51,6 @@ static const struct absent_flag rows[] = {
 	BOOL_FEATURE("collector.ebpf.io-metrics", "File system use of units."),
 	BOOL_FEATURE("collector.ebpf.network-metrics", "Network use of units."),
 	STRINGS_SETTING("collector.ebpf.fs-mount-point", "Mount points to report."),
-	{ "collector.gpu.type", HIDDEN_SETTING, OPTION_ENUM,
-		"Kind of GPU instead of looking for it.", .choices = gpu_types },
-	HIDDEN_STRING("collector.gpu.nvidia-smi-path", "Path of nvidia-smi."),
-	HIDDEN_STRING("collector.gpu.rocm-smi-path", "Path of rocm-smi."),
-	HIDDEN_STRING("collector.gpu.amd-smi-path", "Path of amd-smi."),
 	ABSENT_COLLECTOR("hwmon", "Power and energy sensors of hwmon."),
 	ABSENT_COLLECTOR("infiniband", "InfiniBand counters."),
 	ABSENT_COLLECTOR("ipmi_dcmi", "Node power by IPMI DCMI."),

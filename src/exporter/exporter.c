@@ -55,6 +55,7 @@ struct exporter {
 	size_t n_unit_tables;
 	const struct power_meter *power_meters[EXPORTER_POWER_METERS_MAX];
 	size_t n_power_meters;
+	struct gpus *gpus;
 	struct path_list read_paths, write_paths;
 	bool accounting;
 	int64_t cpu_budget_ns;
@@ -96,6 +97,34 @@ size_t exporter_power_meters(
 {
 	*ret_meters = exporter->power_meters;
 	return exporter->n_power_meters;
+}
+
+int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct err *err)
+{
+	const struct exporter_settings *settings = &exporter->settings;
+	const struct gpus_config config = {
+		.host = exporter->env.host,
+		.clock = exporter->env.clock,
+		.log = exporter->env.log,
+		.hostname = exporter->env.hostname,
+		.vendor = settings->gpu_vendor,
+		.nvidia_smi_path = settings->nvidia_smi_path,
+		.rocm_smi_path = settings->rocm_smi_path,
+		.amd_smi_path = settings->amd_smi_path,
+		.scan_account = exporter->gpus ? NULL : exporter_thread_account(exporter, "gpus"),
+		.power_account = exporter->gpus ? NULL
+						: exporter_thread_account(exporter, "gpu-power"),
+	};
+	int r = exporter->gpus ? 0 : gpus_open(&config, &exporter->gpus, err);
+
+	if (r >= 0)
+		*ret_gpus = exporter->gpus;
+	return r;
+}
+
+struct gpus *exporter_gpus(const struct exporter *exporter)
+{
+	return exporter->gpus;
 }
 
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing)
@@ -228,6 +257,10 @@ struct strings exporter_paths(const struct exporter *exporter, bool for_writing)
 
 int exporter_start(struct exporter *exporter, struct err *err)
 {
+	int started = exporter->gpus ? gpus_start(exporter->gpus, err) : 0;
+
+	if (started < 0)
+		return started;
 	for (size_t i = 0; i < exporter->n_running; i++) {
 		struct running *running = &exporter->running[i];
 		const struct collector *c = running->run.collector;
@@ -338,6 +371,8 @@ void exporter_stop(struct exporter *exporter)
 			running->run.collector->stop(running->run.state);
 		running->started = false;
 	}
+	if (exporter)
+		gpus_stop(exporter->gpus);
 }
 
 static void free_paths(struct path_list *list)
@@ -360,6 +395,7 @@ void exporter_free(struct exporter *exporter)
 	}
 	for (size_t i = 0; i < exporter->n_threads; i++)
 		free(exporter->threads[i]);
+	gpus_close(exporter->gpus);
 	free_paths(&exporter->read_paths);
 	free_paths(&exporter->write_paths);
 	free(exporter->running);

@@ -13,6 +13,7 @@
 #include "basic/err.h"
 #include "basic/options.h"
 #include "exporter/collector.h"
+#include "exporter/gpu/gpus.h"
 #include "host/thread_usage.h"
 
 struct collector_choice;
@@ -23,6 +24,8 @@ struct unit_table;
 struct exporter_settings {
 	const char *cgroups_active_subsystem; /* --collector.cgroups.active-subsystem, "cpuacct" */
 	int cgroups_force_version; /* --collector.cgroups.force-version: 0 = detect, 1 or 2 */
+	enum gpu_vendor_choice gpu_vendor; /* --collector.gpu.type */
+	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path; /* --collector.gpu.*-path */
 };
 const struct exporter_settings *exporter_settings(const struct exporter *exporter);
 
@@ -41,6 +44,13 @@ enum { EXPORTER_POWER_METERS_MAX = 16 };
 int exporter_add_power_meter(struct exporter *exporter, const struct power_meter *meter);
 size_t exporter_power_meters(
 	const struct exporter *exporter, const struct power_meter *const **ret_meters);
+
+/*
+ * The node's GPUs, looked for when a collector of units first asks; during open(). -ENOMEM. The
+ * exporter owns and starts them, before any collector. exporter_gpus(): NULL if nobody asked.
+ */
+int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct err *err);
+struct gpus *exporter_gpus(const struct exporter *exporter);
 
 /* A path that must stay accessible after the change of user. During open() only. -ENOMEM. */
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing);

@@ -9,6 +9,7 @@
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const cgroup_versions[] = { "", "v1", "v2", NULL };
+static const char *const gpu_types[] = { "", "nvidia", "amd", "nogpu", NULL };
 
 #define AT(field) offsetof(struct exporter_flags, field)
 
@@ -29,6 +30,14 @@ static const struct option_def core_options[] = {
 		.help = "CPU time that a collector may take in a scrape, for instance 20ms. One that "
 			"takes N times as much shows the same samples in N scrapes (10 at most). 0s "
 			"is without a limit." },
+	{ "collector.gpu.amd-smi-path", OPTION_STRING, AT(amd_smi_path), .value_name = "FILE",
+		.help = "amd-smi, if it isn't in PATH.", .flags = OPTION_HIDDEN },
+	{ "collector.gpu.nvidia-smi-path", OPTION_STRING, AT(nvidia_smi_path), .value_name = "FILE",
+		.help = "nvidia-smi, if it isn't in PATH.", .flags = OPTION_HIDDEN },
+	{ "collector.gpu.rocm-smi-path", OPTION_STRING, AT(rocm_smi_path), .value_name = "FILE",
+		.help = "rocm-smi, if it isn't in PATH.", .flags = OPTION_HIDDEN },
+	{ "collector.gpu.type", OPTION_ENUM, AT(gpu_type), .choices = gpu_types,
+		.help = "Kind of GPU instead of looking for it.", .flags = OPTION_HIDDEN },
 	{ "collector.empty-hostname-label", OPTION_BOOL, AT(empty_hostname_label),
 		.help = "Leave the label hostname empty.", .flags = OPTION_HIDDEN },
 	{ "discoverer.alloy-targets", OPTION_BOOL, AT(alloy_targets),

@@ -9,6 +9,7 @@
 #include "basic/buffer.h"
 #include "basic/file.h"
 #include "basic/macros.h"
+#include "exporter/slurm_devices.h"
 #include "host/privilege.h"
 
 enum {
@@ -234,32 +235,47 @@ static int ask_environments(int procfs_fd, const uint64_t *pids, size_t n, struc
 	return ret;
 }
 
-/* What job a SLUID stands for; every other id is the job's number. */
-static int identify(void *ctx, const struct unit_facts *facts, struct unit_identity *identity)
+/* What job a SLUID stands for. */
+static int find_job(const struct unit_facts *facts, const uint64_t *pids, size_t n,
+	struct unit_identity *identity)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	capability_set raised;
-	const uint64_t *pids;
 	struct slice job;
 	int r = -ENODATA;
-	size_t n;
 
-	if (!slurm_is_sluid(slice_from(facts->id)))
-		return 0;
-	n = facts->processes(facts->lister, &pids);
-	raised = privilege_raise(CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH));
 	for (size_t i = 0; i < n && r < 0; i++)
 		r = ask_stepd(facts->procfs_fd, pids[i], &text, &job);
 	if (r >= 0)
 		unit_identity_set_uuid(identity, job);
 	else
 		r = ask_environments(facts->procfs_fd, pids, n, &text, identity);
-	privilege_lower(raised);
 	if (r >= 0)
 		return 0;
 	identity->uuid[0] = '\0';
 	identity->problem = "no process tells the job's number, its directory's name stands in";
 	return -EAGAIN;
+}
+
+/* Every id but a SLUID is the job's number. */
+static int identify(void *ctx, const struct unit_facts *facts, struct unit_identity *identity)
+{
+	bool is_sluid = slurm_is_sluid(slice_from(facts->id));
+	capability_set raised;
+	const uint64_t *pids;
+	int r = 0;
+	size_t n;
+
+	if (!is_sluid && !facts->wants_gpus)
+		return 0;
+	n = facts->processes(facts->lister, &pids);
+	raised = privilege_raise(CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH));
+	if (is_sluid)
+		r = find_job(facts, pids, n, identity);
+	if (r >= 0 && facts->wants_gpus)
+		r = slurm_devices_find(
+			facts, is_sluid ? identity->uuid : facts->id, pids, n, identity);
+	privilege_lower(raised);
+	return r;
 }
 
 const struct unit_manager slurm_unit_manager = {

@@ -29,7 +29,7 @@ int unit_collector_open(const struct collector_env *env, const struct unit_manag
 	void *manager_ctx, unsigned sets, struct unit_table **ret_table, struct err *err)
 {
 	const struct exporter_settings *settings = exporter_settings(env->exporter);
-	const struct unit_table_config config = {
+	struct unit_table_config config = {
 		.manager = manager,
 		.manager_ctx = manager_ctx,
 		.host = env->host,
@@ -42,8 +42,10 @@ int unit_collector_open(const struct collector_env *env, const struct unit_manag
 		.open_max = descriptors_to_keep(env->exporter),
 	};
 	struct unit_table *table;
-	int r = unit_table_new(&config, &table, err);
+	int r = exporter_open_gpus(env->exporter, &config.gpus, err);
 
+	if (r >= 0)
+		r = unit_table_new(&config, &table, err);
 	if (r < 0)
 		return r;
 	r = exporter_add_unit_table(env->exporter, table);

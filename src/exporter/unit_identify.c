@@ -6,11 +6,6 @@
 
 #include "basic/macros.h"
 
-/* Not there before the GPUs are; without them nobody has an object to call these with. */
-#pragma weak gpus_any
-#pragma weak gpus_bind
-#pragma weak gpus_generation
-
 enum { TRIES_MAX = 8 }; /* with pauses of 1, 2, 4, ... scans between them */
 
 void unit_identifier_init(struct unit_identifier *id)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #define UNIT_LABELS "manager", "hostname", "cgrouphostname", "uuid"
+#define GPU_LABELS "index", "hindex", "gpuuuid", "gpuiid"
 
 const struct metric unit_metrics[N_UNIT_METRICS] = {
 	[UNIT_CPU_USER] = { "ceems_compute_unit_cpu_user_seconds_total",
@@ -46,6 +47,13 @@ const struct metric unit_metrics[N_UNIT_METRICS] = {
 	[UNIT_METRIC_COLLECT_ERROR] = { "ceems_compute_collect_error",
 		"1 when a file of the unit could not be read or understood.", METRIC_GAUGE,
 		{ UNIT_LABELS } },
+	[UNIT_METRIC_GPU_FLAG] = { "ceems_compute_unit_gpu_index_flag",
+		"The unit's part of the GPU, MIG device or partition, 1 for all of it.",
+		METRIC_GAUGE, { UNIT_LABELS, GPU_LABELS } },
+	[UNIT_METRIC_GPU_UNITS] = { "ceems_compute_unit_gpu_sm_count",
+		"Streaming multiprocessors or compute units of the GPU, MIG device or partition "
+		"that the unit has.",
+		METRIC_GAUGE, { UNIT_LABELS, GPU_LABELS } },
 	/* Gauges by the reference's types, though they only grow: rate() takes them all the same.
 	 */
 	[UNIT_METRIC_BLKIO_READ_BYTES] = { "ceems_compute_unit_blkio_read_total_bytes",
@@ -152,8 +160,13 @@ int unit_metrics_collect(
 	struct collect c = { s, sets | UNIT_FILES_USAGE };
 	int r = unit_table_scrape(table, add_unit, &c);
 
+	struct gpus *gpus = unit_table_gpus(table);
+	int units = r;
+
+	if (r >= 0 && gpus)
+		r = gpus_collect(gpus, manager, s);
 	if (r < 0)
 		return r;
 	return scrape_add(
-		s, &unit_metrics[UNIT_METRIC_UNITS], (double)r, manager, s->env->hostname);
+		s, &unit_metrics[UNIT_METRIC_UNITS], (double)units, manager, s->env->hostname);
 }

@@ -476,6 +476,11 @@ int unit_table_processes(struct unit_table *t, unit_table_processes_fn each, voi
 	return r < 0 ? r : n;
 }
 
+struct gpus *unit_table_gpus(const struct unit_table *table)
+{
+	return table->identifier.gpus;
+}
+
 const char *unit_table_manager_name(const struct unit_table *t)
 {
 	return t->config.manager->name;

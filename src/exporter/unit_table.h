@@ -48,6 +48,8 @@ typedef int (*unit_table_processes_fn)(
 /* How many units there were, or -ENODATA: no control groups can be seen here. */
 int unit_table_processes(struct unit_table *table, unit_table_processes_fn each, void *ctx);
 
+struct gpus *unit_table_gpus(const struct unit_table *table); /* NULL: none */
+
 /* Of the manager whose units these are: "slurm". */
 const char *unit_table_manager_name(const struct unit_table *table);
 

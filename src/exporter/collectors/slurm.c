@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "exporter/collector.h"
+#include "exporter/exporter.h"
 #include "exporter/slurm_units.h"
 #include "exporter/unit_collector.h"
 #include "exporter/unit_metrics.h"
@@ -75,6 +76,7 @@ static int slurm_open(
 {
 	const struct slurm_options *o = opts;
 	struct slurm *slurm = calloc(1, sizeof(*slurm));
+	struct gpus *gpus = NULL;
 	int r;
 
 	if (!slurm)
@@ -83,6 +85,13 @@ static int slurm_open(
 		slurm->sets |= UNIT_FILES_SWAP;
 	if (o->pressure || o->pressure_old)
 		slurm->sets |= UNIT_FILES_PRESSURE;
+	r = exporter_open_gpus(env->exporter, &gpus, err);
+	if (r >= 0)
+		r = gpus_set_slurm(gpus, o->gpu_order_map, o->gres_config_file);
+	if (r < 0) {
+		slurm_close(slurm);
+		return err_errno(err, r, "slurm");
+	}
 	r = unit_collector_open(env, &slurm_unit_manager, NULL, slurm->sets, &slurm->table, err);
 	if (r < 0) {
 		slurm_close(slurm);

@@ -18,6 +18,7 @@
 #include "exporter/power_meter.h"
 #include "exporter/unit.h"
 #include "host/root.h"
+#include "host/thread_usage.h"
 
 struct gpus;
 
@@ -31,14 +32,33 @@ struct gpus_config {
 	const char *hostname;
 	enum gpu_vendor_choice vendor; /* --collector.gpu.type */
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path; /* NULL or "": in PATH */
+	int64_t start_wait_ms; /* how long gpus_open() waits for tools; 0 = GPUS_START_WAIT_MS */
+	struct usage_account *scan_account, *power_account; /* of the threads; may be NULL */
 };
 
-/* Lists the GPUs. A missing or failing tool costs the series, never the start. -ENOMEM. */
+enum { GPUS_START_WAIT_MS = 20 * 1000 };
+
+/*
+ * Lists the GPUs, while the program may still be root. A missing, failing or hanging tool costs the
+ * series, never the start: a thread of gpus_start() tries again. -ENOMEM.
+ */
 int gpus_open(const struct gpus_config *config, struct gpus **ret_gpus, struct err *err);
-void gpus_close(struct gpus *gpus); /* NULL is fine */
-/* The threads that list the hardware again when it changes and read its power and use. */
+void gpus_close(struct gpus *gpus); /* NULL is fine; stops first */
+
+/*
+ * What only Slurm says of GPUs: its order of them and its gres.conf (spec 5.5, 5.6). Before
+ * gpus_start(). A missing file is none. -ENOMEM.
+ */
+int gpus_set_slurm(struct gpus *gpus, const char *gpu_order_map, const char *gres_path);
+
+/* The thread that lists the hardware again when it changes. After the change of user. */
 int gpus_start(struct gpus *gpus, struct err *err);
-void gpus_stop(struct gpus *gpus);
+/*
+ * The thread that has NVIDIA's tool tell power and use, once a second; AMD's drivers need none. For
+ * the ledger, in its start(). What has been started goes on until gpus_stop().
+ */
+int gpus_start_readings(struct gpus *gpus, struct err *err);
+void gpus_stop(struct gpus *gpus); /* NULL is fine */
 
 bool gpus_any(struct gpus *gpus);
 /* Differs after the list has changed: who made references looks again. */

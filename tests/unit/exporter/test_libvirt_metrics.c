@@ -32,6 +32,11 @@ uint64_t gpus_generation(struct gpus *gpus)
 	return 1;
 }
 
+int gpus_collect(struct gpus *g, const char *name, struct scrape *s)
+{
+	return 0;
+}
+
 int gpus_bind(struct gpus *gpus, const char *manager, const struct gpu_request *requests, size_t n)
 {
 	size_t len = 0;

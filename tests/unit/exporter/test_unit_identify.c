@@ -100,6 +100,11 @@ uint64_t gpus_generation(struct gpus *g)
 	return gpus.generation;
 }
 
+int gpus_collect(struct gpus *g, const char *name, struct scrape *s)
+{
+	return 0;
+}
+
 int gpus_bind(struct gpus *g, const char *name, const struct gpu_request *requests, size_t n)
 {
 	size_t len = 0;

@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# GPUs as the exporter shows them: tools that print what NVIDIA's and AMD's do (and some that hang, fail
+# or flood), and units of Slurm and libvirt that hold the devices. --update rewrites the golden files.
+# shellcheck source=tests/lib/tap.sh
+. "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
+UPDATE=no
+[ "${1:-}" != --update ] || UPDATE=yes
+FIXTURES=$CEEMS_SOURCE/tests/fixtures/gpu
+GOLDEN=$CEEMS_SOURCE/tests/golden/gpu
+TREE=$T/tree
+TOOLS=$T/bin
+
+fresh_tree() {
+	rm -rf "$TREE" "$TOOLS"
+	mkdir -p "$TREE"/{proc,sys/bus/pci/devices,cgroup/system.slice/slurmstepd.scope,xml} "$TOOLS"
+	printf 'MemTotal: 8388608 kB\nSwapTotal: 0 kB\nMemAvailable: 1 kB\n' >"$TREE/proc/meminfo"
+	printf 'cpu  1 0 1 1 0 0 0 0 0 0\ncpu0 1 0 1 1 0 0 0 0 0 0\n' >"$TREE/proc/stat"
+	: >"$TREE/proc/cpuinfo"
+}
+pci() { # ADDRESS VENDOR
+	mkdir -p "$TREE/sys/bus/pci/devices/$1"
+	echo 0x030200 >"$TREE/sys/bus/pci/devices/$1/class"
+	echo "$2" >"$TREE/sys/bus/pci/devices/$1/vendor"
+}
+group_files() { # DIR
+	mkdir -p "$1"
+	echo 'user_usec 1' >"$1/cpu.stat"
+	printf 'anon 1\nfile 1\n' >"$1/memory.stat"
+	echo 1 >"$1/memory.current"
+	echo max >"$1/memory.max"
+	echo 'oom 0' >"$1/memory.events"
+	: >"$1/cgroup.procs"
+}
+job() { # ID PID VARIABLE...
+	local dir=$TREE/cgroup/system.slice/slurmstepd.scope/job_$1 pid=$2
+	group_files "$dir"
+	group_files "$dir/step_0/user/task_0"
+	echo "$pid" >"$dir/step_0/user/task_0/cgroup.procs"
+	mkdir -p "$TREE/proc/$pid"
+	printf 'SLURM_JOB_ID=%s\0' "$1" >"$TREE/proc/$pid/environ"
+	shift 2
+	[ $# = 0 ] || printf '%s\0' "$@" >>"$TREE/proc/$pid/environ"
+}
+domain() { # NUMBER INSTANCE UUID HOSTDEV...
+	group_files "$TREE/cgroup/machine.slice/machine-qemu\\x2d$1\\x2d${2/-/\\x2d}.scope"
+	{
+		echo "<domain type='kvm'><name>$2</name><uuid>$3</uuid><devices>"
+		shift 3
+		for d; do
+			case $d in
+			*:*) IFS=:. read -r dom bus slot fun <<<"$d"
+				echo "<hostdev mode='subsystem' type='pci'><source><address domain='0x$dom' bus='0x$bus' slot='0x$slot' function='0x$fun'/></source></hostdev>" ;;
+			*) echo "<hostdev mode='subsystem' type='mdev'><source><address uuid='$d'/></source></hostdev>" ;;
+			esac
+		done
+		echo "</devices></domain>"
+	} >"$TREE/xml/$2.xml"
+}
+tool() { # NAME, text of a script on stdin
+	{ echo '#!/bin/bash'; echo "F='$FIXTURES'"; cat; } >"$TOOLS/$1"
+	chmod +x "$TOOLS/$1"
+}
+nvidia_tool() { # XML
+	tool nvidia-smi <<-S
+		case "\$*" in
+		"--query --xml-format") cat "$1" ;;
+		"-L") cat "\$F/nvidia-L.txt" ;;
+		"vgpu --query") cat "\$F/nvidia-vgpu.txt" ;;
+		*) echo "what? \$*" >&2; exit 2 ;;
+		esac
+	S
+}
+exporter() { # FLAG...
+	PORT=$(free_port)
+	NODE_NAME=n1 PATH=$TOOLS:$PATH start exporter "$BIN/ceems_exporter" --no-security.drop-privileges \
+		--web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults --no-collector.ledger \
+		--web.disable-exporter-metrics --path.cgroupfs="$TREE/cgroup" --path.procfs="$TREE/proc" \
+		--path.sysfs="$TREE/sys" --collector.cgroups.force-version=v2 "$@"
+	wait_until 40 curl -sf "http://127.0.0.1:$PORT/health"
+}
+slurm() { exporter --collector.slurm --collector.slurm.gres-config-file="$T/none" "$@"; }
+libvirt() { exporter --collector.libvirt --collector.libvirt.xml-dir="$TREE/xml" "$@"; }
+scrape() { curl -sf "http://127.0.0.1:$PORT/metrics"; }
+gpu_series() { scrape | grep '^ceems_compute_unit_gpu_'; }
+shows() { gpu_series | grep -qE "$1"; }
+no_gpu_series() { scrape >"$T/answer" && ! grep -q '^ceems_compute_unit_gpu_' "$T/answer"; }
+log_has() { grep -q -e "$1" "$T/exporter.log"; }
+log_has_once() { [ "$(grep -c -e "$1" "$T/exporter.log")" = 1 ]; }
+golden() { # NAME
+	local status=0
+	gpu_series >"$T/$1.prom" || return 1
+	scrape | promtool check metrics >"$T/promtool" 2>&1 || status=$?
+	[ "$status" = 0 ] || [ "$status" = 3 ] || { cat "$T/promtool"; return 1; }
+	[ "$UPDATE" = no ] || { mkdir -p "$GOLDEN"; cp "$T/$1.prom" "$GOLDEN/$1.prom"; }
+	diff -u "$GOLDEN/$1.prom" "$T/$1.prom"
+}
+ends() {
+	ok "$1: the collector never failed" not_failed
+	ok "$1: the exporter ends well" stop exporter
+}
+not_failed() { scrape | grep -q '^ceems_scrape_collector_success{.*} 1' && ! log_has 'collector failed'; }
+
+# NVIDIA: MIG on the first, the other two whole; jobs of every kind.
+fresh_tree
+pci 0000:10:00.0 0x10de
+nvidia_tool "$FIXTURES/nvidia.xml"
+job 70 700 SLURM_JOB_GPUS=0,2
+job 71 710 SLURM_STEP_GPUS=1
+job 72 720 XSLURM_JOB_GPUS=3 'A=SLURM_JOB_GPUS=3' SLURM_JOB_GPUS SLURM_JOB_GPUS= $'J\nUNK=\xff\xfe'
+job 73 730 CUDA_VISIBLE_DEVICES=GPU-cccc
+job 74 740 CUDA_VISIBLE_DEVICES=0,1 SLURM_JOB_GPUS=9
+slurm
+ok "nvidia: jobs by ordinals and UUIDs" golden nvidia-slurm
+ends nvidia
+slurm --collector.slurm.gpu-order-map=' 0:1, 1:0.3,2:0.5,x,:,7:9.9'
+ok "nvidia: in Slurm's order" golden nvidia-slurm-order
+ends "order map"
+
+# Shares of whole GPUs and of MIG devices: the worked example of two jobs with 6 and 2 of 8.
+job 901 9010 SLURM_JOB_GPUS=3 SLURM_SHARDS_ON_NODE=6
+job 902 9020 SLURM_JOB_GPUS=3 SLURM_SHARDS_ON_NODE=2
+job 903 9030 SLURM_JOB_GPUS=2,3 SLURM_SHARDS_ON_NODE=4
+printf 'Name=shard Count=8 File=/dev/nvidia[0-1]\nName=shard Count=4 MultipleFiles=/dev/nvidia-caps/nvidia-cap30\n' >"$T/gres.conf"
+mkdir -p "$TREE/proc/driver/nvidia-caps"
+printf 'gpu2/gi3/ci0/access 30\n' >"$TREE/proc/driver/nvidia-caps/mig-minors"
+exporter --collector.slurm --collector.slurm.gres-config-file="$T/gres.conf"
+ok "nvidia: shards" golden nvidia-slurm-shards
+ends shards
+
+# libvirt: whole devices, devices cut by MIG, mediated devices of both.
+fresh_tree
+pci 0000:10:00.0 0x10de
+nvidia_tool "$FIXTURES/nvidia.xml"
+domain 1 instance-0000000a aaaaaaaa-0000-0000-0000-00000000000a 0000:30:0.0 0000:99:00.0
+domain 2 instance-0000000b aaaaaaaa-0000-0000-0000-00000000000b 50000000-0000-0000-0000-000000000000
+domain 3 instance-0000000c aaaaaaaa-0000-0000-0000-00000000000c 60000000-0000-0000-0000-000000000000 40000000-0000-0000-0000-000000000000
+libvirt
+ok "nvidia: virtual machines" golden nvidia-libvirt
+ends libvirt
+
+# AMD.
+amd_tree() {
+	fresh_tree
+	pci 0000:c0:00.0 0x1002
+	pci 0000:d0:00.0 0x1002
+	local node=$TREE/sys/class/kfd/kfd/topology/nodes driver=$TREE/sys/module/amdgpu/drivers/pci:amdgpu i
+	for i in 0 1 2 3; do mkdir -p "$node/$i"; done
+	printf 'simd_count 152\nsimd_per_cu 4\nunique_id 77\ndrm_render_minor 128\n' >"$node/0/properties"
+	printf 'simd_count 148\nsimd_per_cu 4\nunique_id 77\ndrm_render_minor 129\n' >"$node/1/properties"
+	printf 'simd_count 144\nsimd_per_cu 4\nunique_id 77\ndrm_render_minor 130\n' >"$node/2/properties"
+	printf 'simd_count 1216\nsimd_per_cu 4\nunique_id 78\ndrm_render_minor 131\n' >"$node/3/properties"
+	mkdir -p "$driver"/0000:c0:00.0/drm/renderD128 "$driver"/0000:d0:00.0/drm/renderD131 \
+		"$TREE"/sys/devices/platform/amdgpu_xcp_0/drm/renderD129 "$TREE"/sys/devices/platform/amdgpu_xcp_1/drm/renderD130
+	job 80 800 SLURM_JOB_GPUS=0,1
+	job 81 810 SLURM_JOB_GPUS=2
+	job 82 820 SLURM_JOB_GPUS=3
+}
+amd_tool() { tool amd-smi <<<"[ \"\$*\" = 'static -a -B -b -p --json' ] && cat \"\$F/$1\""; }
+amd_tree
+amd_tool amd-new.json
+slurm
+ok "amd: partitions by the new form of amd-smi" golden amd-new
+ends amd-new
+rm -r "$TREE/sys/devices/platform"
+amd_tool amd-old.json
+slurm
+ok "amd: whole devices by the old form" golden amd-old
+ends amd-old
+amd_tree
+tool rocm-smi <<<'[ "$1" = --showproductname ] && cat "$F/rocm.json"'
+slurm --collector.gpu.amd-smi-path="$T/none" --collector.gpu.rocm-smi-path="$TOOLS/rocm-smi"
+ok "amd: cards by rocm-smi" golden amd-rocm
+ends amd-rocm
+
+# Both vendors: NVIDIA's first.
+amd_tree
+pci 0000:10:00.0 0x10de
+nvidia_tool "$FIXTURES/nvidia.xml"
+amd_tool amd-old.json
+slurm
+ok "both vendors" golden both
+ends both
+slurm --collector.gpu.type=amd
+ok "a type that is given is the only one" golden amd-only
+ends type
+slurm --collector.gpu.type=nogpu
+ok "none is none" no_gpu_series
+ends nogpu
+
+# Tools that are not there, fail, flood, hang or lie cost the series, not the start; a device that
+# appears is found, and what one vendor's tool does is no matter of the other's.
+fresh_tree
+pci 0000:10:00.0 0x10de
+job 70 700 SLURM_JOB_GPUS=0
+slurm
+ok "a missing tool: no series" no_gpu_series
+ok "a missing tool is told" wait_until 10 log_has_once "nvidia-smi"
+ends missing
+tool nvidia-smi <<<'echo "Unable to determine the device handle"; echo "broken card" >&2; exit 15'
+slurm
+ok "a failing tool: no series" no_gpu_series
+ok "a failing tool is told with its words" wait_until 10 log_has_once 'status 15: broken card'
+ends failing
+tool nvidia-smi <<<'exec cat /dev/zero'
+slurm
+ok "a tool that prints without end: no series" no_gpu_series
+ends flood
+tool nvidia-smi <<-'S'
+	echo '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><nvidia_smi_log>&b;</nvidia_smi_log>'
+S
+slurm
+ok "an XML bomb: no series" no_gpu_series
+ends bomb
+nvidia_tool "$FIXTURES/nvidia.xml"
+pci 0000:c0:00.0 0x1002
+tool amd-smi <<<'head -c 5000000 /dev/zero | tr "\0" "["'
+slurm
+ok "a JSON bomb of one vendor leaves the other" shows 'uuid="70"'
+ends json-bomb
+rm -r "$TREE/sys/bus/pci/devices/0000:c0:00.0" "$TREE/sys/bus/pci/devices/0000:10:00.0"
+slurm
+ok "no device: no series" no_gpu_series
+pci 0000:10:00.0 0x10de
+ok "a device that appears is found" wait_until 40 shows 'uuid="70"'
+ends appears
+tool nvidia-smi <<<'exec sleep 600'
+before=$SECONDS
+slurm
+ok "a tool that hangs holds the start up for a bounded time" [ $((SECONDS - before)) -lt 60 ]
+ok "a tool that hangs: no series" no_gpu_series
+ends hangs
+done_testing
