@@ -101,7 +101,10 @@ struct tables {
 enum { TABLES_MAX_BYTES = 1 << 20 };
 
 static const char *const FILES_AND_ENVIRONMENT =
-	"The environment variable NODE_NAME replaces the host name in the label hostname.";
+	"The environment variable NODE_NAME replaces the host name in the label\n"
+	"hostname. EMAPS_API_TOKEN, WT_USERNAME, WT_PASSWORD and WT_REGION configure\n"
+	"providers of emission factors; HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold for\n"
+	"requests to them.";
 
 /* A switch --collector.NAME for each row. */
 static struct option_def *make_switches(struct arena *arena)
