@@ -69,6 +69,17 @@ ok "the old names of the flags are warned of" log_has 'swap.memory.metrics'
 ok "the collector succeeded" shows '^ceems_scrape_collector_success\{collector="slurm"\} 1'
 ok "the exporter ends well" stop exporter
 
+# Names are given by the reference: the linter's opinion on them (status 3) is no failure.
+golden_files_are_valid() {
+	local file status
+	for file in "$CEEMS_SOURCE"/tests/golden/{slurm,libvirt}/*.prom; do
+		status=0
+		promtool check metrics <"$file" >"$T/promtool" 2>&1 || status=$?
+		[ "$status" = 0 ] || [ "$status" = 3 ] || { echo "$file"; cat "$T/promtool"; return 1; }
+	done
+}
+ok "the golden answers are valid exposition" golden_files_are_valid
+
 libvirt() { # FIXTURE GOLDEN VERSION FLAG...
 	local fixture=$1 golden=$2 version=$3
 	shift 3

@@ -65,6 +65,18 @@ static void v1_stops_at_the_first_file_that_is_missing(void **state)
 	check("v1-partial.tree", CGROUP_V1, ALL_SETS, "v1-partial.prom");
 }
 
+static void two_daemons_with_sluids(void **state)
+{
+	check("v2-sluid.tree", CGROUP_V2, 0, "v2-sluid.prom");
+	assert_int_equal(fixture_logged(&f, "level=WARN"), 0);
+}
+
+static void a_hybrid_host_whose_jobs_are_not_in_cpuacct(void **state)
+{
+	f.active_subsystem = "memory";
+	check("hybrid.tree", CGROUP_V1, ALL_SETS, "hybrid.prom");
+}
+
 static void a_hybrid_host_is_read_as_v1(void **state)
 {
 	tree_load(&f.tree, "slurm/v2-two-slurmd.tree");
@@ -289,6 +301,8 @@ int main(void)
 		WITH_HOST(two_daemons_on_v2_without_the_optional_series),
 		WITH_HOST(jobs_with_one_fault_each),
 		WITH_HOST(v1_stops_at_the_first_file_that_is_missing),
+		WITH_HOST(two_daemons_with_sluids),
+		WITH_HOST(a_hybrid_host_whose_jobs_are_not_in_cpuacct),
 		WITH_HOST(a_hybrid_host_is_read_as_v1),
 		WITH_HOST(a_job_that_no_counting_hierarchy_knows_is_an_error),
 		WITH_HOST(no_units_are_counted_too),
