@@ -198,22 +198,23 @@ struct child {
 	size_t err_len;
 };
 
-static void kill_group(pid_t pid)
+/* False: it has become another user's, as sudo does. */
+static bool kill_group(pid_t pid)
 {
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL); /* in case it has not made its group yet */
+	bool may = kill(-pid, SIGKILL) == 0 || errno != EPERM;
+
+	/* In case it has not made its group yet. */
+	return (kill(pid, SIGKILL) == 0 || errno != EPERM) && may;
 }
 
 /* A process of another user can only be killed by one of that user, or with a capability that
  * nothing else needs. */
-static void child_kill(const struct child *child, bool is_root)
+static bool child_kill(const struct child *child, bool is_root)
 {
 	pid_t killer;
 
-	if (!is_root || geteuid() == 0) {
-		kill_group(child->pid);
-		return;
-	}
+	if (!is_root || geteuid() == 0)
+		return kill_group(child->pid);
 	do {
 		killer = fork();
 	} while (killer < 0 && errno == EINTR);
@@ -224,6 +225,7 @@ static void child_kill(const struct child *child, bool is_root)
 	}
 	while (killer > 0 && waitpid(killer, NULL, 0) < 0 && errno == EINTR)
 		;
+	return true;
 }
 
 static void child_reap(struct child *child)
@@ -242,6 +244,27 @@ static void child_look(struct child *child)
 
 	if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
 		child->ended = info.si_pid != 0;
+}
+
+/*
+ * One that can't be ended is waited for, so that there is never a second one, but the program's end
+ * doesn't wait: the child is init's then.
+ */
+static bool child_outlives(struct child *child, int cancel_fd)
+{
+	child->out_fd = child->err_fd = -1;
+	while (!child->ended) {
+		struct pollfd fds[] = {
+			{ .fd = child->pidfd, .events = POLLIN },
+			{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
+		};
+
+		if (poll(fds, ARRAY_SIZE(fds), child->pidfd < 0 ? TICK_MS : -1) > 0 &&
+			fds[1].revents)
+			return true;
+		child_look(child);
+	}
+	return false;
 }
 
 /* 1: more may come, 0: end of file. */
@@ -390,9 +413,15 @@ static int run_child(struct plan *plan, struct buffer *out, struct err *err)
 	}
 	child.pidfd = (int)syscall(SYS_pidfd_open, child.pid, 0);
 	r = child_follow(&child, c, out);
-	if (r < 0)
-		child_kill(&child, c->as_root);
-	child_reap(&child);
+	if (r < 0 && !child_kill(&child, c->as_root)) {
+		/* It may wait for somebody to read what it writes. */
+		file_closep(&plan->out[0]);
+		file_closep(&plan->err[0]);
+		if (child_outlives(&child, c->cancel_fd))
+			child.pid = -1;
+	}
+	if (child.pid > 0)
+		child_reap(&child);
 	file_closep(&child.pidfd);
 	if (r < 0)
 		return describe_failure(r, c, err);

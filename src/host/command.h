@@ -15,7 +15,9 @@ struct command {
 	const char *const *argv; /* argv[0] with a '/' is run as is, else looked up in PATH */
 	const char *const
 		*env; /* NULL-terminated NAME=value, added to or replacing the process's own */
-	int64_t timeout_ms; /* > 0; the whole process group is killed after it */
+	/* > 0; the whole process group is killed after it. One that has become another user's, as
+	 * by sudo, can't be, and is waited for until it ends or cancel_fd is readable. */
+	int64_t timeout_ms;
 	size_t max_output_bytes;
 	bool merge_stderr; /* stderr goes into the output too, else its head is kept for the error
 			      text */
