@@ -55,6 +55,13 @@ golden odd odd --collector.disable-defaults --collector.rapl
 # Nobody listens there: what is left needs nobody.
 unset EMAPS_API_TOKEN WT_USERNAME WT_PASSWORD WT_REGION
 __RTE_BASE_URL=http://127.0.0.1:1/ golden emissions intel-2s --collector.disable-defaults --collector.emissions
+ipmi() { golden "ipmi-$1" intel-2s --collector.disable-defaults --collector.ipmi_dcmi --collector.ipmi_dcmi.test-mode --collector.ipmi_dcmi.cmd="$2"; }
+for tool in freeipmi ipmitool ipmiutil; do
+	ipmi $tool "cat tests/fixtures/ipmi/$tool.txt"
+done
+printf '#!/bin/sh\ncat tests/fixtures/ipmi/capmc.json\n' >"$T/capmc"
+chmod 755 "$T/capmc"
+ipmi capmc "$T/capmc"
 # redfish TREE: the BMC of tests/fixtures/redfish/TREE, without a login
 redfish() {
 	mkdir -p "$T/redfish-$1"
