@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/macros.h"
+
+enum { UNSETTLED_MAX = 4 * RE2_SET_MEMBERS_MAX };
+
 struct parser {
 	const char *p, *end;
 	struct arena *arena;
@@ -15,7 +19,7 @@ struct parser {
 /* A set while it is built; members in any order, maybe more than once. */
 struct set {
 	struct slice *v;
-	size_t n, bytes;
+	size_t n, cap, bytes;
 };
 
 static int alternatives(struct parser *p, struct set *ret);
@@ -50,24 +54,35 @@ static void settle(struct set *s)
 	s->n = n;
 }
 
+/* 0, or -ERANGE: it is over a limit. */
+static int settled(struct set *s)
+{
+	settle(s);
+	return within_limits(s) ? 0 : -ERANGE;
+}
+
+/* Adds members; they may be there twice until settled() has been called. */
 static int unite(struct parser *p, struct set *into, const struct set *other)
 {
-	struct set both = { .n = into->n + other->n };
+	if (into->n + other->n > into->cap) {
+		size_t cap = MAX(into->cap * 2, into->n + other->n);
+		struct slice *v = arena_grow(p->arena, into->v, into->n, cap, sizeof(*v));
 
-	both.v = ARENA_ARRAY(p->arena, struct slice, both.n);
-	if (!both.v)
-		return -ENOMEM;
-	if (into->n)
-		memcpy(both.v, into->v, into->n * sizeof(*both.v));
-	memcpy(both.v + into->n, other->v, other->n * sizeof(*both.v));
-	settle(&both);
-	*into = both;
-	return within_limits(into) ? 0 : -ERANGE;
+		if (!v)
+			return -ENOMEM;
+		into->v = v;
+		into->cap = cap;
+	}
+	memcpy(into->v + into->n, other->v, other->n * sizeof(*into->v));
+	into->n += other->n;
+	into->bytes += other->bytes;
+	return into->n > UNSETTLED_MAX ? settled(into) : 0;
 }
 
 static int multiply(struct parser *p, struct set *left, const struct set *right)
 {
 	struct set product = { .n = left->n * right->n,
+		.cap = left->n * right->n,
 		.bytes = left->bytes * right->n + right->bytes * left->n };
 	size_t n = 0;
 
@@ -95,7 +110,7 @@ static int multiply(struct parser *p, struct set *left, const struct set *right)
 
 static int single(struct parser *p, struct slice member, struct set *ret)
 {
-	*ret = (struct set){ ARENA_NEW(p->arena, struct slice), 1, member.n };
+	*ret = (struct set){ ARENA_NEW(p->arena, struct slice), 1, 1, member.n };
 	if (!ret->v)
 		return -ENOMEM;
 	ret->v[0] = member;
@@ -184,14 +199,14 @@ static int class(struct parser *p, struct set *ret)
 {
 	int r;
 
-	*ret = (struct set){ NULL, 0, 0 };
+	*ret = (struct set){ NULL, 0, 0, 0 };
 	do {
 		r = class_item(p, ret);
 	} while (r >= 0 && p->p < p->end && *p->p != ']');
 	if (r < 0 || p->p == p->end)
 		return r < 0 ? r : -ERANGE;
 	p->p++;
-	return 0;
+	return settled(ret);
 }
 
 /* After "(". */
@@ -254,7 +269,7 @@ static int alternatives(struct parser *p, struct set *ret)
 			r = unite(p, ret, &next);
 	}
 	p->depth--;
-	return r;
+	return r < 0 ? r : settled(ret);
 }
 
 int re2_set_parse(struct slice pattern, struct arena *arena, struct re2_set *ret_set)
