@@ -111,6 +111,6 @@ void energy_lag_meter(struct energy_lag *lag, int64_t from_ns, int64_t to_ns, do
 	lag->has_before = true;
 	lag->before_ns = to_ns;
 	lag->meter_before = meter;
-	if (follows)
+	if (follows && ++lag->n_changes >= ENERGY_LAG_CHANGES)
 		choose(lag);
 }

@@ -16,6 +16,7 @@ enum {
 	ENERGY_LAG_STEPS = 17, /* delays that are tried: quarters of an interval, */
 	ENERGY_LAG_MAX_INTERVALS = 4, /* up to so many intervals */
 	ENERGY_LAG_HISTORY = 64,
+	ENERGY_LAG_CHANGES = 12, /* of the meter, before anything is said */
 };
 
 struct energy_lag {
@@ -32,6 +33,7 @@ struct energy_lag {
 	double meter_before, seen_before[ENERGY_LAG_STEPS];
 	/* Fading sums over changes. */
 	double meter_squares, squares[ENERGY_LAG_STEPS], products[ENERGY_LAG_STEPS];
+	size_t n_changes;
 	int64_t lag_ns; /* 0 until it is known */
 };
 

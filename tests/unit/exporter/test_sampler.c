@@ -282,6 +282,120 @@ static void the_model_does_not_fill_up_a_measurement(void **state)
 	assert_string_equal(t.report.domains[DOMAIN_DRAM].source, "rapl");
 }
 
+/* --- the meter of the whole node --- */
+
+static struct power_reading node_reading;
+static int node_error;
+
+static int read_node(void *ctx, struct power_reading *ret_reading)
+{
+	*ret_reading = node_reading;
+	return node_error;
+}
+
+static void offer_node_meter(void)
+{
+	static const struct power_meter meter = { POWER_METER_REDFISH, read_node, NULL,
+		1000000000 };
+
+	node_reading = (struct power_reading){ .sample_ns = 0 };
+	node_error = -ENODATA;
+	t.meters[0] = &meter;
+	t.n_meters = 1;
+}
+
+/* A second in which the node's meter tells so many watts. */
+static void tick_node(uint64_t watts)
+{
+	node_error = 0;
+	node_reading = (struct power_reading){
+		.sample_ns = t.mono_ns + S_NS, .power_known = true, .power_uw = watts * 1000000
+	};
+	tick(1);
+}
+
+static void assert_domains_sum_to_the_node(void)
+{
+	uint64_t sum = 0;
+
+	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
+		sum += meter((enum energy_domain)d);
+	assert_true((int64_t)(sum - t.report.node.meter_uj - t.report.node.exceeded_uj -
+			    t.report.node.unmetered_uj) == -t.report.node.pending_uj);
+}
+
+static void what_the_node_takes_beyond_rapl_is_the_rest(void **state)
+{
+	a_server();
+	offer_node_meter();
+	node_start(NULL);
+	assert_null(t.report.domains[DOMAIN_REST].source);
+	for (uint64_t i = 1; i <= 41; i++) {
+		put_energy("intel-rapl:0", 1000 + i * 40000000);
+		put_energy("intel-rapl:1", 2000 + i * 30000000);
+		put_energy("intel-rapl:0:1", 50 + i * 5000000);
+		put_energy("intel-rapl:1:0", 60 + i * 5000000);
+		t.busy_ticks += 100;
+		tick_node(130);
+		assert_domains_sum_to_the_node();
+	}
+	assert_string_equal(t.report.domains[DOMAIN_REST].source, "redfish");
+	assert_true(t.report.domains[DOMAIN_REST].resolution_ns == S_NS);
+	assert_true(meter(DOMAIN_REST) == UINT64_C(40) * 50000000);
+	assert_true(t.report.node.meter_uj == UINT64_C(40) * 130000000);
+	assert_true(t.report.totals.party_uj[DOMAIN_REST][PARTY_SYSTEM] == meter(DOMAIN_REST));
+	assert_true(t.report.domains[DOMAIN_REST].covered_us == 40000000);
+}
+
+static void without_rapl_the_whole_node_is_rest_and_the_model_is_silent(void **state)
+{
+	offer_node_meter();
+	node_start(&(struct sampler_config){ .model_idle_uw = 10000000, .model_max_uw = 30000000 });
+	tick(1);
+	/* Nobody has measured anything yet. */
+	assert_string_equal(t.report.domains[DOMAIN_CPU].source, "power_model");
+	assert_int_equal(meter(DOMAIN_CPU), 10000000);
+	for (int i = 0; i < 41; i++) {
+		tick_node(200);
+		assert_domains_sum_to_the_node();
+	}
+	assert_null(t.report.domains[DOMAIN_CPU].source);
+	assert_int_equal(meter(DOMAIN_CPU), 10000000);
+	assert_true(meter(DOMAIN_REST) == UINT64_C(40) * 200000000);
+	assert_int_equal(t.report.node.unmetered_uj, 10000000);
+	/* It is gone for good, and the estimate does not come back. */
+	node_error = -ENODATA;
+	for (int i = 0; i < 100; i++)
+		tick(1);
+	assert_int_equal(meter(DOMAIN_CPU), 10000000);
+	assert_string_equal(t.report.domains[DOMAIN_REST].source, "redfish");
+	assert_false(t.report.node.active[POWER_METER_REDFISH]);
+	assert_true(t.report.domains[DOMAIN_REST].age_ns == 100 * S_NS);
+}
+
+static void a_meter_that_never_speaks_leaves_the_model(void **state)
+{
+	offer_node_meter();
+	node_start(NULL);
+	for (int i = 0; i < 100; i++)
+		tick(1);
+	assert_string_equal(t.report.domains[DOMAIN_CPU].source, "power_model");
+	assert_true(t.report.domains[DOMAIN_CPU].covered_us == 100000000);
+	assert_false(t.report.node.told);
+	assert_true(t.report.node.offered[POWER_METER_REDFISH]);
+}
+
+static void a_megawatt_for_one_reading_is_not_on_the_books(void **state)
+{
+	offer_node_meter();
+	node_start(NULL);
+	for (int i = 0; i < 41; i++)
+		tick_node(i == 20 ? 1000000 : 200);
+	assert_true(t.report.node.meter_uj == UINT64_C(40) * 200000000);
+	assert_domains_sum_to_the_node();
+	assert_int_equal(t.report.node.refused[POWER_METER_REDFISH], 1);
+}
+
 /* A unit at one CPU that ends: what it gets depends on whether its parents told. */
 static uint64_t end_of_unit(uint64_t roots_before, uint64_t roots_after)
 {
@@ -403,6 +517,10 @@ int main(void)
 		TREE_TEST(after_unreadable_units_the_parents_begin_anew),
 		TREE_TEST(without_control_groups_there_are_no_units),
 		TREE_TEST(cpu_time_that_goes_back_is_not_known),
+		TREE_TEST(what_the_node_takes_beyond_rapl_is_the_rest),
+		TREE_TEST(without_rapl_the_whole_node_is_rest_and_the_model_is_silent),
+		TREE_TEST(a_meter_that_never_speaks_leaves_the_model),
+		TREE_TEST(a_megawatt_for_one_reading_is_not_on_the_books),
 		TREE_TEST(the_thread_ticks_and_stops),
 	};
 
