@@ -266,11 +266,20 @@ static int ledger_open(
 	return 0;
 }
 
+static int sample_gpus(void *gpus, const struct gpu_sample **ret_samples, size_t *ret_n)
+{
+	return gpus_sample(gpus, ret_samples, ret_n);
+}
+
 static int ledger_start(void *opaque, struct err *err)
 {
 	struct ledger_state *state = opaque;
-	struct sampler_inputs in = { .n_tables = 0 };
+	struct gpus *gpus = exporter_gpus(state->env->exporter);
+	struct sampler_inputs in = { .gpu_sample = gpus ? sample_gpus : NULL, .gpu_ctx = gpus };
+	int r = gpus ? gpus_start_readings(gpus, err) : 0;
 
+	if (r < 0)
+		return r;
 	in.n_tables = exporter_unit_tables(state->env->exporter, &in.tables);
 	in.n_meters = exporter_power_meters(state->env->exporter, &in.meters);
 	return sampler_start(state->sampler, &in, err);
