@@ -81,13 +81,20 @@ void ledger_free(struct ledger *ledger)
 	free(ledger);
 }
 
+/* An absurd one is cut off, so that a sum of many has room. */
+static split_weight weight_of(
+	const struct measure *by, const struct tracked *u, const struct ledger_interval *iv)
+{
+	return MIN(by->weight(u, iv), (split_weight)1 << 100);
+}
+
 static split_weight sum_of(
 	const struct tracker *tracker, const struct measure *by, const struct ledger_interval *iv)
 {
-	split_weight sum = by->weight(&tracker->others, iv);
+	split_weight sum = weight_of(by, &tracker->others, iv);
 
 	for (size_t i = 0; i < tracker->n; i++)
-		sum += by->weight(tracker->units[i], iv);
+		sum += weight_of(by, tracker->units[i], iv);
 	return sum;
 }
 
@@ -115,8 +122,9 @@ static void split_amount(struct ledger *ledger, const struct ledger_interval *iv
 	split_begin(&split, amount_uj, MAX(whole, sum));
 	for (size_t i = 0; i < tracker->n; i++)
 		charge(ledger, tracker->units[i], d,
-			split_next(&split, by->weight(tracker->units[i], iv)));
-	charge(ledger, &tracker->others, d, split_next(&split, by->weight(&tracker->others, iv)));
+			split_next(&split, weight_of(by, tracker->units[i], iv)));
+	charge(ledger, &tracker->others, d,
+		split_next(&split, weight_of(by, &tracker->others, iv)));
 	ledger->party_uj[d][by->rest] += split_rest(&split);
 }
 
