@@ -316,9 +316,8 @@ static void read_rest(struct sampler *s, const struct node_energy *node, bool pa
 
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		in.parts_uj += iv->energy_uj[d] + iv->backlog[d].energy_uj;
-	in.load = s->domains[DOMAIN_CPU].source
-		? (double)in.parts_uj
-		: (double)(iv->node_cpu_busy_us * s->config.max_node_watts);
+	/* Only its changes count, so that any unit will do. */
+	in.load = (double)(s->domains[DOMAIN_CPU].source ? in.parts_uj : iv->node_cpu_busy_us);
 	energy_rest_add(&s->rest, &in, &flow);
 	if (!s->node_meter.told)
 		return;
