@@ -554,15 +554,23 @@ static void without_memory_the_interval_is_unattributed_and_the_sums_hold(void *
 
 static void a_tick_allocates_nothing(void **state)
 {
+	const struct gpu_holder holder = { .key = { "slurm", "", "1" }, .part_ppm = 1000000 };
+	struct ledger_device device = { .holders = &holder, .n_holders = 1, .part_ppm = 500000 };
 	struct bench b;
 
 	begin(&b, LEDGER_POLICY_SPLIT, MAX_UNITS);
 	for (int i = 0; i < 3; i++)
 		b.units[i] = unit((const char *[]){ "1", "2", "3" }[i], 0);
 	first(&b, 3);
+	b.iv.backlog[DOMAIN_REST].open = true;
+	b.iv.devices = &device;
+	b.iv.n_devices = 1;
+	book(&b); /* the holder is new */
 	alloc_fail_at(0);
-	book(&b);
-	book(&b);
+	for (int i = 0; i < 30; i++) {
+		device.settle = b.iv.backlog[DOMAIN_REST].settle = i % 3 == 2;
+		book(&b);
+	}
 	assert_int_equal(alloc_count(), 0);
 	ledger_free(b.ledger);
 }
