@@ -96,6 +96,76 @@ ok "roots that appear are found" shows 'uuid="1-2"'
 ok "the socket's new flag is not warned of" log_has_not deprecated
 stop exporter
 
+# A node with GPUs: who holds them is asked of an API server and a kubelet.
+A=8e0c5f0e-1111-4222-8333-444455556666
+B=0b6f7a52-aaaa-4bbb-8ccc-dddd00000001
+STATIC=3a7be1f5d2c94e0f8b6a1d2c3e4f5061
+W=$T/world
+put() { # FILE of the API server and the kubelet; replaced as a whole
+	cat >"$W/$1.new"
+	mv "$W/$1.new" "$W/$1"
+}
+flag() { # UID GPU VALUE
+	shows "^ceems_compute_unit_gpu_index_flag\{.*gpuuuid=\"$2\".*manager=\"k8s\",uuid=\"$1\"\} $3\$"
+}
+no_flag() { ! shows "^ceems_compute_unit_gpu_index_flag.*uuid=\"$1\""; }
+mkdir -p "$W/kubelet" "$T/bin"
+unpack k8s/v2-systemd.tree
+mkdir -p "$T/tree/sys/bus/pci/devices/0000:10:00.0"
+echo 0x030200 >"$T/tree/sys/bus/pci/devices/0000:10:00.0/class"
+echo 0x10de >"$T/tree/sys/bus/pci/devices/0000:10:00.0/vendor"
+cat >"$T/bin/nvidia-smi" <<-S
+	#!/bin/bash
+	case "\$*" in
+	"--query --xml-format") cat "$CEEMS_SOURCE/tests/fixtures/gpu/nvidia.xml" ;;
+	"-L") cat "$CEEMS_SOURCE/tests/fixtures/gpu/nvidia-L.txt" ;;
+	*) exit 2 ;;
+	esac
+S
+chmod +x "$T/bin/nvidia-smi"
+FULL=$(sed -n 's/^GPU 1: .*UUID: \(GPU-[^)]*\)).*/\1/p' "$CEEMS_SOURCE/tests/fixtures/gpu/nvidia-L.txt")
+start api /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_kube_api.py" "$W"
+wait_until 20 test -s "$W/port"
+sed "s#http://127.0.0.1:1#http://127.0.0.1:$(cat "$W/port")#" "$T/kubeconfig" >"$T/kubeconfig-gpu"
+put pods <<-P
+	ml train $A n1
+	web train $B n1
+	kube-system plugin-n1 99999999-0000-4000-8000-000000000000 n1 $STATIC
+P
+put kubelet/pods <<-P
+	ml train $FULL::0
+	web train $FULL::1 $FULL::2 $FULL::3
+P
+echo 403 | put fault
+start kubelet "$BIN/tests/kubelet_peer" "$T/kubelet.sock" "$W/kubelet"
+wait_until 20 test -S "$T/kubelet.sock"
+OLD_PATH=$PATH
+PATH=$T/bin:$PATH
+exporter --no-security.drop-privileges --collector.k8s.kubeconfig.file="$T/kubeconfig-gpu" --collector.cgroups.force-version=v2 \
+	--collector.k8s.kubelet-podresources-socket.file="$T/kubelet.sock"
+PATH=$OLD_PATH
+ok "GPUs: while the API server refuses, nobody holds one" no_flag "$A"
+ok "GPUs: which is told" wait_until 20 log_has 'pods is forbidden'
+echo none | put fault
+ok "GPUs: two pods of the same name in two namespaces share one" wait_until 30 flag "$A" "$FULL" 0.25
+ok "GPUs: by how often each is given it" flag "$B" "$FULL" 0.75
+ok "GPUs: only the pods of this node were asked for" grep -q 'fieldSelector=spec.nodeName%3Dn1' "$W/requests"
+put kubelet/pods <<-P
+	kube-system plugin-n1 MIG-22222222-0000-0000-0000-000000000000 $FULL
+P
+put pods <<-P
+	kube-system plugin-n1 99999999-0000-4000-8000-000000000000 n1 $STATIC
+P
+ok "GPUs: a static pod is known by its hash" wait_until 40 flag "$STATIC" "$FULL" 1
+ok "GPUs: a MIG device is its GPU's" flag "$STATIC" GPU-aaaaaaaa-0000-0000-0000-000000000000 1
+ok "GPUs: who has it no more is not shown" no_flag "$A"
+echo hang | put fault
+echo 1 >"$W/kubelet/fault"
+ok "GPUs: no scrape waits for an API server or a kubelet that hang" shows '^ceems_compute_units\{.*\} 4'
+ok "GPUs: the exporter ends well while they do" stop exporter
+stop kubelet
+stop api 143
+
 ok "neither kubeconfig nor pod: no start" fails 'KUBERNETES_SERVICE_HOST'
 export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=1
 [ -e /var/run/secrets/kubernetes.io ] || ok "no service account: no start" fails 'serviceaccount'

@@ -186,8 +186,9 @@ static int k8s_open(
 static int k8s_start(void *state, struct err *err)
 {
 	struct k8s *k = state;
+	struct gpus *gpus = exporter_gpus(k->env->exporter);
 
-	return k8s_devices_start(k->devices, false, err);
+	return k8s_devices_start(k->devices, gpus && gpus_any(gpus), err);
 }
 
 static int k8s_collect(void *state, struct scrape *s)
