@@ -8,7 +8,6 @@
 #include "basic/str.h"
 
 enum kind {
-	COLLECTOR, /* turning it on is an error: its series would be missed */
 	FEATURE, /* a switch; turning it on is a warning */
 	SETTING, /* of one of the above; says nothing by itself */
 	HIDDEN_SETTING, /* the same, not in --help */
@@ -25,10 +24,6 @@ struct absent_flag {
 	const char *replaced_by;
 };
 
-#define ABSENT_COLLECTOR(name, what)                            \
-	{                                                       \
-		"collector." name, COLLECTOR, OPTION_BOOL, what \
-	}
 #define BOOL_FEATURE(name, what)                 \
 	{                                        \
 		name, FEATURE, OPTION_BOOL, what \
@@ -47,15 +42,9 @@ struct absent_flag {
 	}
 
 static const struct absent_flag rows[] = {
-	ABSENT_COLLECTOR("cray_pm_counters", "Power counters of Cray machines."),
 	BOOL_FEATURE("collector.ebpf.io-metrics", "File system use of units."),
 	BOOL_FEATURE("collector.ebpf.network-metrics", "Network use of units."),
 	STRINGS_SETTING("collector.ebpf.fs-mount-point", "Mount points to report."),
-	ABSENT_COLLECTOR("hwmon", "Power and energy sensors of hwmon."),
-	ABSENT_COLLECTOR("infiniband", "InfiniBand counters."),
-	ABSENT_COLLECTOR("netdev", "Network interfaces."),
-	STRING_SETTING("collector.netdev.device-include", "Regex of the interfaces to report."),
-	STRING_SETTING("collector.netdev.device-exclude", "Regex of the interfaces to leave out."),
 	BOOL_FEATURE("collector.perf.hardware-events", "Hardware performance events of units."),
 	BOOL_FEATURE("collector.perf.software-events", "Software performance events of units."),
 	BOOL_FEATURE("collector.perf.hardware-cache-events", "Cache performance events of units."),
@@ -134,16 +123,6 @@ struct option_group absent_group(struct absent_flags *absent)
 		.n_options = N_ROWS,
 		.values = absent->values,
 	};
-}
-
-int absent_check(const struct absent_flags *absent, struct err *err)
-{
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (rows[i].kind == COLLECTOR && absent->values[i].is_on)
-			return err_set(err, -ENOTSUP,
-				"the collector of '--%s' is not in this version of CEEMS",
-				rows[i].name);
-	return 0;
 }
 
 void absent_features(const struct absent_flags *absent, struct buffer *ret_names)

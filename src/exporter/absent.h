@@ -8,7 +8,6 @@
 #define CEEMS_EXPORTER_ABSENT_H
 
 #include "basic/buffer.h"
-#include "basic/err.h"
 #include "basic/options.h"
 
 struct absent_flags; /* the values */
@@ -18,9 +17,6 @@ void absent_free(struct absent_flags *absent);
 
 /* The rows for the parser. Valid until absent_free(). */
 struct option_group absent_group(struct absent_flags *absent);
-
-/* After parsing. -ENOTSUP with a sentence: a collector that is not there was turned on. */
-int absent_check(const struct absent_flags *absent, struct err *err);
 
 /* Names, separated by blanks, of the features that were asked for and bring nothing. */
 void absent_features(const struct absent_flags *absent, struct buffer *ret_names);

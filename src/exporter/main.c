@@ -232,10 +232,8 @@ static int drop_privileges(struct program *p, struct err *err)
 static int start(struct program *p, struct err *err)
 {
 	const struct exporter_flags *f = &p->flags;
-	int r = absent_check(f->absent, err);
+	int r = host_root_open(&p->host, f->procfs, f->sysfs, f->cgroupfs, err);
 
-	if (r >= 0)
-		r = host_root_open(&p->host, f->procfs, f->sysfs, f->cgroupfs, err);
 	if (r >= 0)
 		r = open_collectors(p, err);
 	if (r >= 0)

@@ -52,6 +52,14 @@ golden intel-2s-all intel-2s --collector.rapl.enable-zone-label --collector.memi
 golden amd-1s amd-1s --collector.empty-hostname-label
 golden arm arm --web.disable-exporter-metrics
 golden odd odd --collector.disable-defaults --collector.rapl
+golden sensors sensors --collector.disable-defaults --collector.hwmon
+golden cray-ex cray-ex --collector.disable-defaults --collector.cray_pm_counters --collector.netdev \
+	--collector.netdev.device-include='^hsn\d$'
+golden fabric fabric --collector.disable-defaults --collector.infiniband --collector.netdev
+golden fabric-filtered fabric --collector.disable-defaults --collector.netdev --collector.netdev.device-exclude='(?i)LO|ib' \
+	--collector.empty-hostname-label
+# Trees that have none of it: no data, but for hwmon, which refuses to start.
+golden no-sensors amd-1s --collector.disable-defaults --collector.cray_pm_counters --collector.infiniband --collector.netdev
 # Nobody listens there: what is left needs nobody.
 unset EMAPS_API_TOKEN WT_USERNAME WT_PASSWORD WT_REGION
 __RTE_BASE_URL=http://127.0.0.1:1/ golden emissions intel-2s --collector.disable-defaults --collector.emissions
