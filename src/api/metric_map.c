@@ -15,7 +15,7 @@
 #include "basic/str.h"
 #include "format/json_writer.h"
 
-enum { MAP_MAX_BYTES = 1 << 20, MAP_MAX_KEYS = 4096, FIRST_KEYS = 8 };
+enum { MAP_MAX_BYTES = 1 << 20, MAP_MAX_KEYS = 4096, FIRST_KEYS = 8, PLAIN_DIGITS_MAX = 18 };
 
 struct parser {
 	const char *p;
@@ -295,7 +295,7 @@ int metric_map_parse(const char *text, struct arena *arena, struct metric_map *r
 	return map_from_entries(entries, n, arena, ret_map);
 }
 
-/* -?digits, with a fraction or without, at p. NULL if there is none. */
+/* -?digits, with a fraction or without, at p. NULL if there is none, or more than a number has. */
 static const char *plain_number(const char *p, const char *end)
 {
 	const char *start;
@@ -304,7 +304,7 @@ static const char *plain_number(const char *p, const char *end)
 	start = p;
 	while (p < end && *p >= '0' && *p <= '9')
 		p++;
-	if (p == start || (*start == '0' && p - start > 1))
+	if (p == start || (*start == '0' && p - start > 1) || p - start > PLAIN_DIGITS_MAX)
 		return NULL;
 	if (p == end || *p != '.')
 		return p;
