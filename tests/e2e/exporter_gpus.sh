@@ -80,7 +80,7 @@ exporter() { # FLAG...
 	wait_until 40 curl -sf "http://127.0.0.1:$PORT/health"
 }
 slurm() { exporter --collector.slurm --collector.slurm.gres-config-file="$T/none" "$@"; }
-libvirt() { exporter --collector.libvirt --collector.libvirt.xml-dir="$TREE/xml" "$@"; }
+libvirt() { exporter --collector.libvirt --collector.libvirt.xml-dir="$TREE/xml"; }
 scrape() { curl -sf "http://127.0.0.1:$PORT/metrics"; }
 gpu_series() { scrape | grep '^ceems_compute_unit_gpu_'; }
 shows() { gpu_series | grep -qE "$1"; }
@@ -168,6 +168,7 @@ slurm
 ok "amd: whole devices by the old form" golden amd-old
 ends amd-old
 amd_tree
+# shellcheck disable=SC2016 # for the tool to expand
 tool rocm-smi <<<'[ "$1" = --showproductname ] && cat "$F/rocm.json"'
 slurm --collector.gpu.amd-smi-path="$T/none" --collector.gpu.rocm-smi-path="$TOOLS/rocm-smi"
 ok "amd: cards by rocm-smi" golden amd-rocm

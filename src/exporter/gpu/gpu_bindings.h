@@ -3,8 +3,8 @@
  * Which unit of a resource manager holds which device, and how much of it (spec
  * exporter-units.md 5.6 and 5.7). Covered by the lock of its owner.
  */
-#ifndef CEEMS_EXPORTER_GPU_BINDINGS_H
-#define CEEMS_EXPORTER_GPU_BINDINGS_H
+#ifndef CEEMS_EXPORTER_GPU_GPU_BINDINGS_H
+#define CEEMS_EXPORTER_GPU_GPU_BINDINGS_H
 
 #include "exporter/gpu/gpus.h"
 #include "exporter/gpu/slurm_gpus.h"

@@ -4,8 +4,8 @@
  * device and second (starting it takes longer than that); AMD's driver has them in sysfs
  * (Documentation/gpu/amdgpu/thermal.rst).
  */
-#ifndef CEEMS_EXPORTER_GPU_POWER_H
-#define CEEMS_EXPORTER_GPU_POWER_H
+#ifndef CEEMS_EXPORTER_GPU_GPU_POWER_H
+#define CEEMS_EXPORTER_GPU_GPU_POWER_H
 
 #include <stdint.h>
 

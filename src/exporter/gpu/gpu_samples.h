@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the energy ledger is told of GPUs: readings, and who holds which part of a device. */
-#ifndef CEEMS_EXPORTER_GPU_SAMPLES_H
-#define CEEMS_EXPORTER_GPU_SAMPLES_H
+#ifndef CEEMS_EXPORTER_GPU_GPU_SAMPLES_H
+#define CEEMS_EXPORTER_GPU_GPU_SAMPLES_H
 
 #include "basic/arena.h"
 #include "exporter/gpu/gpu_bindings.h"

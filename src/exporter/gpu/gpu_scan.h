@@ -3,8 +3,8 @@
  * Looks for GPUs: by their PCI devices, then by what the vendor's tool lists (spec
  * exporter-units.md 5.1 to 5.4). A tool is another program that may hang: its time is bounded.
  */
-#ifndef CEEMS_EXPORTER_GPU_SCAN_H
-#define CEEMS_EXPORTER_GPU_SCAN_H
+#ifndef CEEMS_EXPORTER_GPU_GPU_SCAN_H
+#define CEEMS_EXPORTER_GPU_GPU_SCAN_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * GPUs as Slurm sees them: its own order of them (--collector.slurm.gpu-order-map), and how many
  * parts a shared one has (gres.conf). Spec exporter-units.md 5.5 and 5.6.
  */
-#ifndef CEEMS_EXPORTER_SLURM_GPUS_H
-#define CEEMS_EXPORTER_SLURM_GPUS_H
+#ifndef CEEMS_EXPORTER_GPU_SLURM_GPUS_H
+#define CEEMS_EXPORTER_GPU_SLURM_GPUS_H
 
 #include <stdbool.h>
 #include <stdint.h>

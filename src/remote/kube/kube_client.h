@@ -4,8 +4,8 @@
  * before each request (they rotate), with CAP_DAC_READ_SEARCH if the process may have it. A client
  * belongs to one thread at a time.
  */
-#ifndef CEEMS_REMOTE_KUBE_CLIENT_H
-#define CEEMS_REMOTE_KUBE_CLIENT_H
+#ifndef CEEMS_REMOTE_KUBE_KUBE_CLIENT_H
+#define CEEMS_REMOTE_KUBE_KUBE_CLIENT_H
 
 #include "net/http_client.h"
 #include "remote/kube/kube_config.h"

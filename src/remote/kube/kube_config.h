@@ -4,8 +4,8 @@
  * (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/) or from
  * what every pod is given. Credential plug-ins (exec, auth-provider) and impersonation are refused.
  */
-#ifndef CEEMS_REMOTE_KUBE_CONFIG_H
-#define CEEMS_REMOTE_KUBE_CONFIG_H
+#ifndef CEEMS_REMOTE_KUBE_KUBE_CONFIG_H
+#define CEEMS_REMOTE_KUBE_KUBE_CONFIG_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/). Pure; what is handed out is
  * borrowed and valid during the call.
  */
-#ifndef CEEMS_REMOTE_KUBE_OBJECT_H
-#define CEEMS_REMOTE_KUBE_OBJECT_H
+#ifndef CEEMS_REMOTE_KUBE_KUBE_OBJECT_H
+#define CEEMS_REMOTE_KUBE_KUBE_OBJECT_H
 
 #include <jansson.h>
 

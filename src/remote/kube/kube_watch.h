@@ -5,8 +5,8 @@
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
  * Belongs to one thread; who calls step() sees to pauses after failures.
  */
-#ifndef CEEMS_REMOTE_KUBE_WATCH_H
-#define CEEMS_REMOTE_KUBE_WATCH_H
+#ifndef CEEMS_REMOTE_KUBE_KUBE_WATCH_H
+#define CEEMS_REMOTE_KUBE_KUBE_WATCH_H
 
 #include <stdbool.h>
 
