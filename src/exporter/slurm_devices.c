@@ -63,13 +63,13 @@ static void take_list(
 }
 
 int slurm_devices_of_environ(
-	struct slice environ, const char *job, struct slurm_devices *ret_devices)
+	struct slice variables, const char *job, struct slurm_devices *ret_devices)
 {
 	struct slurm_devices d = { 0 };
 	bool is_of_job = false;
 	struct slice entry;
 
-	while (slice_next(&environ, '\0', &entry)) {
+	while (slice_next(&variables, '\0', &entry)) {
 		if (cut_prefix(&entry, "SLURM_JOB_ID="))
 			is_of_job |= slice_eq(entry, job);
 		else if (cut_prefix(&entry, "SLURM_JOB_GPUS="))

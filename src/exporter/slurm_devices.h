@@ -19,7 +19,7 @@ struct slurm_devices {
 
 /* -ENODATA: the environment isn't that of a process of this job. The slices are parts of it. */
 int slurm_devices_of_environ(
-	struct slice environ, const char *job, struct slurm_devices *ret_devices);
+	struct slice variables, const char *job, struct slurm_devices *ret_devices);
 
 /*
  * Looks for the GPUs of a job in its processes. 0, or -EAGAIN: not every process of it is known
