@@ -52,8 +52,6 @@ static const struct absent_flag rows[] = {
 	STRINGS_SETTING("collector.perf.software-profilers", "Software events to count."),
 	STRINGS_SETTING("collector.perf.cache-profilers", "Cache events to count."),
 	STRINGS_SETTING("collector.perf.env-var", "Only processes with this variable."),
-	BOOL_FEATURE("collector.rdma.stats", "RDMA counters of units."),
-	HIDDEN_STRING("collector.rdma.cmd", "Path of the rdma command."),
 	BOOL_FEATURE("profiling.ebpf", "Profiles of units."),
 	STRING_SETTING("profiling.ebpf.config.file", "Path of its configuration file.", NULL,
 		"CEEMS_EXPORTER_PROFILING_CONFIG_FILE"),

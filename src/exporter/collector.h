@@ -78,6 +78,10 @@ extern const size_t n_collectors;
 int scrape_add_age(
 	struct scrape *s, const char *collector_name, const char *source, int64_t sample_ns);
 
+/* How long a part of a collector took in this scrape. 0 or -ENOMEM. */
+int scrape_add_duration(
+	struct scrape *s, const char *collector_name, const char *subcollector, int64_t ns);
+
 /* Says at debug level that one object of a collector was left out, and why. */
 #define scrape_skip(s, collector_name, object, r)                               \
 	log_debug((s)->log, "left out", LOG_STR("collector", (collector_name)), \

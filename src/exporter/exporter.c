@@ -2,6 +2,7 @@
 #include "exporter/exporter.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "exporter/accounts.h"
 #include "exporter/collector_run.h"
 #include "exporter/flags.h"
+#include "exporter/rdma_stats.h"
 
 enum { PATHS_MAX = 32 };
 
@@ -56,6 +58,7 @@ struct exporter {
 	const struct power_meter *power_meters[EXPORTER_POWER_METERS_MAX];
 	size_t n_power_meters;
 	struct gpus *gpus;
+	struct rdma_stats *rdma; /* ours; NULL: not wanted */
 	struct path_list read_paths, write_paths;
 	bool accounting;
 	int64_t cpu_budget_ns;
@@ -120,6 +123,29 @@ int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct
 	if (r >= 0)
 		*ret_gpus = exporter->gpus;
 	return r;
+}
+
+int exporter_open_rdma(struct exporter *exporter, struct err *err)
+{
+	const char *command = exporter->settings.rdma_cmd;
+	struct rdma_stats_config config = {
+		.host = exporter->env.host,
+		.clock = exporter->env.clock,
+		.log = exporter->env.log,
+		.command = command && *command ? command : "rdma",
+	};
+	int r;
+
+	if (!exporter->settings.rdma_stats || exporter->rdma)
+		return 0;
+	config.account = exporter_thread_account(exporter, "rdma");
+	r = rdma_stats_new(&config, &exporter->rdma);
+	return r < 0 ? err_errno(err, r, "rdma") : 0;
+}
+
+struct rdma_stats *exporter_rdma(const struct exporter *exporter)
+{
+	return exporter->rdma;
 }
 
 struct gpus *exporter_gpus(const struct exporter *exporter)
@@ -237,7 +263,8 @@ struct strings exporter_collectors(const struct exporter *exporter)
 
 capability_set exporter_capabilities(const struct exporter *exporter)
 {
-	capability_set all = 0;
+	/* To tell devices, as root, to count by process. */
+	capability_set all = exporter->rdma ? CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) : 0;
 
 	for (size_t i = 0; i < exporter->n_running; i++) {
 		const struct running *running = &exporter->running[i];
@@ -259,6 +286,8 @@ int exporter_start(struct exporter *exporter, struct err *err)
 {
 	int started = exporter->gpus ? gpus_start(exporter->gpus, err) : 0;
 
+	if (started >= 0 && exporter->rdma)
+		started = rdma_stats_start(exporter->rdma, err);
 	if (started < 0)
 		return started;
 	for (size_t i = 0; i < exporter->n_running; i++) {
@@ -271,6 +300,12 @@ int exporter_start(struct exporter *exporter, struct err *err)
 		running->started = true;
 	}
 	return 0;
+}
+
+int scrape_add_duration(
+	struct scrape *s, const char *collector_name, const char *subcollector, int64_t ns)
+{
+	return scrape_add(s, &metrics[DURATION], (double)ns / 1e9, collector_name, subcollector);
 }
 
 int scrape_add_age(
@@ -373,6 +408,8 @@ void exporter_stop(struct exporter *exporter)
 	}
 	if (exporter)
 		gpus_stop(exporter->gpus);
+	if (exporter)
+		rdma_stats_stop(exporter->rdma);
 }
 
 static void free_paths(struct path_list *list)
@@ -396,6 +433,7 @@ void exporter_free(struct exporter *exporter)
 	for (size_t i = 0; i < exporter->n_threads; i++)
 		free(exporter->threads[i]);
 	gpus_close(exporter->gpus);
+	rdma_stats_free(exporter->rdma);
 	free_paths(&exporter->read_paths);
 	free_paths(&exporter->write_paths);
 	free(exporter->running);

@@ -26,6 +26,8 @@ struct exporter_settings {
 	int cgroups_force_version; /* --collector.cgroups.force-version: 0 = detect, 1 or 2 */
 	enum gpu_vendor_choice gpu_vendor; /* --collector.gpu.type */
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path; /* --collector.gpu.*-path */
+	bool rdma_stats; /* --collector.rdma.stats */
+	const char *rdma_cmd; /* --collector.rdma.cmd; NULL or "": in PATH */
 };
 const struct exporter_settings *exporter_settings(const struct exporter *exporter);
 
@@ -38,6 +40,14 @@ const struct exporter_settings *exporter_settings(const struct exporter *exporte
 enum { EXPORTER_UNIT_TABLES_MAX = 8 };
 int exporter_add_unit_table(struct exporter *exporter, struct unit_table *table);
 size_t exporter_unit_tables(const struct exporter *exporter, struct unit_table *const **ret_tables);
+
+/*
+ * With --collector.rdma.stats makes the RDMA counters that all managers share, when the first of
+ * them asks during open(); the exporter owns them. -ENOMEM.
+ */
+struct rdma_stats;
+int exporter_open_rdma(struct exporter *exporter, struct err *err);
+struct rdma_stats *exporter_rdma(const struct exporter *exporter); /* NULL: not wanted */
 
 /* Meters of the node's power, handed in and listed at the same moments. -ENOSPC: too many. */
 enum { EXPORTER_POWER_METERS_MAX = 16 };

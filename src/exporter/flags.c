@@ -30,6 +30,10 @@ static const struct option_def core_options[] = {
 		.help = "CPU time that a collector may take in a scrape, for instance 20ms. One that "
 			"takes N times as much shows the same samples in N scrapes (10 at most). 0s "
 			"is without a limit." },
+	{ "collector.rdma.cmd", OPTION_STRING, AT(rdma_cmd), .value_name = "FILE",
+		.help = "rdma of iproute2, if it isn't in PATH.", .flags = OPTION_HIDDEN },
+	{ "collector.rdma.stats", OPTION_BOOL, AT(rdma_stats),
+		.help = "Show RDMA counters of ports and of units." },
 	{ "collector.gpu.amd-smi-path", OPTION_STRING, AT(amd_smi_path), .value_name = "FILE",
 		.help = "amd-smi, if it isn't in PATH.", .flags = OPTION_HIDDEN },
 	{ "collector.gpu.nvidia-smi-path", OPTION_STRING, AT(nvidia_smi_path), .value_name = "FILE",

@@ -39,6 +39,8 @@ struct exporter_flags {
 	const char *active_subsystem, *old_active_subsystem;
 	int force_version; /* 0, 1 or 2 */
 	int gpu_type; /* enum gpu_vendor_choice */
+	bool rdma_stats;
+	const char *rdma_cmd;
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path;
 
 	struct collector_choice *choices; /* one for each row of collectors[] */

@@ -130,7 +130,7 @@ static int open_collectors(struct program *p, struct err *err)
 		.hostname = p->hostname,
 		.settings = { f->active_subsystem, f->force_version,
 			(enum gpu_vendor_choice)f->gpu_type, f->nvidia_smi_path, f->rocm_smi_path,
-			f->amd_smi_path },
+			f->amd_smi_path, f->rdma_stats, f->rdma_cmd },
 		.choices = f->choices,
 		.n_choices = n_collectors,
 		.accounting = !f->disable_exporter_metrics,

@@ -10,6 +10,7 @@
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
 #include "exporter/redfish_config.h"
+#include "exporter/rdma_stats.h"
 #include "exporter/self_metrics.h"
 #include "format/config_reference.h"
 
@@ -61,6 +62,10 @@ static int print_metrics(void)
 	     "from what is\nfound on the node.");
 	for (size_t i = 0; i < n_collectors; i++)
 		print_collector(collectors[i]);
+	print_heading("RDMA",
+		"With `--collector.rdma.stats`, for each of `slurm`, `k8s` and `libvirt` that is on.");
+	for (size_t i = 0; i < n_rdma_metrics; i++)
+		print_metric(&rdma_metrics[i]);
 	print_heading("Every scrape", "One series for each collector that is on.");
 	for (size_t i = 0; i < n_exporter_metrics; i++)
 		print_metric(exporter_metrics[i]);

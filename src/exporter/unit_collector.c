@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/unit_collector.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 
 #include "exporter/exporter.h"
+#include "exporter/rdma_stats.h"
+#include "exporter/unit_metrics.h"
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 
@@ -45,6 +48,8 @@ int unit_collector_open(const struct collector_env *env, const struct unit_manag
 	int r = exporter_open_gpus(env->exporter, &config.gpus, err);
 
 	if (r >= 0)
+		r = exporter_open_rdma(env->exporter, err);
+	if (r >= 0)
 		r = unit_table_new(&config, &table, err);
 	if (r < 0)
 		return r;
@@ -55,4 +60,29 @@ int unit_collector_open(const struct collector_env *env, const struct unit_manag
 	}
 	*ret_table = table;
 	return 0;
+}
+
+/* What fails here costs its own series only. */
+static int collect_rdma(
+	struct rdma_stats *rdma, struct unit_table *table, const char *manager, struct scrape *s)
+{
+	const int64_t start_ns = clock_monotonic_ns(s->env->clock);
+	int r = rdma_stats_collect(rdma, table, manager, s);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		scrape_skip(s, manager, "rdma", r);
+	return scrape_add_duration(
+		s, manager, "rdma", clock_monotonic_ns(s->env->clock) - start_ns);
+}
+
+int unit_collector_collect(
+	struct unit_table *table, const char *manager, unsigned sets, struct scrape *s)
+{
+	struct rdma_stats *rdma = exporter_rdma(s->env->exporter);
+	int r = unit_metrics_collect(table, manager, sets, s);
+	int added = rdma ? collect_rdma(rdma, table, manager, s) : 0;
+
+	return added < 0 ? added : r;
 }

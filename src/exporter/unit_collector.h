@@ -14,4 +14,8 @@
 int unit_collector_open(const struct collector_env *env, const struct unit_manager *manager,
 	void *manager_ctx, unsigned sets, struct unit_table **ret_table, struct err *err);
 
+/* What the table has in a scrape, and with --collector.rdma.stats what its units hold of RDMA. */
+int unit_collector_collect(
+	struct unit_table *table, const char *manager, unsigned sets, struct scrape *s);
+
 #endif

@@ -67,8 +67,8 @@ printf 'no_such_key: 1\n' >"$T/bad.yml"
 ok "a bad web config is refused" fails "$T/bad.yml:1" --web.config.file="$T/bad.yml"
 
 # --- pages
-up plain --collector.rdma.stats --collector.meminfo.all.stats
-ok "a feature of a later version is named once" logged plain 'flags=--collector.rdma.stats'
+up plain --collector.ebpf.io-metrics --collector.meminfo.all.stats
+ok "a feature of a later version is named once" logged plain 'flags=--collector.ebpf.io-metrics'
 ok "a deprecated flag is named" logged plain '--collector.meminfo.all-stats'
 ok "and works" has 'ceems_meminfo_HugePages_Total{hostname="node1"} 8'
 ok "/health answers" body_is "CEEMS Exporter is healthy" "$URL/health"

@@ -196,7 +196,7 @@ static int k8s_collect(void *state, struct scrape *s)
 	struct k8s *k = state;
 
 	warn_of_layout(k);
-	return unit_metrics_collect(k->table, k8s_unit_manager.name, k->sets, s);
+	return unit_collector_collect(k->table, k8s_unit_manager.name, k->sets, s);
 }
 
 static void k8s_stop(void *state)

@@ -103,7 +103,7 @@ static int libvirt_collect(void *state, struct scrape *s)
 {
 	struct libvirt *libvirt = state;
 
-	return unit_metrics_collect(libvirt->table, libvirt_unit_manager.name, libvirt->sets, s);
+	return unit_collector_collect(libvirt->table, libvirt_unit_manager.name, libvirt->sets, s);
 }
 
 const struct collector collector_libvirt = {

@@ -105,7 +105,7 @@ static int slurm_collect(void *state, struct scrape *s)
 {
 	struct slurm *slurm = state;
 
-	return unit_metrics_collect(slurm->table, slurm_unit_manager.name, slurm->sets, s);
+	return unit_collector_collect(slurm->table, slurm_unit_manager.name, slurm->sets, s);
 }
 
 const struct collector collector_slurm = {

@@ -6,6 +6,7 @@
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
+#include "exporter/rdma_stats.h"
 #include "exporter/self_metrics.h"
 #include "unit_test.h"
 
@@ -48,6 +49,8 @@ static void metrics_are_named_and_documented(void **state)
 	for (size_t i = 0; i < n_collectors; i++)
 		for (size_t j = 0; j < collectors[i]->n_metrics; j++)
 			check_metric(&collectors[i]->metrics[j]);
+	for (size_t i = 0; i < n_rdma_metrics; i++)
+		check_metric(&rdma_metrics[i]);
 	for (size_t i = 0; i < n_self_metrics; i++)
 		check_metric(self_metrics[i]);
 	for (size_t i = 0; i < n_exporter_metrics; i++)
@@ -107,11 +110,11 @@ static void what_is_not_there_is_named(void **state)
 	struct buffer names;
 
 	buffer_init(&names, 0);
-	assert_int_equal(PARSE(&f, "--collector.rdma.stats", "--profiling.ebpf",
+	assert_int_equal(PARSE(&f, "--collector.ebpf.io-metrics", "--profiling.ebpf",
 				 "--collector.perf.env-var=A"),
 		OPTIONS_RUN);
 	absent_features(f.absent, &names);
-	assert_string_equal(names.data, "--collector.rdma.stats --profiling.ebpf");
+	assert_string_equal(names.data, "--collector.ebpf.io-metrics --profiling.ebpf");
 	exporter_flags_done(&f);
 	buffer_done(&names);
 }
