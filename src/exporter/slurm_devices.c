@@ -171,7 +171,8 @@ int slurm_devices_find(const struct unit_facts *facts, const char *job, const ui
 	}
 	if (f.whole)
 		return 0;
-	if (!identity->n_refs && ++*facts->note == WARN_AT_TRY)
+	++*facts->note;
+	if (!identity->n_refs && SLURM_NOTE_GPU_TRIES(*facts->note) == WARN_AT_TRY)
 		identity->problem = "no process tells which GPUs the job has";
 	return -EAGAIN;
 }

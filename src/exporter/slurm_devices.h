@@ -9,6 +9,11 @@
 #include "basic/str.h"
 #include "exporter/unit_manager.h"
 
+/* What a unit's note counts: how often its GPUs, and its number, were asked for in vain. */
+#define SLURM_NOTE_GPU_TRIES(note) ((note)&UINT32_MAX)
+#define SLURM_NOTE_SLUID_TRIES(note) ((note) >> 32)
+#define SLURM_NOTE_SLUID_TRY (UINT64_C(1) << 32)
+
 /* What one process says; each the first entry of its name that is well-formed. Empty: none. */
 struct slurm_devices {
 	struct slice job_gpus, step_gpus; /* "0,2" */

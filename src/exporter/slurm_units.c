@@ -16,6 +16,7 @@ enum {
 	JOB_DIGITS_MAX = 20,
 	STATUS_MAX_BYTES = 16 * 1024,
 	CMDLINE_MAX_BYTES = 4096,
+	SLUID_TRIES_MAX = 8,
 	ENVIRON_MAX_BYTES = 8 << 20, /* execve(2) takes three quarters of that at most */
 };
 
@@ -236,7 +237,7 @@ static int ask_environments(int procfs_fd, const uint64_t *pids, size_t n, struc
 }
 
 /* What job a SLUID stands for. */
-static int find_job(const struct unit_facts *facts, const uint64_t *pids, size_t n,
+static int ask_job(const struct unit_facts *facts, const uint64_t *pids, size_t n,
 	struct unit_identity *identity)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
@@ -249,9 +250,24 @@ static int find_job(const struct unit_facts *facts, const uint64_t *pids, size_t
 		unit_identity_set_uuid(identity, job);
 	else
 		r = ask_environments(facts->procfs_fd, pids, n, &text, identity);
-	if (r >= 0)
-		return 0;
+	return r;
+}
+
+/*
+ * The name that stands in for a number is final after a while, so that the job's series don't
+ * change their label late in its life.
+ */
+static int find_job(const struct unit_facts *facts, const uint64_t *pids, size_t n,
+	struct unit_identity *identity)
+{
+	if (SLURM_NOTE_SLUID_TRIES(*facts->note) < SLUID_TRIES_MAX) {
+		if (ask_job(facts, pids, n, identity) >= 0)
+			return 0;
+		*facts->note += SLURM_NOTE_SLUID_TRY;
+	}
 	identity->uuid[0] = '\0';
+	if (SLURM_NOTE_SLUID_TRIES(*facts->note) >= SLUID_TRIES_MAX)
+		return -ENODATA;
 	identity->problem = "no process tells the job's number, its directory's name stands in";
 	return -EAGAIN;
 }
@@ -275,7 +291,7 @@ static int identify(void *ctx, const struct unit_facts *facts, struct unit_ident
 		r = slurm_devices_find(
 			facts, is_sluid ? identity->uuid : facts->id, pids, n, identity);
 	privilege_lower(raised);
-	return r;
+	return r == -ENODATA ? 0 : r;
 }
 
 const struct unit_manager slurm_unit_manager = {

@@ -6,7 +6,7 @@
 
 #include "basic/macros.h"
 
-enum { TRIES_MAX = 8 }; /* with pauses of 1, 2, 4, ... scans between them */
+enum { PAUSE_MAX_BITS = 8 }; /* pauses of 1, 2, 4, ... 256 scans: a step may come hours later */
 
 void unit_identifier_init(struct unit_identifier *id)
 {
@@ -78,7 +78,7 @@ static void identify(struct unit_identifier *id, struct unit_set *set, struct un
 	if (kept < 0)
 		u->note = 0; /* the manager thinks that its answer is known */
 	u->identity_scan = scan + (UINT64_C(1) << u->identity_tries);
-	u->identity_wanted = ++u->identity_tries < TRIES_MAX;
+	u->identity_tries = MIN(u->identity_tries + 1, PAUSE_MAX_BITS);
 }
 
 static void ask_all_again(struct unit_set *set)

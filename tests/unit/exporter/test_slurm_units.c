@@ -202,9 +202,11 @@ static size_t list_processes(void *lister, const uint64_t **ret_pids)
 static const char *identify(const struct tree *tree, size_t n)
 {
 	static struct unit_identity identity;
-	const struct unit_facts facts = {
-		.id = "s5K1KKYAYG5D00", .procfs_fd = tree->fd, .processes = list_processes
-	};
+	uint64_t note = 0;
+	const struct unit_facts facts = { .id = "s5K1KKYAYG5D00",
+		.procfs_fd = tree->fd,
+		.processes = list_processes,
+		.note = &note };
 	int r;
 
 	n_processes = n;

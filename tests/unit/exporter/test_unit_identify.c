@@ -201,7 +201,7 @@ static void an_answer_for_now_is_used_and_asked_for_again(void **state)
 	assert_string_equal(samples[0].key.uuid, "for-now");
 	for (int i = 0; i < 600; i++)
 		sample();
-	assert_int_equal(manager.calls, 8);
+	assert_int_equal(manager.calls, 10);
 	assert_int_equal(fixture_logged(&f, "the stand-in has a problem"), 1);
 	assert_int_equal(fixture_logged(&f, "unit=a err=\"Permission denied\""), 1);
 	manager.answer = 0;

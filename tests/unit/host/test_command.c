@@ -46,6 +46,31 @@ static void output_of_a_good_end_comes_back(void **state)
 	assert_string_equal(buffer_text(&out), "a\nb\n");
 }
 
+static int take_piece(void *ctx, struct slice piece)
+{
+	size_t *total = ctx;
+
+	*total += piece.n;
+	return *total > 4 << 20 ? -E2BIG : 0;
+}
+
+static void output_can_be_taken_piece_by_piece(void **state)
+{
+	size_t total = 0;
+
+	assert_int_equal(
+		run((struct command){ .argv = ARGV("sh", "-c", "head -c 3000000 /dev/zero"),
+			.output = take_piece,
+			.output_ctx = &total }),
+		0);
+	assert_int_equal(total, 3000000);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(run((struct command){ .argv = ARGV("cat", "/dev/zero"),
+				 .output = take_piece,
+				 .output_ctx = &total }),
+		-ECANCELED);
+}
+
 static void a_bad_end_tells_status_and_first_line(void **state)
 {
 	assert_int_equal(sh("echo 'no such job' >&2; echo more >&2; exit 3"), -EIO);
@@ -188,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(output_of_a_good_end_comes_back),
+		TEST(output_can_be_taken_piece_by_piece),
 		TEST(a_bad_end_tells_status_and_first_line),
 		TEST(programs_that_cannot_run_are_named),
 		TEST(a_hanging_command_and_its_children_are_killed_in_time),
