@@ -275,7 +275,11 @@ static int ledger_start(void *opaque, struct err *err)
 {
 	struct ledger_state *state = opaque;
 	struct gpus *gpus = exporter_gpus(state->env->exporter);
-	struct sampler_inputs in = { .gpu_sample = gpus ? sample_gpus : NULL, .gpu_ctx = gpus };
+	struct sampler_inputs in = {
+		.gpu_sample = gpus ? sample_gpus : NULL,
+		.gpu_ctx = gpus,
+		.has_gpus = gpus && gpus_any(gpus),
+	};
 	int r = gpus ? gpus_start_readings(gpus, err) : 0;
 
 	if (r < 0)

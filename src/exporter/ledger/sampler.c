@@ -437,7 +437,7 @@ int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 		s->config.log);
 	s->gpu.sample = inputs->gpu_sample;
 	s->gpu.ctx = inputs->gpu_ctx;
-	if (!s->n_opened && !inputs->n_meters && !inputs->gpu_sample)
+	if (!s->n_opened && !inputs->n_meters && !inputs->has_gpus)
 		log_warn(s->config.log, "no energy source on this node: the ledger stays empty");
 	return unit_readings_use(&s->units, inputs->tables, inputs->n_tables);
 }

@@ -47,7 +47,8 @@ struct sampler_inputs {
 	size_t n_tables;
 	const struct power_meter *const *meters; /* of the whole node */
 	size_t n_meters;
-	gpu_sample_fn gpu_sample; /* NULL: no GPUs */
+	gpu_sample_fn gpu_sample; /* NULL: nobody looks for GPUs */
+	bool has_gpus; /* there are some already */
 	void *gpu_ctx;
 };
 
