@@ -28,7 +28,7 @@ struct nvidia_smi_reading {
 	uint64_t power_uw;
 	uint32_t use_ppm;
 };
-#define NVIDIA_SMI_READING_FIELDS "uuid,power.draw,utilization.gpu"
+#define NVIDIA_SMI_READINGS "--query-gpu=uuid,power.draw,utilization.gpu"
 /* 0 or -EBADMSG: not such a line. */
 int nvidia_smi_parse_reading(struct slice line, struct nvidia_smi_reading *ret_reading);
 

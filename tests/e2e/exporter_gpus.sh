@@ -67,6 +67,11 @@ nvidia_tool() { # XML
 		"--query --xml-format") cat "$1" ;;
 		"-L") cat "\$F/nvidia-L.txt" ;;
 		"vgpu --query") cat "\$F/nvidia-vgpu.txt" ;;
+		--query-gpu=*) echo \$\$ >"$T/reader"
+			while sleep 0.2; do
+				echo "GPU-bbbbbbbb-0000-0000-0000-000000000001, 100.00, 50"
+				echo "GPU-aaaaaaaa-0000-0000-0000-000000000000, 54.00, [N/A]"
+			done ;;
 		*) echo "what? \$*" >&2; exit 2 ;;
 		esac
 	S
@@ -74,13 +79,12 @@ nvidia_tool() { # XML
 exporter() { # FLAG...
 	PORT=$(free_port)
 	NODE_NAME=n1 PATH=$TOOLS:$PATH start exporter "$BIN/ceems_exporter" --no-security.drop-privileges \
-		--web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults --no-collector.ledger \
+		--web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults \
 		--web.disable-exporter-metrics --path.cgroupfs="$TREE/cgroup" --path.procfs="$TREE/proc" \
 		--path.sysfs="$TREE/sys" --collector.cgroups.force-version=v2 "$@"
 	wait_until 40 curl -sf "http://127.0.0.1:$PORT/health"
 }
 slurm() { exporter --collector.slurm --collector.slurm.gres-config-file="$T/none" "$@"; }
-libvirt() { exporter --collector.libvirt --collector.libvirt.xml-dir="$TREE/xml"; }
 scrape() { curl -sf "http://127.0.0.1:$PORT/metrics"; }
 gpu_series() { scrape | grep '^ceems_compute_unit_gpu_'; }
 shows() { gpu_series | grep -qE "$1"; }
@@ -135,7 +139,7 @@ nvidia_tool "$FIXTURES/nvidia.xml"
 domain 1 instance-0000000a aaaaaaaa-0000-0000-0000-00000000000a 0000:30:0.0 0000:99:00.0
 domain 2 instance-0000000b aaaaaaaa-0000-0000-0000-00000000000b 50000000-0000-0000-0000-000000000000
 domain 3 instance-0000000c aaaaaaaa-0000-0000-0000-00000000000c 60000000-0000-0000-0000-000000000000 40000000-0000-0000-0000-000000000000
-libvirt
+exporter --collector.libvirt --collector.libvirt.xml-dir="$TREE/xml"
 ok "nvidia: virtual machines" golden nvidia-libvirt
 ends libvirt
 
@@ -168,7 +172,7 @@ slurm
 ok "amd: whole devices by the old form" golden amd-old
 ends amd-old
 amd_tree
-# shellcheck disable=SC2016 # for the tool to expand
+# shellcheck disable=SC2016 # the tool expands it
 tool rocm-smi <<<'[ "$1" = --showproductname ] && cat "$F/rocm.json"'
 slurm --collector.gpu.amd-smi-path="$T/none" --collector.gpu.rocm-smi-path="$TOOLS/rocm-smi"
 ok "amd: cards by rocm-smi" golden amd-rocm
@@ -188,6 +192,25 @@ ends type
 slurm --collector.gpu.type=nogpu
 ok "none is none" no_gpu_series
 ends nogpu
+
+# What devices take goes to who holds them; the tool that tells it ends with the exporter.
+fresh_tree
+pci 0000:10:00.0 0x10de
+pci 0000:c0:00.0 0x1002
+nvidia_tool "$FIXTURES/nvidia.xml"
+amd_tool amd-new.json
+mkdir -p "$TREE/sys/bus/pci/devices/0000:c0:00.0/hwmon/hwmon1"
+echo 90000000 >"$TREE/sys/bus/pci/devices/0000:c0:00.0/hwmon/hwmon1/power1_average"
+job 70 700 SLURM_JOB_GPUS=2
+slurm --collector.ledger --ledger.interval=100ms
+has_energy() { scrape | grep -qE "^ceems_energy_$1 [0-9.e+]*[1-9]"; }
+ok "GPUs have energy" wait_until 30 has_energy 'meter_joules_total\{domain="gpu",.*\}'
+ok "and who holds one is charged" wait_until 30 has_energy 'unit_joules_total\{.*domain="gpu",.*uuid="70"\}'
+reader=$(cat "$T/reader")
+ok "the tool is left running" kill -0 "$reader"
+ends energy
+gone() { ! kill -0 "$reader" 2>/dev/null; }
+ok "it ends with the exporter" wait_until 10 gone
 
 # Tools that are not there, fail, flood, hang or lie cost the series, not the start; a device that
 # appears is found, and what one vendor's tool does is no matter of the other's.

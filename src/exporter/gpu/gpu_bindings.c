@@ -86,7 +86,6 @@ void gpu_bindings_done(struct gpu_bindings *b)
 struct resolve {
 	const struct gpu_list *list;
 	const struct slurm_gpus *slurm;
-	const struct host_root *host;
 	struct gpu_hold *holds;
 	size_t n;
 	size_t first; /* of the current request */
@@ -312,8 +311,7 @@ static size_t make_pots(struct pot *pots, const struct resolve *r)
 		if (pot_of(pots, n, h))
 			continue;
 		pots[n++] = (struct pot){ h->device, h->instance,
-			r->slurm ? slurm_gpus_shares(
-					   r->slurm, r->host, &r->list->v[h->device], h->instance)
+			r->slurm ? slurm_gpus_shares(r->slurm, &r->list->v[h->device], h->instance)
 				 : 0,
 			0 };
 	}
@@ -370,10 +368,10 @@ static int find_devices(struct resolve *r, const struct gpu_bindings *b)
 	return result;
 }
 
-int gpu_bindings_resolve(struct gpu_bindings *b, const struct gpu_list *list,
-	const struct slurm_gpus *slurm, const struct host_root *host)
+int gpu_bindings_resolve(
+	struct gpu_bindings *b, const struct gpu_list *list, const struct slurm_gpus *slurm)
 {
-	struct resolve r = { .list = list, .slurm = slurm, .host = host };
+	struct resolve r = { .list = list, .slurm = slurm };
 	const struct gpu_request **order = NULL;
 	struct pot *pots = NULL;
 	int result = find_devices(&r, b);

@@ -38,8 +38,8 @@ void gpu_bindings_done(struct gpu_bindings *bindings);
  * Finds the devices of the requests anew. slurm is NULL for other managers than Slurm. -ENOMEM:
  * what was held is as before.
  */
-int gpu_bindings_resolve(struct gpu_bindings *bindings, const struct gpu_list *list,
-	const struct slurm_gpus *slurm, const struct host_root *host);
+int gpu_bindings_resolve(
+	struct gpu_bindings *bindings, const struct gpu_list *list, const struct slurm_gpus *slurm);
 
 /* The part of the device or instance, 0 to 1. */
 double gpu_hold_fraction(const struct gpu_hold *hold);

@@ -62,8 +62,7 @@ int gpu_power_follow_nvidia(const char *nvidia_smi_path, int cancel_fd,
 	char path[PATH_MAX];
 	const char *const argv[] = { gpu_tool_program(
 					     nvidia_smi_path, "nvidia-smi", path, sizeof(path)),
-		"--query-gpu=" NVIDIA_SMI_READING_FIELDS, "--format=csv,noheader,nounits", "-lms",
-		"1000", NULL };
+		NVIDIA_SMI_READINGS, "--format=csv,noheader,nounits", "-lms", "1000", NULL };
 	struct follow follow = { .take = take, .ctx = ctx };
 	const struct command command = {
 		.argv = argv,

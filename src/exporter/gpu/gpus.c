@@ -79,12 +79,12 @@ static int replace_locked(struct gpus *gpus, struct gpu_list *list)
 	gpus->list = *list;
 	*list = (struct gpu_list){ 0 };
 	gpus->generation++;
+	slurm_gpus_find_caps(&gpus->slurm, gpus->config.host);
 	for (size_t i = 0; i < gpus->n_managers; i++) {
 		struct gpu_bindings *b = &gpus->managers[i];
 
 		/* What was held refers to the old list. */
-		if (gpu_bindings_resolve(
-			    b, &gpus->list, slurm_of(gpus, b->manager), gpus->config.host) < 0)
+		if (gpu_bindings_resolve(b, &gpus->list, slurm_of(gpus, b->manager)) < 0)
 			b->n_holds = 0;
 	}
 	return 0;
@@ -159,8 +159,13 @@ int gpus_open(const struct gpus_config *config, struct gpus **ret_gpus, struct e
 
 int gpus_set_slurm(struct gpus *gpus, const char *gpu_order_map, const char *gres_path)
 {
+	int r;
+
 	slurm_gpus_done(&gpus->slurm);
-	return slurm_gpus_init(&gpus->slurm, gpu_order_map, gres_path, gpus->config.hostname);
+	r = slurm_gpus_init(&gpus->slurm, gpu_order_map, gres_path, gpus->config.hostname);
+	if (r >= 0)
+		slurm_gpus_find_caps(&gpus->slurm, gpus->config.host);
+	return r;
 }
 
 int gpus_start(struct gpus *gpus, struct err *err)
@@ -329,8 +334,7 @@ static struct gpu_bindings *bindings_locked(struct gpus *gpus, const char *manag
 static int bind_locked(struct gpus *gpus, struct gpu_bindings *fresh)
 {
 	struct gpu_bindings *old = bindings_locked(gpus, fresh->manager);
-	int r = gpu_bindings_resolve(
-		fresh, &gpus->list, slurm_of(gpus, fresh->manager), gpus->config.host);
+	int r = gpu_bindings_resolve(fresh, &gpus->list, slurm_of(gpus, fresh->manager));
 
 	if (r < 0)
 		return r;

@@ -79,7 +79,10 @@ static int read_gres(struct slurm_gpus *slurm, const char *path, const char *hos
 		return 0;
 	r = gres_conf_parse((struct slice){ buffer_text(&text), text.len }, hostname, read_included,
 		(void *)path, &slurm->gres);
-	return r == -E2BIG ? 0 : r;
+	if (r < 0 && r != -E2BIG)
+		return r;
+	slurm->caps = calloc(slurm->gres.n_shares + 1, sizeof(*slurm->caps));
+	return slurm->caps ? 0 : -ENOMEM;
 }
 
 int slurm_gpus_init(struct slurm_gpus *slurm, const char *gpu_order_map, const char *gres_path,
@@ -99,7 +102,9 @@ int slurm_gpus_init(struct slurm_gpus *slurm, const char *gpu_order_map, const c
 void slurm_gpus_done(struct slurm_gpus *slurm)
 {
 	free(slurm->order);
+	free(slurm->caps);
 	slurm->order = NULL;
+	slurm->caps = NULL;
 	slurm->n_order = 0;
 	gres_conf_done(&slurm->gres);
 }
@@ -134,21 +139,34 @@ static uint64_t device_minor(const struct gpu_device *d)
 	return d->device_minor >= 0 ? (uint64_t)d->device_minor : d->minor;
 }
 
-static bool cap_is_of(const struct host_root *host, uint64_t cap, const struct gpu_device *d,
-	const struct gpu_instance *instance)
+void slurm_gpus_find_caps(struct slurm_gpus *slurm, const struct host_root *host)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	struct mig_minor minor;
+	struct slice minors = { "", 0 };
 
-	return file_read(host->procfs_fd, "driver/nvidia-caps/mig-minors", MIG_MINORS_MAX_BYTES,
-		       &text) >= 0 &&
-		mig_minors_find((struct slice){ buffer_text(&text), text.len }, cap, &minor) >= 0 &&
-		minor.gpu == device_minor(d) && minor.gpu_instance == instance->gpu_instance &&
-		minor.compute_instance == instance->compute_instance;
+	if (!slurm->gres.n_shares)
+		return;
+	if (file_read(host->procfs_fd, "driver/nvidia-caps/mig-minors", MIG_MINORS_MAX_BYTES,
+		    &text) >= 0)
+		minors = (struct slice){ buffer_text(&text), text.len };
+	for (size_t i = 0; i < slurm->gres.n_shares; i++) {
+		const struct gres_share *s = &slurm->gres.shares[i];
+
+		slurm->caps[i].known = s->kind == GRES_CAP &&
+			mig_minors_find(minors, s->number, &slurm->caps[i].device) >= 0;
+	}
 }
 
-uint64_t slurm_gpus_shares(const struct slurm_gpus *slurm, const struct host_root *host,
-	const struct gpu_device *device, int64_t instance)
+static bool cap_is_of(const struct slurm_gpu_cap *cap, const struct gpu_device *d,
+	const struct gpu_instance *instance)
+{
+	return cap->known && cap->device.gpu == device_minor(d) &&
+		cap->device.gpu_instance == instance->gpu_instance &&
+		cap->device.compute_instance == instance->compute_instance;
+}
+
+uint64_t slurm_gpus_shares(
+	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance)
 {
 	const struct gpu_instance *part = instance >= 0 ? &device->instances[instance] : NULL;
 	const bool is_nvidia = device->vendor == GPU_VENDOR_NVIDIA;
@@ -163,7 +181,7 @@ uint64_t slurm_gpus_shares(const struct slurm_gpus *slurm, const struct host_roo
 			(s->kind == GRES_MINOR && is_nvidia && !part &&
 				s->number == device_minor(device)) ||
 			(s->kind == GRES_CAP && is_nvidia && part &&
-				cap_is_of(host, s->number, device, part)))
+				cap_is_of(&slurm->caps[i], device, part)))
 			count = s->count;
 	}
 	return count;

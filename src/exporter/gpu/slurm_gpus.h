@@ -23,10 +23,17 @@ struct slurm_gpu_order {
 	uint64_t instance; /* GPU instance or partition */
 };
 
+/* The MIG device behind a capability that is shared. */
+struct slurm_gpu_cap {
+	bool known;
+	struct mig_minor device;
+};
+
 struct slurm_gpus {
 	struct slurm_gpu_order *order;
 	size_t n_order;
 	struct gres_conf gres;
+	struct slurm_gpu_cap *caps; /* one for each share of gres */
 };
 
 /* Missing and unreadable files count as empty. 0 or -ENOMEM. */
@@ -34,12 +41,15 @@ int slurm_gpus_init(struct slurm_gpus *slurm, const char *gpu_order_map, const c
 	const char *hostname);
 void slurm_gpus_done(struct slurm_gpus *slurm);
 
+/* Looks up which MIG devices are behind the capabilities: again when the hardware changed. */
+void slurm_gpus_find_caps(struct slurm_gpus *slurm, const struct host_root *host);
+
 /* What Slurm calls a device (instance < 0) or an instance of it; "" = nothing. */
 const char *slurm_gpus_index(
 	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance);
 
 /* Into how many parts it is shared; 0 = it isn't. */
-uint64_t slurm_gpus_shares(const struct slurm_gpus *slurm, const struct host_root *host,
-	const struct gpu_device *device, int64_t instance);
+uint64_t slurm_gpus_shares(
+	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance);
 
 #endif
