@@ -133,8 +133,8 @@ static void what_is_no_list_is_told(void **state)
 		"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n",
 		"<a/>",
 		"<nvidia_smi_log><gpu id='0'>",
-		"<nvidia_smi_log><gpu><mig_devices><mig_device><index>x</index>"
-		"</mig_device></mig_devices></gpu></nvidia_smi_log>",
+		("<nvidia_smi_log><gpu><mig_devices><mig_device><index>x</index>"
+		 "</mig_device></mig_devices></gpu></nvidia_smi_log>"),
 		"<!DOCTYPE a [<!ENTITY b 'c'>]><nvidia_smi_log>&b;</nvidia_smi_log>",
 	};
 
