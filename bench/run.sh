@@ -5,7 +5,8 @@
 #   CPU time and system calls of one scrape (all control group metrics, PSI, cpu and meminfo) and of one tick
 #   of the sampling loop, against a bare loop that opens, reads and closes the same files, and against one
 #   that reads them through descriptors that stay open; memory; growth;
-#   latency under 8 parallel scrapers; memory and descriptors over 20000 scrapes while jobs come and go.
+#   latency under 8 parallel scrapers; memory and descriptors over 20000 scrapes while jobs come and go;
+#   a scrape of real control groups (v1, as root).
 # Exit status 1 when an aim is missed. --write puts the tables into docs/performance.md.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -25,14 +26,14 @@ T=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)/ceems-bench.XXXX
 PID=
 trap '[ -z "$PID" ] || kill "$PID" 2>/dev/null; rm -rf "$T"' EXIT
 
-start() { # TREE FLAG...: sets PID, PORT and URL
-	local tree=$1
-	shift
+# shellcheck source=bench/real.sh
+. bench/real.sh
+
+launch() { # FLAG...: sets PID, PORT and URL
 	PORT=$(/usr/bin/python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
 	URL=http://127.0.0.1:$PORT/metrics
 	$B/ceems_exporter --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults --collector.slurm \
-		--web.disable-exporter-metrics --no-security.drop-privileges --collector.cgroups.force-version=v2 \
-		--path.cgroupfs="$tree/cgroup" --path.procfs="$tree/proc" --path.sysfs="$tree/sys" "$@" 2>"$T/log" &
+		--web.disable-exporter-metrics --no-security.drop-privileges "$@" 2>"$T/log" &
 	PID=$!
 	for _ in $(seq 100); do
 		curl -sf "${URL%metrics}health" >/dev/null && return
@@ -41,6 +42,13 @@ start() { # TREE FLAG...: sets PID, PORT and URL
 	cat "$T/log" >&2
 	exit 2
 }
+start() { # TREE FLAG...
+	local tree=$1
+	shift
+	launch --collector.cgroups.force-version=v2 --path.cgroupfs="$tree/cgroup" --path.procfs="$tree/proc" \
+		--path.sysfs="$tree/sys" "$@"
+}
+start_real() { launch --no-collector.ledger; }
 stop() {
 	kill "$PID"
 	wait "$PID" || true
@@ -184,6 +192,7 @@ if [ $# -gt 1 ]; then
 	done
 fi
 load
+real_groups 200
 if [ $WRITE = yes ]; then
 	{
 		sed '/^<!-- tables -->/q' docs/performance.md
