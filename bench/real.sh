@@ -41,6 +41,7 @@ real_groups() { # JOBS
 		return
 	fi
 	trap 'real_remove; [ -z "$PID" ] || kill "$PID" 2>/dev/null; rm -rf "$T"' EXIT
+	trap "exit 1" INT TERM
 	real_make "$jobs"
 	start_real
 	$B/bench/bench_scrape "$PORT" 1 20 >/dev/null
