@@ -70,18 +70,6 @@ extern const size_t n_collectors;
 #define scrape_add_micro(s, metric, micro, ...) \
 	exposition_add_micro((s)->out, (metric), (micro), (const char *const[]){ __VA_ARGS__ })
 
-/*
- * Shows how old the value of a source is that is polled in the background ("" = the collector's
- * only one). sample_ns is of the monotonic clock; a source without a value yet has no age. 0 or
- * -ENOMEM.
- */
-int scrape_add_age(
-	struct scrape *s, const char *collector_name, const char *source, int64_t sample_ns);
-
-/* How long a part of a collector took in this scrape. 0 or -ENOMEM. */
-int scrape_add_duration(
-	struct scrape *s, const char *collector_name, const char *subcollector, int64_t ns);
-
 /* Says at debug level that one object of a collector was left out, and why. */
 #define scrape_skip(s, collector_name, object, r)                               \
 	log_debug((s)->log, "left out", LOG_STR("collector", (collector_name)), \

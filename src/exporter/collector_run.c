@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/collector_run.h"
+#include "exporter/scrape_metrics.h"
 
 #include <errno.h>
 

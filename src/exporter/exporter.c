@@ -12,24 +12,9 @@
 #include "exporter/collector_run.h"
 #include "exporter/flags.h"
 #include "exporter/rdma_stats.h"
+#include "exporter/scrape_metrics.h"
 
 enum { PATHS_MAX = 32 };
-
-enum { DURATION, SUCCESS, SAMPLE_AGE, N_METRICS };
-
-static const struct metric metrics[N_METRICS] = {
-	[DURATION] = { "ceems_scrape_collector_duration_seconds",
-		"How long a collector took in this scrape.", METRIC_GAUGE,
-		{ "collector", "subcollector" } },
-	[SUCCESS] = { "ceems_scrape_collector_success",
-		"Whether a collector succeeded in this scrape.", METRIC_GAUGE, { "collector" } },
-	[SAMPLE_AGE] = { "ceems_scrape_collector_sample_age_seconds",
-		"How old the value is that a source polled in the background gave last.",
-		METRIC_GAUGE, { "collector", "source" } },
-};
-const struct metric *const exporter_metrics[] = { &metrics[DURATION], &metrics[SUCCESS],
-	&metrics[SAMPLE_AGE] };
-const size_t n_exporter_metrics = N_METRICS;
 
 struct running {
 	struct collector_run run;
@@ -302,20 +287,6 @@ int exporter_start(struct exporter *exporter, struct err *err)
 	return 0;
 }
 
-int scrape_add_duration(
-	struct scrape *s, const char *collector_name, const char *subcollector, int64_t ns)
-{
-	return scrape_add(s, &metrics[DURATION], (double)ns / 1e9, collector_name, subcollector);
-}
-
-int scrape_add_age(
-	struct scrape *s, const char *collector_name, const char *source, int64_t sample_ns)
-{
-	int64_t age_ns = clock_monotonic_ns(s->env->clock) - sample_ns;
-
-	return scrape_add(s, &metrics[SAMPLE_AGE], (double)age_ns / 1e9, collector_name, source);
-}
-
 static void log_result(const struct exporter *e, const char *name, double seconds, int r)
 {
 	if (r >= 0)
@@ -335,13 +306,13 @@ static int gather_one(struct exporter *e, struct running *running, struct scrape
 	const char *name = running->run.collector->name;
 	int64_t start_ns = clock_monotonic_ns(e->env.clock);
 	int r = collector_run(&running->run, scrape, meter);
-	double seconds = (double)(clock_monotonic_ns(e->env.clock) - start_ns) / 1e9;
+	int64_t ns = clock_monotonic_ns(e->env.clock) - start_ns;
 	int added;
 
-	log_result(e, name, seconds, r);
-	added = scrape_add(scrape, &metrics[DURATION], seconds, name, "");
+	log_result(e, name, (double)ns / 1e9, r);
+	added = scrape_add_duration(scrape, name, "", ns);
 	if (added >= 0)
-		added = scrape_add(scrape, &metrics[SUCCESS], r >= 0, name);
+		added = scrape_add_success(scrape, name, r >= 0);
 	return added;
 }
 

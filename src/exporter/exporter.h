@@ -120,8 +120,4 @@ void exporter_answered(struct exporter *exporter, int64_t start_ns);
 void exporter_stop(struct exporter *exporter); /* ends the threads of start; NULL is fine */
 void exporter_free(struct exporter *exporter); /* NULL is fine */
 
-/* The families of the scrape itself, for the reference page. */
-extern const struct metric *const exporter_metrics[];
-extern const size_t n_exporter_metrics;
-
 #endif

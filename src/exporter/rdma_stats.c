@@ -8,6 +8,7 @@
 
 #include "basic/file.h"
 #include "exporter/poller.h"
+#include "exporter/scrape_metrics.h"
 #include "host/command.h"
 #include "host/infiniband.h"
 #include "host/rdma_tool.h"

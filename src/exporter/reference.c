@@ -9,8 +9,9 @@
 #include "exporter/accounts.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
-#include "exporter/redfish_config.h"
 #include "exporter/rdma_stats.h"
+#include "exporter/redfish_config.h"
+#include "exporter/scrape_metrics.h"
 #include "exporter/self_metrics.h"
 #include "format/config_reference.h"
 
@@ -67,8 +68,8 @@ static int print_metrics(void)
 	for (size_t i = 0; i < n_rdma_metrics; i++)
 		print_metric(&rdma_metrics[i]);
 	print_heading("Every scrape", "One series for each collector that is on.");
-	for (size_t i = 0; i < n_exporter_metrics; i++)
-		print_metric(exporter_metrics[i]);
+	for (size_t i = 0; i < n_scrape_metrics; i++)
+		print_metric(scrape_metrics[i]);
 	print_heading(
 		"Cost of the exporter's parts", "Left out with `--web.disable-exporter-metrics`.");
 	for (size_t i = 0; i < n_accounts_metrics; i++)

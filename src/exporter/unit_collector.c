@@ -6,6 +6,7 @@
 
 #include "exporter/exporter.h"
 #include "exporter/rdma_stats.h"
+#include "exporter/scrape_metrics.h"
 #include "exporter/unit_metrics.h"
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"

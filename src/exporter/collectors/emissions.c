@@ -13,6 +13,7 @@
 #include "exporter/emission_store.h"
 #include "exporter/exporter.h"
 #include "exporter/poller.h"
+#include "exporter/scrape_metrics.h"
 #include "remote/emissions/provider.h"
 
 enum { FACTOR, N_METRICS };

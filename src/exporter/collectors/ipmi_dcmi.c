@@ -14,6 +14,7 @@
 #include "exporter/ipmi_readings.h"
 #include "exporter/ipmi_tool.h"
 #include "exporter/poller.h"
+#include "exporter/scrape_metrics.h"
 #include "host/ipmi.h"
 
 static const struct metric metrics[DCMI_N_VALUES] = {

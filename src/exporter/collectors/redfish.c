@@ -17,6 +17,7 @@
 #include "exporter/redfish_config.h"
 #include "exporter/redfish_readings.h"
 #include "exporter/redfish_watch.h"
+#include "exporter/scrape_metrics.h"
 
 static const struct metric metrics[REDFISH_N_VALUES] = {
 	[REDFISH_CURRENT] = { "ceems_redfish_current_watts",

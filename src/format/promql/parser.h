@@ -6,6 +6,8 @@
 #include "format/promql/lexer.h"
 #include "format/promql/promql.h"
 
+enum { PARSER_SHOWN_MAX = 40 }; /* bytes of a query in a message */
+
 struct promql_parser {
 	struct slice text;
 	const struct promql_token *at; /* the next one */

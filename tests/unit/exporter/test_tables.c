@@ -7,6 +7,7 @@
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
 #include "exporter/rdma_stats.h"
+#include "exporter/scrape_metrics.h"
 #include "exporter/self_metrics.h"
 #include "unit_test.h"
 
@@ -53,8 +54,8 @@ static void metrics_are_named_and_documented(void **state)
 		check_metric(&rdma_metrics[i]);
 	for (size_t i = 0; i < n_self_metrics; i++)
 		check_metric(self_metrics[i]);
-	for (size_t i = 0; i < n_exporter_metrics; i++)
-		check_metric(exporter_metrics[i]);
+	for (size_t i = 0; i < n_scrape_metrics; i++)
+		check_metric(scrape_metrics[i]);
 }
 
 static int parse(struct exporter_flags *flags, FILE *sink, int argc, const char **argv)
