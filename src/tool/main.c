@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ceems_tool: checks, web configs, recording rules and queries. The tables here are its manual. */
+/* ceems_tool: checks, web configs, recording rules, queries and captures. The tables here are its
+ * manual. */
 #include <errno.h>
 #include <string.h>
 
@@ -81,6 +82,33 @@ static const struct option_def web_config_options[] = {
 		.fallback = "8760h", .help = "How long the certificate is valid from now on." },
 };
 
+static const struct option_def capture_options[] = {
+	{ "duration", OPTION_DURATION_GO, offsetof(struct capture_options, duration_ns),
+		.fallback = "0s",
+		.help = "Go on for so long, and record what changes; 0s for one look." },
+	{ "interval", OPTION_DURATION_GO, offsetof(struct capture_options, interval_ns),
+		.fallback = "1s", .help = "Time from one look to the next." },
+	{ "max-size", OPTION_INT, offsetof(struct capture_options, max_size_mib), .fallback = "64",
+		.value_name = "MIB", .help = "Size of all files together, unpacked, in MiB." },
+	{ "output", OPTION_STRING, offsetof(struct capture_options, output),
+		.fallback = "ceems-capture.tar.gz", .value_name = "FILE",
+		.help = "The archive; must not be there yet." },
+	{ "path.cgroupfs", OPTION_STRING, offsetof(struct capture_options, cgroupfs),
+		.fallback = "/sys/fs/cgroup", .value_name = "DIR",
+		.help = "Mount point of the control groups." },
+	{ "path.procfs", OPTION_STRING, offsetof(struct capture_options, procfs),
+		.fallback = "/proc", .value_name = "DIR", .help = "Mount point of procfs." },
+	{ "path.sysfs", OPTION_STRING, offsetof(struct capture_options, sysfs), .fallback = "/sys",
+		.value_name = "DIR", .help = "Mount point of sysfs." },
+	{ "tools", OPTION_BOOL, offsetof(struct capture_options, tools), .fallback = "true",
+		.help = "Run nvidia-smi, ipmitool and the like, as the exporter does." },
+};
+
+static const struct option_def replay_options[] = {
+	{ "speed", OPTION_DOUBLE, offsetof(struct replay_options, speed), .fallback = "1",
+		.help = "How many times as fast as recorded; 0 for the first look only." },
+};
+
 #define GROUP(rows, values)                          \
 	{                                            \
 		NULL, rows, ARRAY_SIZE(rows), values \
@@ -89,6 +117,10 @@ static const struct option_def web_config_options[] = {
 	GROUP(tsdb_server_options, &tool.tsdb.server), GROUP(tsdb_range_options, &tool.tsdb)
 
 static const struct command_def commands[] = {
+	{ .name = "capture",
+		.help = "Write an anonymised archive of what the exporter reads on this machine: "
+			"for bug reports, and for tests.",
+		.groups = { GROUP(capture_options, &tool.capture) } },
 	{ .name = "check api-healthy",
 		.help = "Ask the API server whether it is healthy.",
 		.groups = { GROUP(api_options, &tool.api) } },
@@ -103,6 +135,12 @@ static const struct command_def commands[] = {
 		.help = "Write a web config file for the daemons, with a random password and, if "
 			"wanted, a self-signed TLS pair.",
 		.groups = { GROUP(web_config_options, &tool.web_config) } },
+	{ .name = "replay",
+		.help = "Unpack a captured ARCHIVE into the new folder DIR, print how to run the "
+			"exporter from it, and play what changed while it was recorded.",
+		.positional = "ARCHIVE DIR",
+		.min_positional = 2,
+		.groups = { GROUP(replay_options, &tool.replay) } },
 	{ .name = "tsdb create-ceems-tsdb-updater-queries",
 		.help = "Print the queries for the API server's TSDB updater.",
 		.groups = { TSDB_GROUPS, GROUP(output_options, &tool.tsdb) } },
@@ -116,10 +154,12 @@ static const struct command_def commands[] = {
 
 /* In the order of commands[]. */
 static int (*const runs[])(struct tool *) = {
+	command_capture,
 	command_check_api,
 	command_check_lb,
 	command_check_web_config,
 	command_create_web_config,
+	command_replay,
 	command_create_updater_queries,
 	command_create_recording_rules,
 	command_create_relabel_configs,

@@ -32,6 +32,17 @@ struct rules_options {
 	bool disable_providers;
 };
 
+enum { CAPTURE_MAX_SIZE_MIB = 512 };
+struct capture_options {
+	const char *procfs, *sysfs, *cgroupfs, *output;
+	int64_t duration_ns, interval_ns, max_size_mib;
+	bool tools;
+};
+
+struct replay_options {
+	double speed; /* 0: the first state only */
+};
+
 struct tool {
 	FILE *out, *messages; /* stdout and stderr of the process */
 	struct options opt;
@@ -39,6 +50,8 @@ struct tool {
 	struct tsdb_options tsdb;
 	struct rules_options rules;
 	struct web_config_options web_config;
+	struct capture_options capture;
+	struct replay_options replay;
 };
 
 /* A line in the style of parse errors; returns the exit status 1. */
@@ -47,6 +60,7 @@ int tool_fatal(struct tool *tool, const char *text);
 int tool_failed(struct tool *tool, const char *what, const struct err *err);
 
 /* All return the exit status. */
+int command_capture(struct tool *tool);
 int command_check_api(struct tool *tool);
 int command_check_lb(struct tool *tool);
 int command_check_web_config(struct tool *tool);
@@ -54,5 +68,6 @@ int command_create_web_config(struct tool *tool);
 int command_create_recording_rules(struct tool *tool);
 int command_create_relabel_configs(struct tool *tool);
 int command_create_updater_queries(struct tool *tool);
+int command_replay(struct tool *tool);
 
 #endif
