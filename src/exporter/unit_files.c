@@ -403,6 +403,7 @@ int unit_files_read(struct unit_reader *reader, struct unit_files *files, const 
 	rows = unit_rows(reader->version, &n);
 	memset(values, 0, offsetof(struct unit_values, rdma));
 	values->n_rdma = 0;
+	values->rdma_lines = 0;
 	values->blkio = reader->blkio;
 	values->n_blkio = 0;
 	for (size_t i = 0; i < n; i++) {

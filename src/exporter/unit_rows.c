@@ -176,7 +176,6 @@ static int parse_rdma(const struct unit_parse *p, struct slice text)
 	struct unit_values *values = p->values;
 	struct cgroup_rdma line;
 
-	values->rdma_lines = count_lines(text);
 	while (cgroup_rdma_next(&text, &line)) {
 		struct unit_rdma *rdma = &values->rdma[values->n_rdma];
 
@@ -191,12 +190,16 @@ static int parse_rdma(const struct unit_parse *p, struct slice text)
 	return 0;
 }
 
-/* v1: use and limit have to name equally many devices, else the answer is of two moments. */
 static int parse_v1_rdma_max(const struct unit_parse *p, struct slice text)
 {
-	if (count_lines(text) != p->values->rdma_lines)
-		p->values->n_rdma = 0;
+	p->values->rdma_lines = count_lines(text);
 	return 0;
+}
+
+/* v1: use and limit have to name equally many devices, else the answer is of two moments. */
+static int parse_v1_rdma(const struct unit_parse *p, struct slice text)
+{
+	return count_lines(text) == p->values->rdma_lines ? parse_rdma(p, text) : 0;
 }
 
 static int parse_weight(const struct unit_parse *p, struct slice text)
@@ -336,9 +339,9 @@ static const struct unit_row v1_rows[] = {
 		BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPU_USAGE), parse_v2_cpu },
 	{ V1_ACTIVE, "cpu.shares", UNIT_FILES_SHARES, UNIT_ROW_LENIENT, BIT(CPUS), parse_shares },
 	{ V1_CPUSET, "cpuset.cpus", UNIT_FILES_CPUSET, UNIT_ROW_LENIENT, BIT(CPUS), parse_cpus },
-	{ V1_RDMA, "rdma.current", UNIT_FILES_MORE, UNIT_ROW_OPTIONAL | UNIT_ROW_CHAINED, 0,
-		parse_rdma },
-	{ V1_RDMA, "rdma.max", UNIT_FILES_MORE, UNIT_ROW_OPTIONAL, 0, parse_v1_rdma_max },
+	{ V1_RDMA, "rdma.max", UNIT_FILES_MORE, UNIT_ROW_OPTIONAL | UNIT_ROW_CHAINED, 0,
+		parse_v1_rdma_max },
+	{ V1_RDMA, "rdma.current", UNIT_FILES_MORE, UNIT_ROW_OPTIONAL, 0, parse_v1_rdma },
 	/* Of the groups below too, or where nothing counts so, of the group's own. */
 	{ V1_BLKIO, "blkio.io_serviced_recursive", UNIT_FILES_BLKIO, UNIT_ROW_OPTIONAL, BIT(BLKIO),
 		parse_blkio_requests },

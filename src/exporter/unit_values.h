@@ -56,7 +56,8 @@ struct unit_values {
 	uint32_t failed; /* its file could not be read or parsed; the value means nothing */
 	bool unlimited; /* the memory limit is none */
 	struct unit_rdma rdma[UNIT_RDMA_DEVICES_MAX];
-	size_t n_rdma, rdma_lines;
+	size_t n_rdma;
+	size_t rdma_lines; /* of v1's limits */
 	struct unit_blkio *blkio; /* the reader's, UNIT_BLKIO_DEVICES_MAX of them */
 	size_t n_blkio;
 };
