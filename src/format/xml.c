@@ -13,6 +13,7 @@ struct walk {
 	struct buffer text;
 	unsigned depth;
 	int result; /* 0 as long as the walk goes on */
+	bool declares_entity;
 };
 
 const char *xml_attribute(const struct xml_attributes *attributes, const char *name)
@@ -85,7 +86,10 @@ static void XMLCALL on_entity(void *ctx, const XML_Char *name, int is_parameter,
 	const XML_Char *value, int value_length, const XML_Char *base, const XML_Char *system_id,
 	const XML_Char *public_id, const XML_Char *notation)
 {
-	end_walk(ctx, -EBADMSG);
+	struct walk *w = ctx;
+
+	w->declares_entity |= w->result == 0;
+	end_walk(w, -EBADMSG);
 }
 
 static int failure(const struct walk *w, struct err *err)
@@ -95,7 +99,7 @@ static int failure(const struct walk *w, struct err *err)
 
 	if (code == XML_ERROR_NO_MEMORY)
 		return err_errno(err, -ENOMEM, "XML");
-	if (w->result == -EBADMSG && code == XML_ERROR_ABORTED)
+	if (w->declares_entity)
 		return err_set(err, -EBADMSG, "line %lu: it declares an entity", line);
 	if (w->result == -E2BIG)
 		return err_set(err, -E2BIG, "line %lu: over a limit of size or depth", line);

@@ -54,6 +54,7 @@ struct parse {
 	struct gpu_device *device; /* the current one */
 	struct gpu_instance *instance;
 	unsigned ids; /* of the instance that were told */
+	bool lacks_ids; /* an instance does, which ended the walk */
 	bool found_root;
 	uint32_t n; /* devices so far */
 	uint64_t next_index;
@@ -121,8 +122,10 @@ static void id_ends(struct parse *p, unsigned which, struct slice text, uint64_t
 
 static int instance_ends(struct parse *p)
 {
-	if (p->ids != ALL_IDS)
+	if (p->ids != ALL_IDS) {
+		p->lacks_ids = true;
 		return -EBADMSG;
+	}
 	snprintf(p->instance->id, sizeof(p->instance->id), "%" PRIu64, p->instance->gpu_instance);
 	return 0;
 }
@@ -203,12 +206,9 @@ int nvidia_smi_parse(struct slice xml, struct gpu_list *list, struct err *err)
 	const struct xml_visitor visitor = { start, end, &p };
 	int r;
 
-	if (err)
-		err->text[0] = '\0';
 	r = xml_walk(xml, &visitor, err);
-	if (r < 0 && err && !err->text[0])
-		return err_set(err, r, "a device of nvidia-smi's XML: %s",
-			r == -EBADMSG ? "ids that are no numbers" : err_name(r));
+	if (p.lacks_ids)
+		return err_set(err, r, "a MIG device's ids are no numbers");
 	if (r < 0)
 		return r;
 	return p.found_root ? 0 : err_set(err, -EBADMSG, "no <" ROOT ">");

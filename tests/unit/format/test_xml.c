@@ -138,6 +138,10 @@ static void the_visitor_may_end_the_walk(void **state)
 	answer = -ENOSPC;
 	assert_int_equal(walk("<a><b/><c/></a>"), -ENOSPC);
 	assert_string_equal(buffer_text(&seen), "<a><a/b>");
+	answer = -EBADMSG;
+	assert_int_equal(walk("<a><b/><c/></a>"), -EBADMSG);
+	assert_null(strstr(err.text, "declares an entity"));
+	assert_string_equal(buffer_text(&seen), "<a><a/b>");
 	answer = -ECANCELED;
 	assert_int_equal(walk("<a><b/><c/></a>"), 0);
 	assert_string_equal(buffer_text(&seen), "<a><a/b>");

@@ -145,6 +145,15 @@ static void what_is_no_list_is_told(void **state)
 		assert_int_equal(rocm_smi_parse(slice_from(texts[i]), &list, &err), -EBADMSG);
 		assert_int_equal(amd_smi_parse(slice_from(texts[i]), &list, &err), -EBADMSG);
 	}
+	assert_int_equal(
+		nvidia_smi_parse(slice_from("<nvidia_smi_log><gpu><mig_devices><mig_device>"
+					    "<index>0</index><gpu_instance_id>N/A"
+					    "</gpu_instance_id></mig_device></mig_devices>"
+					    "</gpu></nvidia_smi_log>"),
+			&list, &err),
+		-EBADMSG);
+	assert_string_equal(err.text, "a MIG device's ids are no numbers");
+	gpu_list_done(&list);
 	assert_int_equal(nvidia_smi_parse(slice_from("<nvidia_smi_log/>"), &list, &err), 0);
 	assert_int_equal(list.n, 0);
 }
