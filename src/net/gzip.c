@@ -120,7 +120,7 @@ bool gzip_is_wanted(const char *accept_encoding)
 
 		if (is_name(name, "gzip") || is_name(name, "x-gzip"))
 			gzip = MAX(gzip, q);
-		else if (is_name(name, "identity"))
+		else if (is_name(name, "identity") || is_name(name, "*"))
 			identity = MAX(identity, q);
 	}
 	return gzip > 0 && gzip > identity;

@@ -20,7 +20,7 @@ void gzip_add(struct gzip *gz, const void *data, size_t len, bool finish, struct
 
 /*
  * Whether an Accept-Encoding header asks for gzip: named with a q above zero and above that of
- * identity if that is named too. "*" alone doesn't. NULL: no header.
+ * identity if that is named too. "*" stands for identity, not for gzip. NULL: no header.
  */
 bool gzip_is_wanted(const char *accept_encoding);
 
