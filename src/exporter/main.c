@@ -25,6 +25,7 @@ enum {
 	HEADER_TIMEOUT_MS = 2000,
 	IDLE_TIMEOUT_MS = 180000, /* longer than usual scrape intervals, so that connections stay */
 	HEADER_MAX_BYTES = 64 << 10,
+	REQUEST_BODY_MAX_BYTES = 16 << 10, /* any method is answered; nobody reads its body */
 	RESPONSE_MAX_BYTES = 256 << 20,
 	THREADS_MAX = 64,
 	GZIP_LEVEL = 4,
@@ -187,6 +188,7 @@ static int open_server(struct program *p, struct err *err)
 		.web_config_file = f->web_config_file,
 		.systemd_socket = f->systemd_socket,
 		.threads = 1 + (unsigned)MIN(MAX(f->gomaxprocs, 1), THREADS_MAX),
+		.max_request_body_bytes = REQUEST_BODY_MAX_BYTES,
 		.max_header_bytes = HEADER_MAX_BYTES,
 		.max_response_bytes = RESPONSE_MAX_BYTES,
 		.header_timeout_ms = HEADER_TIMEOUT_MS,
