@@ -184,7 +184,7 @@ static int add_device(void *ctx, const char *device, int device_fd)
 {
 	struct scrape *s = ctx;
 	char text[SYSFS_TEXT_MAX];
-	const char *firmware, *board, *type;
+	const char *firmware, *board, *hca;
 	struct slice value;
 	int r = sysfs_read(device_fd, "fw_ver", text, &value);
 
@@ -194,10 +194,10 @@ static int add_device(void *ctx, const char *device, int device_fd)
 	}
 	firmware = arena_strndup(s->arena, value.p, value.n);
 	board = read_text(s, device_fd, "board_id");
-	type = read_text(s, device_fd, "hca_type");
-	if (!firmware || !board || !type)
+	hca = read_text(s, device_fd, "hca_type");
+	if (!firmware || !board || !hca)
 		return -ENOMEM;
-	return scrape_add(s, &metrics[INFO], 1, device, board, firmware, type);
+	return scrape_add(s, &metrics[INFO], 1, device, board, firmware, hca);
 }
 
 static int infiniband_collect(void *state, struct scrape *s)
