@@ -179,6 +179,15 @@ static size_t replace_value(const struct anonymiser *a, struct slice rest, struc
 	return key + n;
 }
 
+/* A long run of decimal digits is a reading, however odd. */
+static bool has_letter(struct slice s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s.p[i] > '9')
+			return true;
+	return false;
+}
+
 static size_t replace_hex(
 	const struct anonymiser *a, struct slice rest, bool after_hex, struct buffer *out)
 {
@@ -190,7 +199,7 @@ static size_t replace_hex(
 	if (!n && !after_hex) {
 		kind = "id";
 		n = hex_run(rest, rest.n);
-		if (n < LONG_HEX_MIN) {
+		if (n < LONG_HEX_MIN || !has_letter(rest, n)) {
 			kind = "mac";
 			n = match_mac(rest);
 		}

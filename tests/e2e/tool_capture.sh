@@ -56,6 +56,8 @@ same_answer() { # NAME TREE FLAG...
 for name in intel-2s amd-1s arm odd; do
 	ok "$name: the replayed tree gives the same answer" same_answer "$name" "tests/fixtures/$name"
 done
+ok "sensors: the replayed tree gives the same answer" same_answer sensors tests/fixtures/sensors --collector.disable-defaults \
+	--collector.hwmon
 ok "cray-ex: the replayed tree gives the same answer" same_answer cray-ex tests/fixtures/cray-ex --collector.disable-defaults \
 	--collector.cray_pm_counters --collector.netdev
 ok "fabric: the replayed tree gives the same answer" same_answer fabric tests/fixtures/fabric --collector.disable-defaults \
