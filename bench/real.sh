@@ -26,8 +26,8 @@ real_make() { # JOBS
 }
 
 real_remove() {
-	[ ${#REAL_PIDS[@]} -eq 0 ] || kill "${REAL_PIDS[@]}" 2>/dev/null
-	wait "${REAL_PIDS[@]}" 2>/dev/null
+	[ ${#REAL_PIDS[@]} -eq 0 ] || kill "${REAL_PIDS[@]}" 2>/dev/null || true
+	wait "${REAL_PIDS[@]}" 2>/dev/null || true
 	for c in cpuacct memory cpuset; do
 		[ ! -d $CG/$c/slurm_bench ] || find $CG/$c/slurm_bench -depth -type d -exec rmdir {} \;
 	done

@@ -4,7 +4,7 @@
 # jobs of 20 processes, on trees in memory, as ratios in one run:
 #   CPU time and system calls of one scrape (all control group metrics, PSI, cpu and meminfo) and of one tick
 #   of the sampling loop, against a bare loop that opens, reads and closes the same files, and against one
-#   that reads them through descriptors that stay open; memory; growth;
+#   that reads them through descriptors that stay open (- if there are too many); memory; growth;
 #   latency under 8 parallel scrapers; memory and descriptors over 20000 scrapes while jobs come and go;
 #   a scrape of real control groups (v1, as root).
 # Exit status 1 when an aim is missed. --write puts the tables into docs/performance.md.
@@ -102,7 +102,7 @@ aim() { # WHAT VALUE LIMIT
 		FAILED=1
 	fi
 }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
 say() { echo "$*" | tee -a "$T/report"; }
 
 declare -A US
