@@ -9,20 +9,7 @@ unset KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT NODE_NAME
 
 unpack() { # FIXTURE: as tests/lib/tree.h does
 	rm -rf "$T/tree"
-	/usr/bin/python3 - "$CEEMS_SOURCE/tests/fixtures/$1" "$T/tree" <<-'P'
-		import os, re, sys
-		def unescape(s):
-		    special = {b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
-		    return re.sub(rb"\\(?:x(..)|(.))", lambda m: bytes([int(m[1], 16)]) if m[1] else special[m[2]], s)
-		for line in open(sys.argv[1], "rb").read().split(b"\n"):
-		    if not line or line.startswith(b"#"):
-		        continue
-		    path, _, text = line.partition(b"\t")
-		    path = os.path.join(os.fsencode(sys.argv[2]), unescape(path))
-		    os.makedirs(os.path.dirname(path), exist_ok=True)
-		    if not path.endswith(b"/"):
-		        open(path, "wb").write(unescape(text))
-	P
+	/usr/bin/python3 "$CEEMS_SOURCE/tests/lib/unpack_tree.py" "$CEEMS_SOURCE/tests/fixtures/$1" "$T/tree"
 }
 arguments() {
 	PORT=$(free_port)

@@ -15,20 +15,7 @@ fails() { # TEXT COMMAND...
 	! "$@" >"$T/fails" 2>&1 && grep -qF -e "$text" "$T/fails" || { cat "$T/fails"; return 1; }
 }
 unpack() { # FIXTURE: as tests/lib/tree.h does
-	/usr/bin/python3 - "tests/fixtures/$1" "$T/$2" <<-'P'
-		import os, re, sys
-		def unescape(s):
-		    special = {b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
-		    return re.sub(rb"\\(?:x(..)|(.))", lambda m: bytes([int(m[1], 16)]) if m[1] else special[m[2]], s)
-		for line in open(sys.argv[1], "rb").read().split(b"\n"):
-		    if not line or line.startswith(b"#"):
-		        continue
-		    path, _, text = line.partition(b"\t")
-		    path = os.path.join(os.fsencode(sys.argv[2]), unescape(path))
-		    os.makedirs(os.path.dirname(path), exist_ok=True)
-		    if not path.endswith(b"/"):
-		        open(path, "wb").write(unescape(text))
-	P
+	/usr/bin/python3 "$CEEMS_SOURCE/tests/lib/unpack_tree.py" "tests/fixtures/$1" "$T/$2"
 }
 capture() { # TREE ARCHIVE FLAG...
 	local tree=$1 archive=$2

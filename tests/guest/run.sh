@@ -53,7 +53,7 @@ CEEMS_QUICKSTART_PATIENCE=10 ./quickstart.sh --once --jobs 4
 echo "guest: quickstart ended with status $?"
 install -m 755 build/quickstart/ceems_exporter build/quickstart/ceems_api_server /usr/local/bin/
 tools/install-services ceems_exporter
-sleep 5
+for _ in $(seq 120); do curl -sf -o /dev/null http://127.0.0.1:9010/health && break; sleep 0.5; done
 systemctl --no-pager --lines=5 status ceems_exporter
 curl -sS http://127.0.0.1:9010/metrics | grep -c ^ceems_
 grep -E '^(Uid|Cap|NoNewPrivs)' /proc/"$(systemctl show -p MainPID --value ceems_exporter)"/status
