@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "exporter/k8s_units.h"
+#include "exporter/managers/k8s_units.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/libvirt_units.h"
+#include "exporter/managers/libvirt_units.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

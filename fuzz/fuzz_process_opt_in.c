@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "exporter/process_opt_in.h"
+#include "exporter/units/process_opt_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

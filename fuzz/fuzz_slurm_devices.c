@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
 
-#include "exporter/slurm_devices.h"
+#include "exporter/managers/slurm_devices.h"
 #include "host/pci_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/slurm_units.h"
+#include "exporter/managers/slurm_units.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

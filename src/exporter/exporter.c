@@ -11,8 +11,8 @@
 #include "exporter/accounts.h"
 #include "exporter/collector_run.h"
 #include "exporter/flags.h"
-#include "exporter/rdma_stats.h"
 #include "exporter/scrape_metrics.h"
+#include "exporter/units/rdma_stats.h"
 
 enum { PATHS_MAX = 32 };
 

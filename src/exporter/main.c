@@ -16,7 +16,7 @@
 
 #include "basic/version.h"
 #include "exporter/flags.h"
-#include "exporter/pages.h"
+#include "exporter/pages/pages.h"
 #include "host/privilege.h"
 #include "net/http_server.h"
 

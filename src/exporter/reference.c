@@ -9,10 +9,10 @@
 #include "exporter/accounts.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
-#include "exporter/rdma_stats.h"
-#include "exporter/redfish_config.h"
+#include "exporter/meters/redfish_config.h"
 #include "exporter/scrape_metrics.h"
 #include "exporter/self_metrics.h"
+#include "exporter/units/rdma_stats.h"
 #include "format/config_reference.h"
 
 /* Angle brackets stand for a part of a name and would be HTML. */
@@ -84,7 +84,7 @@ static int print_metrics(void)
 static int print_redfish_config(void)
 {
 	puts("# Configuration file of the redfish collector\n\n"
-	     "Made from the table in `src/exporter/redfish_config.c`. How it is used: "
+	     "Made from the table in `src/exporter/meters/redfish_config.c`. How it is used: "
 	     "[exporter.md](exporter.md#power-from-the-bmc-redfish).\nThe keys stand below "
 	     "`redfish_collector` (or `redfish_web_config`, which is deprecated). Unknown keys are "
 	     "ignored,\na key that comes twice is an error. Relative paths count from the working "

@@ -9,7 +9,7 @@
 #include "basic/file.h"
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
-#include "exporter/sysfs_meter.h"
+#include "exporter/meters/sysfs_meter.h"
 #include "host/cray_pm.h"
 #include "host/sysfs.h"
 

@@ -10,7 +10,7 @@
 
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
-#include "exporter/sysfs_meter.h"
+#include "exporter/meters/sysfs_meter.h"
 #include "host/hwmon.h"
 #include "host/sysfs.h"
 

@@ -11,8 +11,8 @@
 
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
-#include "exporter/ipmi_readings.h"
-#include "exporter/ipmi_tool.h"
+#include "exporter/meters/ipmi_readings.h"
+#include "exporter/meters/ipmi_tool.h"
 #include "exporter/poller.h"
 #include "exporter/scrape_metrics.h"
 #include "host/ipmi.h"

@@ -10,10 +10,10 @@
 
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
-#include "exporter/k8s_devices.h"
-#include "exporter/k8s_units.h"
-#include "exporter/unit_collector.h"
-#include "exporter/unit_metrics.h"
+#include "exporter/managers/k8s_devices.h"
+#include "exporter/managers/k8s_units.h"
+#include "exporter/units/unit_collector.h"
+#include "exporter/units/unit_metrics.h"
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define KUBELET_SOCKET "/var/lib/kubelet/pod-resources/kubelet.sock"

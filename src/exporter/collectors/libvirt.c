@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "exporter/collector.h"
-#include "exporter/libvirt_domains.h"
-#include "exporter/libvirt_units.h"
-#include "exporter/unit_collector.h"
-#include "exporter/unit_metrics.h"
+#include "exporter/managers/libvirt_domains.h"
+#include "exporter/managers/libvirt_units.h"
+#include "exporter/units/unit_collector.h"
+#include "exporter/units/unit_metrics.h"
 
 #define DEFINITIONS "/etc/libvirt/qemu"
 /* Only libvirt's state of running domains has what was plugged in later. */

@@ -12,11 +12,11 @@
 #include "basic/version.h"
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
+#include "exporter/meters/redfish_bmc.h"
+#include "exporter/meters/redfish_config.h"
+#include "exporter/meters/redfish_readings.h"
+#include "exporter/meters/redfish_watch.h"
 #include "exporter/poller.h"
-#include "exporter/redfish_bmc.h"
-#include "exporter/redfish_config.h"
-#include "exporter/redfish_readings.h"
-#include "exporter/redfish_watch.h"
 #include "exporter/scrape_metrics.h"
 
 static const struct metric metrics[REDFISH_N_VALUES] = {

@@ -9,9 +9,9 @@
 
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
-#include "exporter/slurm_units.h"
-#include "exporter/unit_collector.h"
-#include "exporter/unit_metrics.h"
+#include "exporter/managers/slurm_units.h"
+#include "exporter/units/unit_collector.h"
+#include "exporter/units/unit_metrics.h"
 
 struct slurm_options {
 	bool swap, swap_old, pressure, pressure_old;

@@ -11,7 +11,7 @@
 
 #include "basic/clock.h"
 #include "basic/err.h"
-#include "exporter/power_meter.h"
+#include "exporter/meters/power_meter.h"
 #include "host/nvidia_smi.h"
 #include "host/root.h"
 

@@ -12,7 +12,7 @@
 #include "exporter/gpu/gpu_scan.h"
 #include "exporter/gpu/slurm_gpus.h"
 #include "exporter/poller.h"
-#include "exporter/unit_metrics.h"
+#include "exporter/units/unit_metrics.h"
 
 #define SLURM "slurm"
 

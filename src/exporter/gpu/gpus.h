@@ -15,8 +15,8 @@
 #include "basic/err.h"
 #include "basic/log.h"
 #include "exporter/collector.h"
-#include "exporter/power_meter.h"
-#include "exporter/unit.h"
+#include "exporter/meters/power_meter.h"
+#include "exporter/units/unit.h"
 #include "host/root.h"
 #include "host/thread_usage.h"
 

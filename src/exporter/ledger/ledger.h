@@ -13,7 +13,7 @@
 
 #include "basic/err.h"
 #include "exporter/gpu/gpus.h"
-#include "exporter/unit.h"
+#include "exporter/units/unit.h"
 
 enum energy_domain { DOMAIN_CPU, DOMAIN_DRAM, DOMAIN_GPU, DOMAIN_REST, N_ENERGY_DOMAINS };
 extern const char *const energy_domain_names[N_ENERGY_DOMAINS];

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "exporter/ledger/energy_counter.h"
-#include "exporter/power_meter.h"
+#include "exporter/meters/power_meter.h"
 
 /* A counter that gives no energy any more for so long is left for its power, if it has one. */
 #define METER_ENERGY_COUNTER_LOST_NS (10 * INT64_C(1000000000))

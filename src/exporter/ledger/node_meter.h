@@ -15,7 +15,7 @@
 
 #include "basic/log.h"
 #include "exporter/ledger/meter_energy.h"
-#include "exporter/power_meter.h"
+#include "exporter/meters/power_meter.h"
 
 enum {
 	NODE_METERS_MAX = 16,

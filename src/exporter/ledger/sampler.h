@@ -17,8 +17,8 @@
 #include "basic/macros.h"
 #include "exporter/ledger/gpu_energy.h"
 #include "exporter/ledger/ledger.h"
-#include "exporter/power_meter.h"
-#include "exporter/unit.h"
+#include "exporter/meters/power_meter.h"
+#include "exporter/units/unit.h"
 #include "host/root.h"
 #include "host/thread_usage.h"
 

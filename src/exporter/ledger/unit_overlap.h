@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exporter/unit.h"
+#include "exporter/units/unit.h"
 
 struct unit_overlap {
 	uint64_t seen; /* which units they were at the last look */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "exporter/ledger/unit_overlap.h"
-#include "exporter/unit.h"
+#include "exporter/units/unit.h"
 
 enum { UNIT_READINGS_TABLES_MAX = 8 };
 

@@ -6,9 +6,9 @@
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
-#include "exporter/rdma_stats.h"
 #include "exporter/scrape_metrics.h"
 #include "exporter/self_metrics.h"
+#include "exporter/units/rdma_stats.h"
 #include "unit_test.h"
 
 static void collectors_are_sorted_and_complete(void **state)
