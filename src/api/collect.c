@@ -148,9 +148,12 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 		.now_ms = now_ms(cluster->collect),
 	};
 	r = config->sink.commit(config->sink.ctx, &stored, &result, err);
-	if (r >= 0)
-		log_stored(cluster, window, &result);
-	return r;
+	if (r < 0)
+		return r;
+	if (in->manager->stored)
+		in->manager->stored(in->state, window);
+	log_stored(cluster, window, &result);
+	return 0;
 }
 
 /* How far and how fine windows may go, from what the updaters need. */

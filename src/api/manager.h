@@ -25,7 +25,8 @@ struct manager_env {
 	const struct timezone_ *zone;
 	const struct clock *clock;
 	const struct log *log;
-	const char *config_dir; /* of the configuration file, for relative paths */
+	const char *config_name,
+		*config_dir; /* configuration file, for errors and relative paths */
 	int cancel_fd; /* readable when the program stops */
 };
 
@@ -46,6 +47,12 @@ struct manager {
 		struct unit_list *units, struct err *err);
 	int (*fetch_accounts)(void *state, int64_t now_ms, struct arena *arena,
 		struct user_list *users, struct project_list *projects, struct err *err);
+	/*
+	 * The window is in the database now. Until this is called, the same window may be asked for
+	 * again, and the answer must not lack anything: what a source tells once only (events) is
+	 * kept until then. NULL: nothing is kept.
+	 */
+	void (*stored)(void *state, const struct window *window);
 	void (*close)(void *state);
 };
 

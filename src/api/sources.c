@@ -69,6 +69,7 @@ static int open_manager(const struct sources_env *env, const struct cluster_conf
 		.zone = env->zone,
 		.clock = env->clock,
 		.log = env->log,
+		.config_name = env->config_name,
 		.config_dir = env->config_dir,
 		.cancel_fd = env->cancel_fd,
 	};

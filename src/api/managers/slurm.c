@@ -44,7 +44,7 @@ static int slurm_open(const struct manager_env *env, void **ret_state, struct er
 	slurm->env = *env;
 	arena_init(&arena, 1 << 20);
 	r = config_decode(
-		env->cluster->extra_config, "extra_config", &extra_table, &extra, &arena, err);
+		env->cluster->extra_config, env->config_name, &extra_table, &extra, &arena, err);
 	arena_done(&arena);
 	if (r >= 0 && extra.command_timeout_ms <= 0)
 		r = err_set(err, -EINVAL, "command_timeout must be more than 0s");
