@@ -16,6 +16,7 @@ struct cluster {
 	struct arena arena; /* reset for each window */
 	struct ticker *ticker;
 	bool known; /* watermark_ms was read */
+	bool recalled; /* the manager knows what runs as far as the database knows */
 	int64_t watermark_ms;
 	int64_t origin_ms; /* no unit is listed from before it; 0: no such time */
 	int said[CAUSES_MAX]; /* causes of the present failure, each is said once */
@@ -95,6 +96,18 @@ static int find_watermark(struct cluster *cluster, struct err *err)
 	return 0;
 }
 
+static int recall(struct cluster *cluster, struct err *err)
+{
+	const struct collect_sink *sink = &cluster->collect->config.sink;
+	const struct collect_cluster *in = cluster->in;
+	int r = 0;
+
+	if (in->manager->recall && !cluster->recalled)
+		r = sink->running(sink->ctx, in->id, in->manager->recall, in->state, err);
+	cluster->recalled = r >= 0;
+	return r;
+}
+
 static void log_stored(const struct cluster *cluster, const struct window *window,
 	const struct store_step_result *result)
 {
@@ -124,7 +137,9 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 	int r;
 
 	arena_reset(arena);
-	r = in->manager->fetch_units(in->state, window, arena, &units, err);
+	r = recall(cluster, err);
+	if (r >= 0)
+		r = in->manager->fetch_units(in->state, window, arena, &units, err);
 	if (r >= 0)
 		r = in->manager->fetch_accounts(
 			in->state, window->end_ms, arena, &users, &projects, err);

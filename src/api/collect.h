@@ -30,6 +30,9 @@ struct collect_cluster {
 struct collect_sink {
 	void *ctx;
 	int (*watermark)(void *ctx, const char *cluster_id, int64_t *ret_ms, struct err *err);
+	/* store_get_running() */
+	int (*running)(void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx,
+		struct err *err);
 	int (*commit)(void *ctx, const struct store_step *step,
 		struct store_step_result *ret_result, struct err *err);
 };

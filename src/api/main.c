@@ -233,6 +233,12 @@ static int sink_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, st
 	return store_watermark(ctx, cluster_id, ret_ms, err);
 }
 
+static int sink_running(
+	void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx, struct err *err)
+{
+	return store_get_running(ctx, cluster_id, each, each_ctx, err);
+}
+
 static int sink_commit(void *ctx, const struct store_step *step,
 	struct store_step_result *ret_result, struct err *err)
 {
@@ -252,7 +258,7 @@ static int open_collect(struct program *p, struct err *err)
 		.clock = clock_system(),
 		.log = &p->log,
 		.cancel_fd = p->cancel_fd,
-		.sink = { p->store, sink_watermark, sink_commit },
+		.sink = { p->store, sink_watermark, sink_running, sink_commit },
 	};
 	int r = api_config_update_from(&p->config, p->zone,
 		clock_realtime_ns(config.clock) / 1000000, &config.update_from_ms, err);

@@ -42,6 +42,12 @@ struct manager {
 	const char *name; /* "slurm" */
 	const struct config_table *extra_config; /* its keys */
 	int (*open)(const struct manager_env *env, void **ret_state, struct err *err);
+	/*
+	 * Called for each unit that has no end in the database, before the first window (and again
+	 * if that is tried again): it was seen last at seen_ms. For managers whose source forgets
+	 * units; what isn't there any more must be given an end. NULL: not wanted.
+	 */
+	int (*recall)(void *state, const struct unit *unit, int64_t seen_ms);
 	/* Units that existed in [since, end), with TOTAL_TIME_SECONDS of [start, end) only. */
 	int (*fetch_units)(void *state, const struct window *window, struct arena *arena,
 		struct unit_list *units, struct err *err);

@@ -39,7 +39,10 @@ int store_ping(struct store *store);
  */
 int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms, struct err *err);
 
-/* One collection step of one cluster, in one transaction: all of it or nothing. */
+/*
+ * One collection step of one cluster, in one transaction: all of it or nothing. A row without a
+ * start (started_at "N/A") is that of a unit that waits: the unit takes it over when it begins.
+ */
 struct store_step {
 	const char *cluster_id;
 	int64_t start_ms, end_ms; /* the window */
@@ -61,6 +64,14 @@ struct store_step_result {
  */
 int store_commit_step(struct store *store, const struct store_step *step,
 	struct store_step_result *ret_result, struct err *err);
+
+/*
+ * Hands out the units of a cluster that have no end in the database, and when each was stored last
+ * (Unix ms). They live until each() returns, which may stop the query with -errno.
+ */
+typedef int (*store_unit_fn)(void *ctx, const struct unit *unit, int64_t seen_ms);
+int store_get_running(struct store *store, const char *cluster_id, store_unit_fn each, void *ctx,
+	struct err *err);
 
 /*
  * Makes the admin table equal to these names (ceems first; a name in both is tagged grafana).

@@ -56,6 +56,8 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"UPDATE units SET " SET_METRICS ", ended_at = ?14, ended_at_ts = ?15, "
 		"elapsed = ?16, state = ?17, tags = ?18, ignore = ?19, last_updated_at = ?20, "
 		"num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?21",
+	[W_BEGIN_UNIT] = "UPDATE units SET started_at = ?2, started_at_ts = ?3 WHERE id = ?1",
+	[W_DELETE_UNIT] = "DELETE FROM units WHERE id = ?1",
 
 	[W_USAGE] = "SELECT id, " METRICS " FROM usage "
 		    "WHERE cluster_id = ?1 AND username = ?2 AND project = ?3",
@@ -162,6 +164,11 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 		"created_at, started_at, ended_at, created_at_ts, started_at_ts, ended_at_ts, elapsed, "
 		"state, " JSON_OBJECT("allocation") ", " METRICS ", " JSON_OBJECT(
 			"tags") " FROM units WHERE id = ?1",
+
+	[R_RUNNING_UNITS] =
+		"SELECT uuid, name, project, username, created_at, started_at, created_at_ts, "
+		"started_at_ts, elapsed, state, allocation, tags, last_updated_at FROM units "
+		"WHERE ended_at_ts = 0 AND cluster_id = ?1",
 
 	[R_USAGE_OF_MEMBER] = USAGE_COLUMNS " FROM usage WHERE " BY_MEMBERSHIP " AND " IN_PROJECTS
 					    " AND " IN_CLUSTERS USAGE_ORDER,

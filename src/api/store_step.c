@@ -15,6 +15,9 @@ enum {
 	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
 };
 
+/* The text of started_at before there is a start (spec api-server.md 8, 9). */
+static const char not_started[] = "N/A";
+
 static const int64_t ms_per_day = INT64_C(24) * 3600 * 1000;
 
 struct step {
@@ -177,31 +180,56 @@ static int merge_usage_row(struct step *s, const struct unit *unit, size_t state
 	return merge_row(q, unit, &s->arena, ret_merged, err);
 }
 
-static int merge_unit_row(
-	struct step *s, const struct unit *unit, struct merged *ret_merged, struct err *err)
+static int merge_unit_row(struct step *s, const struct unit *unit, const char *started_at,
+	struct merged *ret_merged, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, W_UNIT);
 
 	stmt_bind_text(q, 1, s->in->cluster_id);
 	stmt_bind_text(q, 2, unit->uuid);
-	stmt_bind_text(q, 3, unit->started_at);
+	stmt_bind_text(q, 3, started_at);
 	return merge_row(q, unit, &s->arena, ret_merged, err);
+}
+
+/*
+ * While a unit waits its row has no start. That row becomes the one of the unit's run; where both
+ * are there (CEEMS 0.10.2 makes two), the waiting one goes: it holds no time.
+ */
+static int end_waiting(
+	struct step *s, const struct unit *unit, int64_t waiting_id, bool begins, struct err *err)
+{
+	CLEANUP(stmt_resetp)
+	struct stmt *q = db_stmt(s->store->writer, begins ? W_BEGIN_UNIT : W_DELETE_UNIT);
+
+	stmt_bind_i64(q, 1, waiting_id);
+	if (begins) {
+		stmt_bind_text(q, 2, unit->started_at);
+		stmt_bind_i64(q, 3, unit->started_at_ms);
+	}
+	return stmt_run(q, err);
 }
 
 /* Everything is merged before anything is written, so that a bad row leaves no half. */
 static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 {
-	struct merged old, total, day;
-	bool is_new;
+	struct merged old, waiting = { 0 }, total, day;
+	bool is_new, begins;
 	int r;
 
 	arena_reset(&s->arena);
-	r = merge_unit_row(s, unit, &old, err);
+	r = merge_unit_row(s, unit, unit->started_at, &old, err);
+	if (r >= 0 && unit->started_at_ms > 0)
+		r = merge_unit_row(s, unit, not_started, &waiting, err);
+	begins = r >= 0 && waiting.id && !old.id;
+	if (begins)
+		old = waiting;
 	if (r >= 0)
 		r = merge_usage_row(s, unit, W_USAGE, &total, err);
 	if (r >= 0)
 		r = merge_usage_row(s, unit, W_DAILY, &day, err);
 	is_new = r >= 0 && old.id == 0;
+	if (r >= 0 && waiting.id)
+		r = end_waiting(s, unit, waiting.id, begins, err);
 	if (r >= 0)
 		r = write_unit(s, unit, &old, err);
 	if (r >= 0)

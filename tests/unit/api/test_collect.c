@@ -30,6 +30,8 @@ struct world {
 	int64_t now_s;
 	struct job jobs[JOBS];
 	int manager_error, accounts_error, updater_error, commit_error;
+	int running_error;
+	size_t recalled;
 	int lost_answer; /* commits, but says that it failed */
 	struct updater_timing timing;
 	int64_t watermark_ms;
@@ -155,8 +157,30 @@ static int world_commit(void *ctx, const struct store_step *step,
 	return 0;
 }
 
+/* The database has one unit without an end. */
+static int world_running(
+	void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx, struct err *err)
+{
+	const struct unit unit = { .uuid = "old" };
+	struct world *w = ctx;
+	int r = each(each_ctx, &unit, (T0 - 60) * (int64_t)MS);
+
+	return r < 0 || !w->running_error ? r : err_set(err, w->running_error, "busy");
+}
+
+static int world_recall(void *state, const struct unit *unit, int64_t seen_ms)
+{
+	struct world *w = state;
+
+	assert_string_equal(unit->uuid, "old");
+	assert_int_equal(seen_ms, (T0 - 60) * (int64_t)MS);
+	w->recalled++;
+	return 0;
+}
+
 static const struct manager world_manager = {
 	.name = "world",
+	.recall = world_recall,
 	.fetch_units = world_fetch,
 	.fetch_accounts = world_accounts,
 };
@@ -177,7 +201,7 @@ static void start_collect(struct world *w)
 		.clock = &w->clock,
 		.log = &w->log,
 		.cancel_fd = w->cancel_fd,
-		.sink = { w, world_watermark, world_commit },
+		.sink = { w, world_watermark, world_running, world_commit },
 	};
 	struct err err;
 
@@ -319,6 +343,22 @@ static void a_full_disk_loses_nothing(void **state)
 	free_world(w);
 }
 
+static void the_manager_is_told_first_what_runs(void **state)
+{
+	struct world *w = make_world();
+
+	w->running_error = -EBUSY;
+	run_minutes(w, 2);
+	assert_int_equal(w->commits, 0);
+	assert_true(w->recalled >= 1);
+	w->running_error = 0;
+	w->recalled = 0;
+	run_minutes(w, 80);
+	assert_int_equal(w->recalled, 1);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
 static void another_cause_of_the_same_failure_is_said_too(void **state)
 {
 	struct world *w = make_world();
@@ -450,6 +490,7 @@ int main(void)
 		TEST(a_hanging_sacct_loses_nothing),
 		TEST(a_failing_sacctmgr_loses_nothing),
 		TEST(a_full_disk_loses_nothing),
+		TEST(the_manager_is_told_first_what_runs),
 		TEST(another_cause_of_the_same_failure_is_said_too),
 		TEST(a_commit_whose_answer_was_lost_is_not_repeated),
 		TEST(a_restart_goes_on_where_it_was),

@@ -124,6 +124,93 @@ static void units_are_counted_once_when_they_are_first_stored(void **state)
 	assert_query("SELECT count(*) FROM units", "3");
 }
 
+/* A Kubernetes pod that waits for a node, say. */
+static struct unit *add_waiting(struct unit_list *units, const char *uuid)
+{
+	struct unit *u = sample_unit(&s, units, "k8s", uuid, "mira", "ns1", SAMPLE_T0_S, 0);
+
+	u->started_at = u->ended_at = "N/A";
+	u->started_at_ms = 0;
+	memset(u->metrics, 0, sizeof(u->metrics));
+	sample_metric(&s, u, TOTAL_TIME_SECONDS, "walltime", 0);
+	return u;
+}
+
+static void a_unit_that_waited_has_one_row_when_it_begins(void **state)
+{
+	struct unit_list waits = { 0 }, runs = { 0 };
+
+	add_waiting(&waits, "p");
+	add_waiting(&waits, "q");
+	commit_ok(&waits, 0);
+	commit_ok(&waits, 1);
+	assert_query("SELECT uuid || started_at || started_at_ts || num_updates FROM units "
+		     "ORDER BY uuid",
+		"pN/A02\nqN/A02");
+	sample_unit(&s, &runs, "k8s", "p", "mira", "ns1", SAMPLE_T0_S + 2000, 0);
+	commit_ok(&runs, 2);
+	commit_ok(&runs, 3);
+	assert_query("SELECT uuid || started_at || started_at_ts || num_updates || "
+		     "json_extract(total_time_seconds, '$.walltime') FROM units ORDER BY uuid",
+		"p2031-04-09T08:33:20+0200193348280000041800\nqN/A020");
+	assert_query("SELECT num_units FROM usage", "2");
+}
+
+static void two_rows_that_ceems_left_of_a_unit_become_one(void **state)
+{
+	struct unit_list runs = { 0 }, waits = { 0 };
+
+	sample_unit(&s, &runs, "k8s", "p", "mira", "ns1", SAMPLE_T0_S, 0);
+	commit_ok(&runs, 0);
+	add_waiting(&waits, "p");
+	commit_ok(&waits, 1);
+	assert_query("SELECT count(*) FROM units", "2");
+	commit_ok(&runs, 2);
+	assert_query("SELECT started_at_ts || json_extract(total_time_seconds, '$.walltime') "
+		     "FROM units",
+		"19334808000001800");
+}
+
+struct seen {
+	char text[256];
+	int answer;
+};
+
+static int note_running(void *ctx, const struct unit *unit, int64_t seen_ms)
+{
+	struct seen *seen = ctx;
+	size_t n = strlen(seen->text);
+
+	snprintf(seen->text + n, sizeof(seen->text) - n, "%s %s %s %s %lld %lld;", unit->cluster_id,
+		unit->uuid, unit->username, unit->started_at,
+		(long long)unit->started_at_ms / 1000 - SAMPLE_T0_S,
+		(long long)seen_ms / 1000 - SAMPLE_T0_S);
+	return seen->answer;
+}
+
+static void what_runs_as_far_as_known_is_handed_out(void **state)
+{
+	struct unit_list units = { 0 };
+	struct seen seen = { "", 0 };
+
+	add(&units, "7", SAMPLE_T0_S + 60);
+	sample_unit(&s, &units, "slurm", "8", "mira", "astro", SAMPLE_T0_S, SAMPLE_T0_S + 9);
+	commit_ok(&units, 0);
+	assert_int_equal(store_get_running(s.store, "hpc-a", note_running, &seen, &err), 0);
+	assert_string_equal(seen.text, "hpc-a 7 mira 2031-04-09T08:01:00+0200 60 900;");
+	seen.text[0] = '\0';
+	assert_int_equal(store_get_running(s.store, "hpc-b", note_running, &seen, &err), 0);
+	assert_string_equal(seen.text, "");
+	seen.answer = -E2BIG;
+	assert_int_equal(store_get_running(s.store, "hpc-a", note_running, &seen, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "hpc-a"));
+	/* What another program wrote there may be anything. */
+	seen = (struct seen){ "", 0 };
+	sample_sql(s.path, "UPDATE units SET last_updated_at = NULL, username = NULL");
+	assert_int_equal(store_get_running(s.store, "hpc-a", note_running, &seen, &err), 0);
+	assert_string_equal(seen.text, "hpc-a 7  2031-04-09T08:01:00+0200 60 60;");
+}
+
 static void a_window_is_stored_exactly_once(void **state)
 {
 	struct unit_list units = { 0 };
@@ -420,6 +507,9 @@ int main(void)
 		STORE_TEST(a_unit_is_stored_as_ceems_writes_it),
 		STORE_TEST(averages_are_weighted_and_totals_add_up),
 		STORE_TEST(units_are_counted_once_when_they_are_first_stored),
+		STORE_TEST(a_unit_that_waited_has_one_row_when_it_begins),
+		STORE_TEST(two_rows_that_ceems_left_of_a_unit_become_one),
+		STORE_TEST(what_runs_as_far_as_known_is_handed_out),
 		STORE_TEST(a_window_is_stored_exactly_once),
 		STORE_TEST(what_ceems_wrote_meanwhile_is_not_stored_again),
 		STORE_TEST(a_bad_row_is_left_out_and_the_rest_goes_on),
