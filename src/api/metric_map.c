@@ -341,19 +341,34 @@ bool metric_map_is_plain(struct slice text)
 	}
 }
 
-void metric_map_write(const struct metric_map *map, struct buffer *out)
+static void write_map(const struct metric_map *map, bool exact, struct buffer *out)
 {
 	char text[NUM_TEXT_MAX];
 
 	buffer_putc(out, '{');
 	for (size_t i = 0; i < map->n; i++) {
+		double value = map->values[i];
+
 		if (i)
 			buffer_putc(out, ',');
 		json_writer_quote(out, map->keys[i], strlen(map->keys[i]));
 		buffer_putc(out, ':');
-		buffer_append(out, text, num_metric_map(map->values[i], text));
+		if (exact)
+			buffer_append(out, text, num_plain(isfinite(value) ? value : 0, text));
+		else
+			buffer_append(out, text, num_metric_map(value, text));
 	}
 	buffer_putc(out, '}');
+}
+
+void metric_map_write(const struct metric_map *map, struct buffer *out)
+{
+	write_map(map, false, out);
+}
+
+void metric_map_write_exact(const struct metric_map *map, struct buffer *out)
+{
+	write_map(map, true, out);
 }
 
 double metric_map_get(const struct metric_map *map, const char *key)
@@ -362,6 +377,33 @@ double metric_map_get(const struct metric_map *map, const char *key)
 		if (str_eq(map->keys[i], key))
 			return map->values[i];
 	}
+	return 0;
+}
+
+int metric_map_increase(struct metric_map *map, struct arena *arena, const char *key, double value)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		if (str_eq(map->keys[i], key)) {
+			map->values[i] += value;
+			return 0;
+		}
+	}
+	return metric_map_put(map, arena, key, value);
+}
+
+int metric_map_copy(const struct metric_map *map, struct arena *arena, struct metric_map *ret_map)
+{
+	struct metric_map copy = *map;
+
+	if (map->n) {
+		copy.keys = arena_alloc(arena, map->n * sizeof(*copy.keys));
+		copy.values = arena_alloc(arena, map->n * sizeof(*copy.values));
+		if (!copy.keys || !copy.values)
+			return -ENOMEM;
+		memcpy(copy.keys, map->keys, map->n * sizeof(*copy.keys));
+		memcpy(copy.values, map->values, map->n * sizeof(*copy.values));
+	}
+	*ret_map = copy;
 	return 0;
 }
 
@@ -382,6 +424,15 @@ static double merge_value(const struct merge *m, const double *a, const double *
 	return weight > 0 ? sum / weight : 0;
 }
 
+static bool has_all_keys(const struct metric_map *a, const struct metric_map *b)
+{
+	size_t i = 0, j = 0;
+
+	while (i < a->n && j < b->n)
+		j += str_eq(a->keys[i++], b->keys[j]);
+	return j == b->n;
+}
+
 static int merge_maps(struct metric_map *a, const struct metric_map *b, const struct merge *m,
 	struct arena *arena)
 {
@@ -390,10 +441,15 @@ static int merge_maps(struct metric_map *a, const struct metric_map *b, const st
 
 	if (a->n > MAP_MAX_KEYS || b->n > MAP_MAX_KEYS)
 		return -E2BIG;
-	out.keys = arena_alloc(arena, (a->n + b->n) * sizeof(*out.keys));
-	out.values = arena_alloc(arena, (a->n + b->n) * sizeof(*out.values));
-	if (!out.keys || !out.values)
-		return -ENOMEM;
+	if (has_all_keys(a, b)) {
+		out.keys = a->keys;
+		out.values = a->values;
+	} else {
+		out.keys = arena_alloc(arena, (a->n + b->n) * sizeof(*out.keys));
+		out.values = arena_alloc(arena, (a->n + b->n) * sizeof(*out.values));
+		if (!out.keys || !out.values)
+			return -ENOMEM;
+	}
 	while (i < a->n || j < b->n) {
 		int c = i == a->n ? 1 : j == b->n ? -1 : strcmp(a->keys[i], b->keys[j]);
 

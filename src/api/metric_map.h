@@ -15,9 +15,16 @@ int metric_map_parse(const char *text, struct arena *arena, struct metric_map *r
 bool metric_map_is_plain(struct slice text);
 /* Appends {"a":1,"b":0.50000000}. */
 void metric_map_write(const struct metric_map *map, struct buffer *out);
+/* The same with the shortest digits that read back as the number: no sum of sums is rounded. */
+void metric_map_write_exact(const struct metric_map *map, struct buffer *out);
 double metric_map_get(const struct metric_map *map, const char *key); /* 0 if absent */
 
-/* a := key-wise a + b over the union of keys. */
+/* Adds to a key, in the map's own arrays; a key that isn't there is made. 0 or -ENOMEM. */
+int metric_map_increase(struct metric_map *map, struct arena *arena, const char *key, double value);
+/* A copy with arrays of its own; keys stay where they are. 0 or -ENOMEM. */
+int metric_map_copy(const struct metric_map *map, struct arena *arena, struct metric_map *ret_map);
+
+/* a := key-wise a + b over the union of keys; in a's own arrays if it has all of them. */
 int metric_map_add(struct metric_map *a, const struct metric_map *b, struct arena *arena);
 /* a := weighted mean; a key that only one map has keeps that map's value. Sum of weights <= 0: 0.
  */

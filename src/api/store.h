@@ -49,7 +49,7 @@ struct store_step {
 	const struct unit_list *units; /* those with an empty uuid are left out */
 	const struct user_list *users;
 	const struct project_list *projects; /* each list may be NULL */
-	bool purge; /* apply retention first */
+	bool purge; /* apply retention first, in transactions of its own */
 	int retention_days;
 	int64_t now_ms;
 };
@@ -57,6 +57,8 @@ struct store_step_result {
 	size_t stored, failed; /* rows; a bad row is left out and counted, the rest goes on */
 	size_t purged;
 	struct err first_failure; /* why the first of the failed ones was left out */
+	int purge_error; /* -errno: too old rows are still there, why says purge_failure */
+	struct err purge_failure;
 };
 /*
  * -EEXIST: this window, or a part of it, was stored before (exactly-once). -ENOSPC, -EROFS, -EIO,

@@ -16,11 +16,32 @@
 #define METRIC_PARAMETERS "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
 #define SET_METRICS "(" METRICS ") = (" METRIC_PARAMETERS ")"
 
-/* Parameters of the usage tables' inserts behind the metrics: see put_usage(). */
-#define INSERT_USAGE(table)                                                                                \
-	"INSERT INTO " table " (" METRICS ", cluster_id, username, project, "                              \
-	"last_updated_at, num_units, resource_manager, groupname, num_updates) VALUES (" METRIC_PARAMETERS \
-	", ?14, ?15, ?16, ?17, ?18, ?19, ?20, 1)"
+/* Parameters behind the metrics: see store_usage.c. */
+#define INSERT_USAGE(table)                                                          \
+	"INSERT INTO " table " (" METRICS                                            \
+	", last_updated_at, num_units, num_updates, cluster_id, "                    \
+	"username, project, resource_manager, groupname) VALUES (" METRIC_PARAMETERS \
+	", ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+#define UPDATE_USAGE(table)                                             \
+	"UPDATE " table " SET " SET_METRICS ", last_updated_at = ?14, " \
+	"num_units = coalesce(num_units, 0) + ?15, "                    \
+	"num_updates = coalesce(num_updates, 0) + ?16 WHERE id = ?17"
+
+#define WEIGHTS "weight_cpu_usage, weight_cpu_mem_usage, weight_gpu_usage, weight_gpu_mem_usage"
+#define GET_PERIOD(table)                                                   \
+	"SELECT num_new, num_earlier, " METRICS ", " WEIGHTS " FROM " table \
+	" WHERE account = ?1 AND start_s = ?2"
+#define PUT_PERIOD(table)                                                                      \
+	"INSERT OR REPLACE INTO " table " (account, start_s, num_new, num_earlier, " METRICS   \
+	", " WEIGHTS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, " \
+	"?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+/* Account by account, in the order of the table, so that it isn't read as a whole. */
+#define PURGE_PERIODS(table) \
+	"DELETE FROM " table " WHERE account IN (SELECT id FROM ceems_accounts) AND start_s < ?1"
+
+/* A part of what is too old, so that no transaction is long. */
+#define PURGE(table, condition) \
+	"DELETE FROM " table " WHERE id IN (SELECT id FROM " table " WHERE " condition " LIMIT ?2)"
 
 const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_WATERMARK] = "SELECT end_ms FROM ceems_watermarks WHERE cluster_id = ?1",
@@ -38,9 +59,11 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"label = excluded.label",
 
 	/* A placeholder such as 'Unknown' sorts after every date. */
-	[W_PURGE_UNITS] = "DELETE FROM units WHERE ended_at <= ?1",
-	[W_PURGE_USAGE] = "DELETE FROM usage WHERE last_updated_at <= ?1",
-	[W_PURGE_DAILY] = "DELETE FROM daily_usage WHERE last_updated_at <= ?1",
+	[W_PURGE_UNITS] = PURGE("units", "ended_at <= ?1"),
+	[W_PURGE_USAGE] = PURGE("usage", "last_updated_at <= ?1"),
+	[W_PURGE_DAILY] = PURGE("daily_usage", "last_updated_at <= ?1"),
+	[W_PURGE_DAYS] = PURGE_PERIODS("ceems_usage_days"),
+	[W_PURGE_QUARTERS] = PURGE_PERIODS("ceems_usage_quarters"),
 
 	[W_UNIT] = "SELECT id, " METRICS " FROM units "
 		   "WHERE cluster_id = ?1 AND uuid = ?2 AND started_at = ?3",
@@ -62,15 +85,21 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_USAGE] = "SELECT id, " METRICS " FROM usage "
 		    "WHERE cluster_id = ?1 AND username = ?2 AND project = ?3",
 	[W_INSERT_USAGE] = INSERT_USAGE("usage"),
-	[W_UPDATE_USAGE] = "UPDATE usage SET " SET_METRICS ", last_updated_at = ?14, "
-			   "num_units = coalesce(num_units, 0) + ?15, "
-			   "num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?16",
+	[W_UPDATE_USAGE] = UPDATE_USAGE("usage"),
 	[W_DAILY] = "SELECT id, " METRICS " FROM daily_usage WHERE cluster_id = ?1 "
 		    "AND username = ?2 AND project = ?3 AND last_updated_at = ?4",
 	[W_INSERT_DAILY] = INSERT_USAGE("daily_usage"),
-	[W_UPDATE_DAILY] = "UPDATE daily_usage SET " SET_METRICS ", last_updated_at = ?14, "
-			   "num_units = coalesce(num_units, 0) + ?15, "
-			   "num_updates = coalesce(num_updates, 0) + 1 WHERE id = ?16",
+	[W_UPDATE_DAILY] = UPDATE_USAGE("daily_usage"),
+
+	/* Made by the trigger unless somebody deleted it since. */
+	[W_ACCOUNT] =
+		"INSERT INTO ceems_accounts (cluster_id, project, username, groupname, "
+		"resource_manager) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (cluster_id, project, "
+		"username) DO UPDATE SET resource_manager = excluded.resource_manager RETURNING id",
+	[W_DAY] = GET_PERIOD("ceems_usage_days"),
+	[W_PUT_DAY] = PUT_PERIOD("ceems_usage_days"),
+	[W_QUARTER] = GET_PERIOD("ceems_usage_quarters"),
+	[W_PUT_QUARTER] = PUT_PERIOD("ceems_usage_quarters"),
 
 	[W_PUT_USER] =
 		"INSERT INTO users (cluster_id, name, uid, resource_manager, projects, tags, "

@@ -3,16 +3,19 @@
  * Storing one collection step (spec api-server.md 3.6, 3.7). Old rows are read, merged in C and
  * written back, all under the write lock of one transaction.
  */
-#include "api/store_internal.h"
-
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
-#include "api/metric_map.h"
+#include "api/store_merge.h"
+#include "api/store_usage.h"
 
 enum {
 	UNIT_ARENA_BYTES = 64 << 20, /* for the maps of one unit */
 	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
+	UUID_SHOWN_MAX = 128,
+	PURGE_ROWS = 2000, /* in one transaction */
+	PURGE_TRANSACTIONS = 50, /* in one step; what is left waits for the next */
 };
 
 /* The text of started_at before there is a start (spec api-server.md 8, 9). */
@@ -24,76 +27,10 @@ struct step {
 	struct store *store;
 	const struct store_step *in;
 	struct store_step_result result;
-	char label[TIME_TEXT_MAX]; /* LDT of the window's end */
-	char day[TIME_TEXT_MAX]; /* key of daily_usage */
+	struct usage_step usage;
 	struct arena arena; /* reset for each row */
 	struct buffer text; /* scratch */
 };
-
-/* What one table holds of a unit, user and project, merged with the new window. */
-struct merged {
-	int64_t id; /* 0: no row yet */
-	struct metric_map metrics[N_UNIT_METRICS];
-};
-
-static int merge_metric(enum unit_metric m, struct metric_map *map, const struct unit *unit,
-	const struct metric_map *old_time, struct arena *arena)
-{
-	const char *weight = unit_metric_weight(m);
-	const struct metric_map *time = &unit->metrics[TOTAL_TIME_SECONDS];
-
-	if (!weight)
-		return metric_map_add(map, &unit->metrics[m], arena);
-	return metric_map_average(map, &unit->metrics[m], metric_map_get(old_time, weight),
-		metric_map_get(time, weight), arena);
-}
-
-/* q selects the old row, or none. */
-static int merge_row(struct stmt *q, const struct unit *unit, struct arena *arena,
-	struct merged *ret_merged, struct err *err)
-{
-	struct metric_map old_time = { 0 };
-	int r;
-
-	r = stmt_step(q, err);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		*ret_merged = (struct merged){ 0 };
-		memcpy(ret_merged->metrics, unit->metrics, sizeof(unit->metrics));
-		return 0;
-	}
-	ret_merged->id = stmt_i64(q, OLD_ID);
-	for (int m = 0; m < N_UNIT_METRICS; m++) {
-		struct metric_map *map = &ret_merged->metrics[m];
-
-		r = metric_map_parse(stmt_text(q, OLD_METRICS + m), arena, map);
-		if (m == TOTAL_TIME_SECONDS)
-			old_time = *map;
-		if (r >= 0)
-			r = merge_metric((enum unit_metric)m, map, unit, &old_time, arena);
-		if (r < 0)
-			return err_errno(
-				err, r, "unit '%s': stored %s", unit->uuid, unit_metric_names[m]);
-	}
-	return 0;
-}
-
-/* "null" says that no updater ever filled the column. */
-static int bind_metrics(struct step *s, struct stmt *q, const struct merged *merged)
-{
-	for (int m = 0; m < N_UNIT_METRICS; m++) {
-		buffer_clear(&s->text);
-		if (merged->metrics[m].set)
-			metric_map_write(&merged->metrics[m], &s->text);
-		else
-			buffer_puts(&s->text, "null");
-		if (buffer_error(&s->text))
-			return buffer_error(&s->text);
-		stmt_bind_slice(q, m + 1, (struct slice){ s->text.data, s->text.len });
-	}
-	return 0;
-}
 
 static const char *object_or_empty(const char *json)
 {
@@ -107,7 +44,7 @@ static int write_unit(
 	struct stmt *q = db_stmt(s->store->writer, merged->id ? W_UPDATE_UNIT : W_INSERT_UNIT);
 	int i = PARAM_AFTER_METRICS, r;
 
-	r = bind_metrics(s, q, merged);
+	r = merged_bind(merged, q, &s->text);
 	if (r < 0)
 		return err_errno(err, r, "unit '%s'", unit->uuid);
 	stmt_bind_text(q, i++, unit->ended_at);
@@ -116,7 +53,7 @@ static int write_unit(
 	stmt_bind_text(q, i++, unit->state);
 	stmt_bind_text(q, i++, object_or_empty(unit->tags));
 	stmt_bind_i64(q, i++, unit->ignore);
-	stmt_bind_text(q, i++, s->label);
+	stmt_bind_text(q, i++, s->usage.label);
 	if (merged->id) {
 		stmt_bind_i64(q, i++, merged->id);
 		return stmt_run(q, err);
@@ -136,59 +73,17 @@ static int write_unit(
 	return stmt_run(q, err);
 }
 
-/*
- * A row of usage or daily_usage. A unit counts in num_units when it is stored for the first time.
- * The reference asks whether it started in the window instead, and so misses a unit that starts in
- * the very second in which a window ends.
- */
-static int write_usage(struct step *s, const struct unit *unit, const struct merged *merged,
-	bool is_new, int insert, int update, const char *label, struct err *err)
-{
-	CLEANUP(stmt_resetp)
-	struct stmt *q = db_stmt(s->store->writer, (size_t)(merged->id ? update : insert));
-	int i = PARAM_AFTER_METRICS, r;
-
-	r = bind_metrics(s, q, merged);
-	if (r < 0)
-		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
-	if (merged->id) {
-		stmt_bind_text(q, i++, label);
-		stmt_bind_i64(q, i++, is_new);
-		stmt_bind_i64(q, i++, merged->id);
-		return stmt_run(q, err);
-	}
-	stmt_bind_text(q, i++, s->in->cluster_id);
-	stmt_bind_text(q, i++, unit->username);
-	stmt_bind_text(q, i++, unit->project);
-	stmt_bind_text(q, i++, label);
-	stmt_bind_i64(q, i++, is_new);
-	stmt_bind_text(q, i++, unit->resource_manager);
-	stmt_bind_text(q, i++, unit->groupname);
-	return stmt_run(q, err);
-}
-
-static int merge_usage_row(struct step *s, const struct unit *unit, size_t statement,
-	struct merged *ret_merged, struct err *err)
-{
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
-
-	stmt_bind_text(q, 1, s->in->cluster_id);
-	stmt_bind_text(q, 2, unit->username);
-	stmt_bind_text(q, 3, unit->project);
-	if (statement == W_DAILY)
-		stmt_bind_text(q, 4, s->day);
-	return merge_row(q, unit, &s->arena, ret_merged, err);
-}
-
-static int merge_unit_row(struct step *s, const struct unit *unit, const char *started_at,
+static int load_unit_row(struct step *s, const struct unit *unit, const char *started_at,
 	struct merged *ret_merged, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, W_UNIT);
+	char what[UUID_SHOWN_MAX];
 
+	snprintf(what, sizeof(what), "unit '%s'", unit->uuid);
 	stmt_bind_text(q, 1, s->in->cluster_id);
 	stmt_bind_text(q, 2, unit->uuid);
 	stmt_bind_text(q, 3, started_at);
-	return merge_row(q, unit, &s->arena, ret_merged, err);
+	return merged_load(q, what, &s->arena, ret_merged, err);
 }
 
 /*
@@ -209,34 +104,39 @@ static int end_waiting(
 	return stmt_run(q, err);
 }
 
-/* Everything is merged before anything is written, so that a bad row leaves no half. */
+/*
+ * What is stored is read before anything is written, so that a bad row leaves no half. A unit
+ * counts in num_units when it is stored for the first time. The reference asks whether it started
+ * in the window instead, and so misses a unit that starts in the very second in which a window
+ * ends.
+ */
 static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 {
-	struct merged old, waiting = { 0 }, total, day;
-	bool is_new, begins;
+	struct merged row, waiting = { 0 };
+	struct account *account = NULL;
+	bool begins;
 	int r;
 
 	arena_reset(&s->arena);
-	r = merge_unit_row(s, unit, unit->started_at, &old, err);
+	r = load_unit_row(s, unit, unit->started_at, &row, err);
 	if (r >= 0 && unit->started_at_ms > 0)
-		r = merge_unit_row(s, unit, not_started, &waiting, err);
-	begins = r >= 0 && waiting.id && !old.id;
+		r = load_unit_row(s, unit, not_started, &waiting, err);
+	begins = r >= 0 && waiting.id && !row.id;
 	if (begins)
-		old = waiting;
+		row = waiting;
 	if (r >= 0)
-		r = merge_usage_row(s, unit, W_USAGE, &total, err);
-	if (r >= 0)
-		r = merge_usage_row(s, unit, W_DAILY, &day, err);
-	is_new = r >= 0 && old.id == 0;
+		r = usage_step_account(&s->usage, unit, &account, err);
+	if (r >= 0) {
+		r = merged_add(&row, !row.id, unit, &s->arena);
+		if (r < 0)
+			err_errno(err, r, "unit '%s'", unit->uuid);
+	}
 	if (r >= 0 && waiting.id)
 		r = end_waiting(s, unit, waiting.id, begins, err);
 	if (r >= 0)
-		r = write_unit(s, unit, &old, err);
+		r = write_unit(s, unit, &row, err);
 	if (r >= 0)
-		r = write_usage(
-			s, unit, &total, is_new, W_INSERT_USAGE, W_UPDATE_USAGE, s->label, err);
-	if (r >= 0)
-		r = write_usage(s, unit, &day, is_new, W_INSERT_DAILY, W_UPDATE_DAILY, s->day, err);
+		r = usage_step_add(&s->usage, account, unit, row.id == 0, err);
 	return r;
 }
 
@@ -296,7 +196,7 @@ static int store_account(struct step *s, size_t statement, const struct account 
 	stmt_bind_text(q, 4, a->resource_manager);
 	bind_list(s, q, 5, a->members);
 	bind_list(s, q, 6, a->tags);
-	stmt_bind_text(q, 7, *a->last_updated_at ? a->last_updated_at : s->label);
+	stmt_bind_text(q, 7, *a->last_updated_at ? a->last_updated_at : s->usage.label);
 	if (buffer_error(&s->text))
 		return err_errno(err, buffer_error(&s->text), "account '%s'", a->name);
 	return stmt_run(q, err);
@@ -330,27 +230,59 @@ static int store_accounts(struct step *s, struct err *err)
 	return r;
 }
 
+/* Rows that are too old, a part at a time. ret_left: there may be more. */
+static int purge_rows(
+	struct step *s, size_t statement, const char *date, bool *ret_left, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
+	size_t n;
+	int r;
+
+	stmt_bind_text(q, 1, date);
+	stmt_bind_i64(q, 2, PURGE_ROWS);
+	r = stmt_run(q, err);
+	if (r < 0)
+		return r;
+	n = (size_t)db_changes(s->store->writer);
+	s->result.purged += n;
+	*ret_left = n == PURGE_ROWS;
+	return 0;
+}
+
+static int purge_periods(struct step *s, size_t statement, int64_t before_s, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
+
+	stmt_bind_i64(q, 1, before_s);
+	return stmt_run(q, err);
+}
+
+/* Each statement is a transaction of its own. */
 static int purge(struct step *s, struct err *err)
 {
 	static const int statements[] = { W_PURGE_UNITS, W_PURGE_USAGE, W_PURGE_DAILY };
-	time_t before = (time_t)((s->in->now_ms - s->in->retention_days * ms_per_day) / 1000);
+	int64_t now_s = s->in->now_ms / 1000, before_s;
+	time_t before;
 	char date[32];
 	struct tm tm;
+	int r = 0, transactions = 0;
 
+	before_s = now_s - s->in->retention_days * (ms_per_day / 1000);
+	before = (time_t)before_s;
 	if (!gmtime_r(&before, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
 		return err_set(err, -EINVAL, "retention of %d days", s->in->retention_days);
-	for (size_t i = 0; i < ARRAY_SIZE(statements); i++) {
-		CLEANUP(stmt_resetp)
-		struct stmt *q = db_stmt(s->store->writer, (size_t)statements[i]);
-		int r;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++) {
+		bool left = true;
 
-		stmt_bind_text(q, 1, date);
-		r = stmt_run(q, err);
-		if (r < 0)
-			return r;
-		s->result.purged += (size_t)db_changes(s->store->writer);
+		while (r >= 0 && left && transactions++ < PURGE_TRANSACTIONS)
+			r = purge_rows(s, (size_t)statements[i], date, &left, err);
 	}
-	return 0;
+	if (r >= 0)
+		r = purge_periods(s, W_PURGE_DAYS, before_s - ms_per_day / 1000, err);
+	if (r >= 0)
+		r = purge_periods(s, W_PURGE_QUARTERS,
+			MAX(before_s, now_s - USAGE_QUARTERS_KEPT_S) - ms_per_day / 1000, err);
+	return r;
 }
 
 static int check_watermark(struct step *s, struct err *err)
@@ -369,7 +301,7 @@ static int check_watermark(struct step *s, struct err *err)
 		store_label(s->store, stmt_i64(mark, 0), stored);
 		return err_set(err, -EEXIST,
 			"cluster '%s': the window up to %s overlaps what was stored up to %s",
-			s->in->cluster_id, s->label, stored);
+			s->in->cluster_id, s->usage.label, stored);
 	}
 	return 0;
 }
@@ -380,7 +312,7 @@ static int set_watermark(struct step *s, struct err *err)
 
 	stmt_bind_text(q, 1, s->in->cluster_id);
 	stmt_bind_i64(q, 2, s->in->end_ms);
-	stmt_bind_text(q, 3, s->label);
+	stmt_bind_text(q, 3, s->usage.label);
 	return stmt_run(q, err);
 }
 
@@ -393,10 +325,10 @@ static int run_step(struct step *s, struct err *err)
 	if (r < 0)
 		return r;
 	r = check_watermark(s, err);
-	if (r >= 0 && s->in->purge)
-		r = purge(s, err);
 	if (r >= 0)
 		r = store_units_of_step(s, err);
+	if (r >= 0)
+		r = usage_step_write(&s->usage, err);
 	if (r >= 0)
 		r = store_accounts(s, err);
 	if (r >= 0)
@@ -419,11 +351,21 @@ int store_commit_step(struct store *store, const struct store_step *step,
 			step->cluster_id);
 	arena_init(&s.arena, UNIT_ARENA_BYTES);
 	buffer_init(&s.text, 0);
-	store_label(store, step->end_ms, s.label);
-	store_label(store, step->end_ms - step->end_ms % ms_per_day, s.day);
+	r = usage_step_init(
+		&s.usage, store, step->cluster_id, step->start_ms, step->end_ms, step->now_ms);
+	if (r < 0)
+		err_errno(err, r, "cluster '%s'", step->cluster_id);
 	pthread_mutex_lock(&store->write_lock);
-	r = run_step(&s, err);
+	/* What can't be deleted now is deleted later. */
+	if (r >= 0 && step->purge)
+		s.result.purge_error = purge(&s, &s.result.purge_failure);
+	if (r >= 0)
+		r = run_step(&s, err);
 	pthread_mutex_unlock(&store->write_lock);
+	s.result.failed += s.usage.n_failed;
+	if (s.usage.n_failed && !s.result.first_failure.code)
+		s.result.first_failure = s.usage.first_failure;
+	usage_step_done(&s.usage);
 	arena_done(&s.arena);
 	buffer_done(&s.text);
 	if (r >= 0)

@@ -14,3 +14,103 @@ CREATE INDEX IF NOT EXISTS ceems_units_ended ON units (ended_at);
 CREATE INDEX IF NOT EXISTS ceems_units_uuid ON units (uuid);
 CREATE INDEX IF NOT EXISTS ceems_units_updated ON units (last_updated_at);
 CREATE INDEX IF NOT EXISTS ceems_units_running ON units (username) WHERE ended_at_ts = 0;
+
+-- The accounts that units were ever stored for, with the numbers of their units. The triggers keep
+-- these right whoever writes.
+CREATE TABLE IF NOT EXISTS ceems_accounts (
+	id integer NOT NULL PRIMARY KEY,
+	cluster_id text NOT NULL,
+	project text NOT NULL,
+	username text NOT NULL,
+	groupname text NOT NULL DEFAULT '',
+	resource_manager text NOT NULL DEFAULT '',
+	num_units integer NOT NULL DEFAULT 0,
+	num_ended integer NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX IF NOT EXISTS ceems_accounts_names
+	ON ceems_accounts (cluster_id, project, username);
+
+-- Once, when the table is new.
+INSERT INTO ceems_accounts (cluster_id, project, username, groupname, resource_manager,
+	num_units, num_ended)
+SELECT coalesce(cluster_id, ''), coalesce(project, ''), coalesce(username, ''),
+	coalesce(max(groupname), ''), coalesce(max(resource_manager), ''), count(*),
+	count(CASE WHEN ended_at_ts > 0 THEN 1 END)
+FROM units WHERE NOT EXISTS (SELECT 1 FROM ceems_accounts) GROUP BY 1, 2, 3;
+
+CREATE TRIGGER IF NOT EXISTS ceems_unit_added AFTER INSERT ON units BEGIN
+	INSERT INTO ceems_accounts (cluster_id, project, username, groupname, resource_manager,
+		num_units, num_ended)
+	VALUES (coalesce(new.cluster_id, ''), coalesce(new.project, ''), coalesce(new.username, ''),
+		coalesce(new.groupname, ''), coalesce(new.resource_manager, ''), 1,
+		coalesce(new.ended_at_ts > 0, 0))
+	ON CONFLICT (cluster_id, project, username) DO UPDATE SET num_units = num_units + 1,
+		num_ended = num_ended + excluded.num_ended;
+END;
+CREATE TRIGGER IF NOT EXISTS ceems_unit_removed AFTER DELETE ON units BEGIN
+	UPDATE ceems_accounts SET num_units = num_units - 1,
+		num_ended = num_ended - coalesce(old.ended_at_ts > 0, 0)
+	WHERE cluster_id = coalesce(old.cluster_id, '') AND project = coalesce(old.project, '')
+		AND username = coalesce(old.username, '');
+END;
+CREATE TRIGGER IF NOT EXISTS ceems_unit_ended AFTER UPDATE OF ended_at_ts ON units
+WHEN coalesce(old.ended_at_ts > 0, 0) <> coalesce(new.ended_at_ts > 0, 0) BEGIN
+	UPDATE ceems_accounts SET num_ended = num_ended + coalesce(new.ended_at_ts > 0, 0)
+		- coalesce(old.ended_at_ts > 0, 0)
+	WHERE cluster_id = coalesce(new.cluster_id, '') AND project = coalesce(new.project, '')
+		AND username = coalesce(new.username, '');
+END;
+
+-- Usage by time: what the units of an account used in a day of the configured zone, or in a
+-- quarter of an hour, that began at start_s (Unix seconds). num_new units came in it, num_earlier
+-- were there before. Metrics are JSON objects as in usage, but with averages as sums of values
+-- times weights, beside the sums of these weights.
+CREATE TABLE IF NOT EXISTS ceems_usage_days (
+	account integer NOT NULL,
+	start_s integer NOT NULL,
+	num_new integer NOT NULL,
+	num_earlier integer NOT NULL,
+	total_time_seconds text,
+	avg_cpu_usage text,
+	avg_cpu_mem_usage text,
+	total_cpu_energy_usage_kwh text,
+	total_cpu_emissions_gms text,
+	avg_gpu_usage text,
+	avg_gpu_mem_usage text,
+	total_gpu_energy_usage_kwh text,
+	total_gpu_emissions_gms text,
+	total_io_write_stats text,
+	total_io_read_stats text,
+	total_ingress_stats text,
+	total_egress_stats text,
+	weight_cpu_usage text,
+	weight_cpu_mem_usage text,
+	weight_gpu_usage text,
+	weight_gpu_mem_usage text,
+	PRIMARY KEY (account, start_s)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS ceems_usage_quarters (
+	account integer NOT NULL,
+	start_s integer NOT NULL,
+	num_new integer NOT NULL,
+	num_earlier integer NOT NULL,
+	total_time_seconds text,
+	avg_cpu_usage text,
+	avg_cpu_mem_usage text,
+	total_cpu_energy_usage_kwh text,
+	total_cpu_emissions_gms text,
+	avg_gpu_usage text,
+	avg_gpu_mem_usage text,
+	total_gpu_energy_usage_kwh text,
+	total_gpu_emissions_gms text,
+	total_io_write_stats text,
+	total_io_read_stats text,
+	total_ingress_stats text,
+	total_egress_stats text,
+	weight_cpu_usage text,
+	weight_cpu_mem_usage text,
+	weight_gpu_usage text,
+	weight_gpu_mem_usage text,
+	PRIMARY KEY (account, start_s)
+) WITHOUT ROWID;

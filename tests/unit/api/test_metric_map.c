@@ -171,15 +171,22 @@ static void out_of_memory_is_reported_and_changes_nothing(void **state)
 {
 	static const char text[] =
 		"{\"a\":1,\"b\\n\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9}";
-	struct metric_map map = { .n = 77 }, one = parse("{\"x\":1}");
+	struct metric_map map = { .n = 77 }, one = parse("{\"x\":1}"),
+			  two = parse("{\"x\":1,\"y\":2}");
 	struct arena none;
 
 	arena_init(&none, 0);
 	assert_int_equal(metric_map_parse(text, &none, &map), -ENOMEM);
 	assert_int_equal(map.n, 77);
 	assert_int_equal(metric_map_put(&one, &none, "y", 1), -ENOMEM);
-	assert_int_equal(metric_map_add(&one, &one, &none), -ENOMEM);
+	assert_int_equal(metric_map_add(&one, &two, &none), -ENOMEM);
 	assert_string_equal(write_map(&one), "{\"x\":1}");
+	/* A map that has all keys needs no memory. */
+	assert_int_equal(metric_map_add(&two, &one, &none), 0);
+	assert_int_equal(metric_map_average(&two, &one, 1, 1, &none), 0);
+	assert_string_equal(write_map(&two), "{\"x\":1.50000000,\"y\":2}");
+	assert_int_equal(metric_map_increase(&two, &none, "y", 1), 0);
+	assert_int_equal(metric_map_increase(&two, &none, "z", 1), -ENOMEM);
 	arena_done(&none);
 }
 

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/store_usage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/metric_map.h"
+#include "api/store_merge.h"
+
+enum {
+	STEP_MAX_BYTES = 1 << 30, /* of all accounts */
+	FIRST_SLOTS = 1024,
+	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
+};
+
+static const int64_t ms_per_day = INT64_C(24) * 3600 * 1000;
+
+struct account {
+	const char *username, *project, *groupname, *resource_manager;
+	struct merged total, day; /* rows of usage and daily_usage */
+	int64_t n_new, n_updates; /* units of this step */
+	int error; /* what is stored can't be read, says failure */
+	struct err failure;
+	struct usage_periods days, quarters;
+};
+
+int usage_step_init(struct usage_step *u, struct store *store, const char *cluster_id,
+	int64_t start_ms, int64_t end_ms, int64_t now_ms)
+{
+	int64_t now_s = MAX(now_ms, end_ms) / 1000;
+
+	*u = (struct usage_step){
+		.store = store,
+		.cluster_id = cluster_id,
+		.start_ms = start_ms,
+		.end_ms = end_ms,
+		.days.zone = store->zone,
+		.quarters.oldest_s = now_s - USAGE_QUARTERS_KEPT_S,
+		.n_slots = FIRST_SLOTS,
+	};
+	arena_init(&u->arena, STEP_MAX_BYTES);
+	buffer_init(&u->text, 0);
+	store_label(store, end_ms, u->label);
+	store_label(store, end_ms - end_ms % ms_per_day, u->day);
+	u->slots = calloc(u->n_slots, sizeof(struct account *));
+	return u->slots ? 0 : -ENOMEM;
+}
+
+void usage_step_done(struct usage_step *u)
+{
+	arena_done(&u->arena);
+	buffer_done(&u->text);
+	free(u->slots);
+}
+
+static uint64_t hash_names(const char *username, const char *project)
+{
+	uint64_t hash = 14695981039346656037U;
+
+	for (const char *p = username; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211U;
+	hash = (hash ^ 0xff) * 1099511628211U;
+	for (const char *p = project; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211U;
+	return hash ^ hash >> 32;
+}
+
+static struct account **find_slot(
+	struct account **slots, size_t n, const char *username, const char *project)
+{
+	size_t i = hash_names(username, project) % n;
+
+	while (slots[i] &&
+		!(str_eq(slots[i]->username, username) && str_eq(slots[i]->project, project)))
+		i = (i + 1) % n;
+	return &slots[i];
+}
+
+static int grow_slots(struct usage_step *u)
+{
+	size_t n = u->n_slots * 2;
+	struct account **slots = calloc(n, sizeof(struct account *));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < u->n_slots; i++) {
+		struct account *a = u->slots[i];
+
+		if (a)
+			*find_slot(slots, n, a->username, a->project) = a;
+	}
+	free(u->slots);
+	u->slots = slots;
+	u->n_slots = n;
+	return 0;
+}
+
+static int load_row(struct usage_step *u, size_t statement, const char *what, struct account *a,
+	struct merged *row)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, statement);
+
+	stmt_bind_text(q, 1, u->cluster_id);
+	stmt_bind_text(q, 2, a->username);
+	stmt_bind_text(q, 3, a->project);
+	if (statement == W_DAILY)
+		stmt_bind_text(q, 4, u->day);
+	return merged_load(q, what, &u->arena, row, &a->failure);
+}
+
+static struct account *account_new(struct usage_step *u, const struct unit *unit)
+{
+	struct account *a = ARENA_NEW(&u->arena, struct account);
+
+	if (!a)
+		return NULL;
+	a->username = unit->username;
+	a->project = unit->project;
+	a->groupname = unit->groupname;
+	a->resource_manager = unit->resource_manager;
+	a->error = load_row(u, W_USAGE, "usage of its account", a, &a->total);
+	if (a->error >= 0)
+		a->error = load_row(u, W_DAILY, "usage of its account in a day", a, &a->day);
+	return a;
+}
+
+int usage_step_account(struct usage_step *u, const struct unit *unit, struct account **ret_account,
+	struct err *err)
+{
+	struct account **slot;
+
+	if (u->n * 2 >= u->n_slots && grow_slots(u) < 0)
+		return err_errno(err, -ENOMEM, "usage");
+	slot = find_slot(u->slots, u->n_slots, unit->username, unit->project);
+	if (!*slot) {
+		*slot = account_new(u, unit);
+		if (!*slot)
+			return err_errno(err, -ENOMEM, "usage");
+		u->n++;
+	}
+	if ((*slot)->error < 0) {
+		if (err)
+			*err = (*slot)->failure;
+		return err_prefix(err, (*slot)->error, "unit '%s'", unit->uuid);
+	}
+	*ret_account = *slot;
+	return 0;
+}
+
+int usage_step_add(struct usage_step *u, struct account *a, const struct unit *unit, bool is_new,
+	struct err *err)
+{
+	int r;
+
+	r = merged_add(&a->total, !a->total.id && !a->n_updates, unit, &u->arena);
+	if (r >= 0)
+		r = merged_add(&a->day, !a->day.id && !a->n_updates, unit, &u->arena);
+	if (r >= 0)
+		r = usage_periods_add(
+			&a->days, &u->days, unit, u->start_ms, u->end_ms, is_new, &u->arena);
+	if (r >= 0)
+		r = usage_periods_add(&a->quarters, &u->quarters, unit, u->start_ms, u->end_ms,
+			is_new, &u->arena);
+	if (r < 0)
+		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
+	a->n_updates++;
+	a->n_new += is_new;
+	return 0;
+}
+
+static int write_row(struct usage_step *u, const struct account *a, const struct merged *row,
+	size_t insert, size_t update, const char *label, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, row->id ? update : insert);
+	int i = PARAM_AFTER_METRICS, r;
+
+	r = merged_bind(row, q, &u->text);
+	if (r < 0)
+		return err_errno(err, r, "usage of user '%s'", a->username);
+	stmt_bind_text(q, i++, label);
+	stmt_bind_i64(q, i++, a->n_new);
+	stmt_bind_i64(q, i++, a->n_updates);
+	if (row->id) {
+		stmt_bind_i64(q, i++, row->id);
+		return stmt_run(q, err);
+	}
+	stmt_bind_text(q, i++, u->cluster_id);
+	stmt_bind_text(q, i++, a->username);
+	stmt_bind_text(q, i++, a->project);
+	stmt_bind_text(q, i++, a->resource_manager);
+	stmt_bind_text(q, i++, a->groupname);
+	return stmt_run(q, err);
+}
+
+static int account_id(
+	struct usage_step *u, const struct account *a, int64_t *ret_id, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, W_ACCOUNT);
+	int r;
+
+	stmt_bind_text(q, 1, u->cluster_id);
+	stmt_bind_text(q, 2, a->project);
+	stmt_bind_text(q, 3, a->username);
+	stmt_bind_text(q, 4, a->groupname);
+	stmt_bind_text(q, 5, a->resource_manager);
+	r = stmt_step(q, err);
+	if (r < 0)
+		return r;
+	*ret_id = stmt_i64(q, 0);
+	return 0;
+}
+
+/* Columns of W_DAY and W_QUARTER: the numbers of units, the metrics, the weights. */
+enum { PERIOD_NEW, PERIOD_EARLIER, PERIOD_METRICS };
+
+static int add_map(struct metric_map *map, const struct metric_map *more, struct arena *arena)
+{
+	return more->n ? metric_map_add(map, more, arena) : 0;
+}
+
+/* Adds what is stored of the period. */
+static int load_period(struct usage_step *u, size_t select, int64_t account,
+	struct usage_period *period, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, select);
+	int column = PERIOD_METRICS + N_UNIT_METRICS;
+	int r;
+
+	stmt_bind_i64(q, 1, account);
+	stmt_bind_i64(q, 2, period->start_s);
+	r = stmt_step(q, err);
+	if (r <= 0)
+		return r;
+	period->n_new += stmt_i64(q, PERIOD_NEW);
+	period->n_earlier += stmt_i64(q, PERIOD_EARLIER);
+	for (int m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
+		struct metric_map old;
+
+		r = metric_map_parse(stmt_text(q, PERIOD_METRICS + m), &u->arena, &old);
+		if (r >= 0)
+			r = add_map(&period->sums[m], &old, &u->arena);
+		if (r >= 0 && unit_metric_weight((enum unit_metric)m)) {
+			r = metric_map_parse(stmt_text(q, column++), &u->arena, &old);
+			if (r >= 0)
+				r = add_map(&period->weights[m], &old, &u->arena);
+		}
+	}
+	return r < 0 ? err_errno(err, r, "stored usage of account %lld", (long long)account) : 0;
+}
+
+static int bind_map(struct stmt *q, int index, const struct metric_map *map, struct buffer *scratch)
+{
+	if (!map->n)
+		return 0; /* NULL */
+	buffer_clear(scratch);
+	metric_map_write_exact(map, scratch);
+	stmt_bind_slice(q, index, (struct slice){ scratch->data, scratch->len });
+	return buffer_error(scratch);
+}
+
+static int put_period(struct usage_step *u, size_t put, int64_t account,
+	const struct usage_period *period, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, put);
+	int i = 1, weight, r = 0;
+
+	stmt_bind_i64(q, i++, account);
+	stmt_bind_i64(q, i++, period->start_s);
+	stmt_bind_i64(q, i++, period->n_new);
+	stmt_bind_i64(q, i++, period->n_earlier);
+	weight = i + N_UNIT_METRICS;
+	for (int m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
+		r = bind_map(q, i++, &period->sums[m], &u->text);
+		if (r >= 0 && unit_metric_weight((enum unit_metric)m))
+			r = bind_map(q, weight++, &period->weights[m], &u->text);
+	}
+	if (r < 0)
+		return err_errno(err, r, "usage of account %lld", (long long)account);
+	return stmt_run(q, err);
+}
+
+static int write_periods(struct usage_step *u, size_t select, size_t put, int64_t account,
+	const struct usage_periods *periods, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < periods->n; i++) {
+		struct err failure = { 0 };
+
+		r = load_period(u, select, account, periods->v[i], &failure);
+		if (r == -EBADMSG || r == -E2BIG) {
+			if (!u->n_failed++)
+				u->first_failure = failure;
+			r = 0;
+			continue;
+		}
+		if (r >= 0)
+			r = put_period(u, put, account, periods->v[i], err);
+		else if (err)
+			*err = failure;
+	}
+	return r;
+}
+
+static int write_account(struct usage_step *u, const struct account *a, struct err *err)
+{
+	int64_t id = 0;
+	int r;
+
+	r = write_row(u, a, &a->total, W_INSERT_USAGE, W_UPDATE_USAGE, u->label, err);
+	if (r >= 0)
+		r = write_row(u, a, &a->day, W_INSERT_DAILY, W_UPDATE_DAILY, u->day, err);
+	if (r >= 0)
+		r = account_id(u, a, &id, err);
+	if (r >= 0)
+		r = write_periods(u, W_DAY, W_PUT_DAY, id, &a->days, err);
+	if (r >= 0)
+		r = write_periods(u, W_QUARTER, W_PUT_QUARTER, id, &a->quarters, err);
+	return r;
+}
+
+int usage_step_write(struct usage_step *u, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < u->n_slots; i++) {
+		if (u->slots[i] && u->slots[i]->n_updates)
+			r = write_account(u, u->slots[i], err);
+	}
+	return r;
+}
