@@ -101,6 +101,21 @@ static int set_up_writer(struct db *db, struct err *err)
 		err);
 }
 
+/* SQLite's file URI; what has a meaning there is escaped. */
+static char *immutable_uri(const char *path)
+{
+	static const char prefix[] = "file:", suffix[] = "?immutable=1";
+	char *uri = malloc(strlen(path) * 3 + sizeof(prefix) + sizeof(suffix)), *out = uri;
+
+	if (!uri)
+		return NULL;
+	out = stpcpy(out, prefix);
+	for (const char *p = path; *p; p++)
+		out += strchr("%?#", *p) ? sprintf(out, "%%%02X", *p) : sprintf(out, "%c", *p);
+	strcpy(out, suffix);
+	return uri;
+}
+
 int db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err *err)
 {
 	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
@@ -115,7 +130,17 @@ int db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err 
 			return r;
 	}
 	flags |= mode == DB_READ_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-	r = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	if (mode == DB_IMMUTABLE) {
+		char *uri = immutable_uri(path);
+
+		r = uri ? sqlite3_open_v2(uri, &db->handle, flags | SQLITE_OPEN_URI, NULL)
+			: SQLITE_NOMEM;
+		free(uri);
+		if (!db->handle)
+			return err_errno(err, -ENOMEM, "opening the database '%s'", path);
+	} else {
+		r = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	}
 	if (r != SQLITE_OK)
 		return fail(db, r, err);
 	sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MS);
@@ -130,6 +155,11 @@ int db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err 
 	}
 	*ret_db = TAKE(db);
 	return 0;
+}
+
+void db_set_busy_timeout(struct db *db, int timeout_ms)
+{
+	sqlite3_busy_timeout(db->handle, timeout_ms);
 }
 
 void db_close(struct db *db)

@@ -26,9 +26,17 @@ enum { DB_BUSY_TIMEOUT_MS = 5000 };
 enum db_mode {
 	DB_READ_ONLY, /* the file must exist */
 	DB_READ_WRITE, /* created (mode 0640) if it doesn't; WAL, every commit is synced */
+	/*
+	 * A file that nobody writes meanwhile, which is the caller's to see to: no locks, no files
+	 * beside it. For a database in WAL mode that was closed well, in a directory where this
+	 * process may not create the files that SQLite wants for reading it.
+	 */
+	DB_IMMUTABLE,
 };
 
 int db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err *err);
+/* How long a lock is waited for: DB_BUSY_TIMEOUT_MS if it isn't set. */
+void db_set_busy_timeout(struct db *db, int timeout_ms);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close);
 

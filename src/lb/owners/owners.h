@@ -15,12 +15,15 @@
 
 struct owners;
 
+enum { OWNERS_CACHE_MAX_BYTES = 32 << 20 };
+
+/* Strings, client, clock and log are borrowed until owners_free(). */
 struct owners_config {
 	const char *database; /* path of ceems.db; NULL: none */
 	const char *api_url; /* NULL: none; the database goes first */
 	const struct http_client_config *api_client;
 	int64_t keep_ms; /* of an answer */
-	size_t max_answers;
+	size_t max_answers; /* and OWNERS_CACHE_MAX_BYTES */
 	const struct clock *clock;
 	const struct log *log;
 	int cancel_fd;
@@ -44,9 +47,10 @@ struct owners_question {
  * -EAGAIN: the answer is not at hand and asking may block for longer than a local lookup: call
  * owners_ask() on a worker thread. -ENOMEM.
  */
+/* The account of other CEEMS programs owns nothing and is no administrator: no person has it. */
 int owners_try(struct owners *owners, const struct owners_question *question, struct arena *arena,
 	enum owners_verdict *ret_verdict, const struct gate_unit_lives **ret_lives);
-/* The same, waiting for the answer (time limit: OWNERS_TIMEOUT_MS). */
+/* The same, waiting for the answer (time limit: OWNERS_TIMEOUT_MS); never -EAGAIN. */
 enum { OWNERS_TIMEOUT_MS = 5000 };
 int owners_ask(struct owners *owners, const struct owners_question *question, struct arena *arena,
 	enum owners_verdict *ret_verdict, const struct gate_unit_lives **ret_lives);
