@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The first byte chooses the reader: a page of a list, the stream of a watch, a state, a
- * kubeconfig. */
+/*
+ * The first byte chooses the reader: a page of a list, the stream of a watch, a state, a quantity,
+ * a kubeconfig. Objects are read as pods, whatever they are.
+ */
 #include <errno.h>
 #include <stdint.h>
 
 #include "remote/kube/kube_config.h"
+#include "remote/kube/kube_pod.h"
+#include "remote/kube/kube_quantity.h"
 #include "remote/kube/kube_watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t seen;
+
+static void read_pod(const struct kube_object *object)
+{
+	int64_t sum = 0, last = 0;
+	struct kube_pod pod;
+
+	kube_pod_read(object, &pod);
+	if (pod.cpu_milli < 0 || pod.memory_bytes < 0 || !pod.qos_class || !pod.ready_reason)
+		__builtin_trap();
+	if (kube_pod_resource(object, "nvidia.com/gpu", &sum, &last) && (last < 0 || sum < last))
+		__builtin_trap();
+}
 
 static int on_object(void *ctx, const struct kube_object *object)
 {
@@ -17,6 +33,7 @@ static int on_object(void *ctx, const struct kube_object *object)
 
 	seen += strlen(object->name) + strlen(object->object_namespace) + strlen(object->uid) +
 		strlen(object->resource_version) + (hash ? strlen(hash) : 0);
+	read_pod(object);
 	return 0;
 }
 
@@ -43,6 +60,17 @@ static void read_stream(struct slice text, struct err *err)
 	kube_lines_done(&lines);
 }
 
+/* More decimals never make it less. */
+static void read_quantity(struct slice text)
+{
+	int64_t whole, milli;
+
+	if (kube_quantity_parse(text, 0, &whole) < 0)
+		return;
+	if (kube_quantity_parse(text, 3, &milli) < 0 || (whole > 0 ? milli < whole : milli > 0))
+		__builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kube_page page = { 0 };
@@ -62,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'w':
 		read_stream(text, &err);
+		break;
+	case 'q':
+		read_quantity(text);
 		break;
 	case 's':
 		kube_status_message(text, message);

@@ -341,6 +341,7 @@ int http_client_call(struct http_client *client, const struct http_call *call,
 		.unix_socket = call->unix_socket,
 		.http2_only = call->http2_only,
 		.on_body = call->on_body,
+		.on_open = call->on_open,
 		.ctx = call->ctx,
 	};
 	int r = http_auth_get(client, t.end_ms, t.cancel_fd, &auth, err);

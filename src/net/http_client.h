@@ -90,7 +90,8 @@ struct http_call {
 	 * on its size then. An -errno ends the call and is what it returns. NULL: none.
 	 */
 	int (*on_body)(void *ctx, const void *data, size_t len);
-	void *ctx; /* of on_body */
+	void (*on_open)(void *ctx); /* the headers of such an answer are in; NULL: not wanted */
+	void *ctx; /* of both */
 };
 
 struct http_reply {

@@ -116,6 +116,7 @@ struct http_transfer {
 	const char *unix_socket; /* or NULL */
 	bool http2_only;
 	int (*on_body)(void *ctx, const void *data, size_t len); /* or NULL */
+	void (*on_open)(void *ctx); /* or NULL */
 	void *ctx;
 };
 int http_transfer_run(struct http_handle *handle, const struct http_transfer *transfer,

@@ -51,6 +51,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 	} else if (line.n) {
 		buffer_append(headers, line.p, line.n);
 		buffer_putc(headers, '\n');
+	} else if (rx->transfer->on_open && is_good(rx->easy)) {
+		rx->transfer->on_open(rx->transfer->ctx);
 	}
 	rx->too_large |= buffer_error(headers) == -E2BIG;
 	return buffer_error(headers) ? CURL_WRITEFUNC_ERROR : size * n;

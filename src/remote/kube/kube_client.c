@@ -230,6 +230,7 @@ int kube_client_get(struct kube_client *client, const struct kube_request *reque
 		.max_response_bytes = request->max_reply_bytes,
 		.cancel_fd = request->cancel_fd,
 		.on_body = request->on_body,
+		.on_open = request->on_open,
 		.ctx = request->ctx,
 	};
 
@@ -245,15 +246,18 @@ int kube_client_get(struct kube_client *client, const struct kube_request *reque
 	return 0;
 }
 
-void kube_query_escape(struct buffer *out, const char *text)
+void kube_query_add(struct buffer *path, const char *name, const char *value)
 {
 	static const char plain[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 
-	for (; *text; text++) {
-		if (strchr(plain, *text))
-			buffer_putc(out, *text);
+	if (!value || !*value)
+		return;
+	buffer_printf(path, "&%s=", name);
+	for (; *value; value++) {
+		if (strchr(plain, *value))
+			buffer_putc(path, *value);
 		else
-			buffer_printf(out, "%%%02X", (unsigned char)*text);
+			buffer_printf(path, "%%%02X", (unsigned char)*value);
 	}
 }

@@ -24,8 +24,9 @@ struct kube_request {
 	int64_t timeout_ms;
 	size_t max_reply_bytes;
 	int cancel_fd;
-	/* See struct http_call: takes the body as it comes. */
+	/* See struct http_call: takes the body as it comes; it will come. */
 	int (*on_body)(void *ctx, const void *data, size_t len);
+	void (*on_open)(void *ctx);
 	void *ctx;
 };
 
@@ -37,7 +38,7 @@ struct kube_request {
 int kube_client_get(struct kube_client *client, const struct kube_request *request,
 	struct buffer *ret_body, struct err *err);
 
-/* Appends the text, percent-encoded, for a query. Failures stick. */
-void kube_query_escape(struct buffer *out, const char *text);
+/* Appends "&NAME=VALUE" with the value percent-encoded; nothing for NULL and "". Failures stick. */
+void kube_query_add(struct buffer *path, const char *name, const char *value);
 
 #endif

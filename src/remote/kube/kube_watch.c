@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { WATCH_MARGIN_MS = 30000, MS_PER_S = 1000, PAGES_MAX = 100000 };
+enum { WATCH_MARGIN_MS = 30000, MS_PER_S = 1000 };
 
 /* Falls back to whole objects, for servers that know no others. */
-static const char LIST_METADATA[] =
-	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 static const char WATCH_METADATA[] =
 	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
@@ -38,84 +36,44 @@ void kube_watch_free(struct kube_watch *w)
 	free(w);
 }
 
-static void add_parameter(struct buffer *path, const char *name, const char *value)
-{
-	if (!value || !*value)
-		return;
-	buffer_printf(path, "&%s=", name);
-	kube_query_escape(path, value);
-}
-
-static void add_selectors(const struct kube_watch *w, struct buffer *path)
-{
-	add_parameter(path, "fieldSelector", w->config.field_selector);
-	add_parameter(path, "labelSelector", w->config.label_selector);
-}
-
-/*
- * The first page may come from the server's cache when the selector keeps it short, which spares
- * etcd a scan for every node; such an answer is one page whatever the limit.
- */
-static void list_path(const struct kube_watch *w, const char *continuation, struct buffer *path)
-{
-	const char *selector = w->config.field_selector;
-
-	buffer_printf(path, "%s?limit=%u", w->config.path, w->config.page_limit);
-	add_selectors(w, path);
-	add_parameter(path, "continue", continuation);
-	if (!*continuation && !w->expired && selector && *selector)
-		add_parameter(path, "resourceVersion", "0");
-}
-
-static int read_page(struct kube_watch *w, int cancel_fd, struct kube_page *page, struct err *err)
-{
-	CLEANUP(buffer_done) struct buffer path = { 0 };
-	CLEANUP(buffer_done) struct buffer body = { 0 };
-	struct kube_page next = { 0 };
-	struct kube_request request = {
-		.accept = w->config.metadata_only ? LIST_METADATA : NULL,
-		.timeout_ms = w->config.list_timeout_ms,
-		.max_reply_bytes = KUBE_PAGE_MAX_BYTES,
-		.cancel_fd = cancel_fd,
-	};
-	int r;
-
-	list_path(w, page->continuation ? page->continuation : "", &path);
-	if (buffer_error(&path))
-		return err_errno(err, -ENOMEM, "listing %s", w->config.path);
-	request.path = buffer_text(&path);
-	r = kube_client_get(w->config.client, &request, &body, err);
-	if (r >= 0)
-		r = kube_page_read((struct slice){ buffer_text(&body), body.len }, w->config.listed,
-			w->config.ctx, &next, err);
-	if (r < 0)
-		return r;
-	kube_page_done(page);
-	*page = next;
-	return 0;
-}
-
 static int list(struct kube_watch *w, int cancel_fd, struct err *err)
 {
-	CLEANUP(kube_page_done) struct kube_page page = { 0 };
-	int r = 0;
+	const struct kube_watch_config *c = &w->config;
+	const struct kube_list what = {
+		.client = c->client,
+		.path = c->path,
+		.field_selector = c->field_selector,
+		.label_selector = c->label_selector,
+		.metadata_only = c->metadata_only,
+		/* A selector keeps it short. */
+		.from_cache = !w->expired && c->field_selector && *c->field_selector,
+		.page_limit = c->page_limit,
+		.timeout_ms = c->list_timeout_ms,
+		.each = c->listed,
+		.ctx = c->ctx,
+	};
+	char *version = NULL;
+	int r;
 
-	w->config.begin(w->config.ctx);
-	for (int pages = 0; r >= 0 && (!pages || *page.continuation); pages++) {
-		r = pages < PAGES_MAX ? read_page(w, cancel_fd, &page, err)
-				      : err_set(err, -E2BIG, "the list has no end");
-	}
-	if (r >= 0 && !*page.resource_version)
-		r = err_set(err, -EBADMSG, "the list has no resourceVersion");
+	c->begin(c->ctx);
+	r = kube_list(&what, cancel_fd, &version, err);
 	if (r >= 0) {
-		r = w->config.end(w->config.ctx);
+		r = c->end(c->ctx);
 		if (r < 0)
 			err_errno(err, r, "the list is complete");
 	}
-	if (r < 0)
-		return err_prefix(err, r, "listing %s", w->config.path);
-	w->version = TAKE(page.resource_version);
+	if (r < 0) {
+		free(version);
+		return err_prefix(err, r, "listing %s", c->path);
+	}
+	w->version = version;
 	return 1;
+}
+
+static void heard(const struct kube_watch *w)
+{
+	if (w->config.heard)
+		w->config.heard(w->config.ctx);
 }
 
 struct stream {
@@ -151,7 +109,16 @@ static int on_line(void *ctx, struct slice line)
 	int r = kube_event_read(line, on_event, s, s->err);
 
 	s->told |= r < 0;
+	if (r >= 0)
+		heard(s->w);
 	return r;
+}
+
+static void on_open(void *ctx)
+{
+	const struct stream *s = ctx;
+
+	heard(s->w);
 }
 
 static int on_body(void *ctx, const void *data, size_t len)
@@ -175,14 +142,16 @@ static int run(struct kube_watch *w, int cancel_fd, struct stream *s, struct err
 		.max_reply_bytes = KUBE_PAGE_MAX_BYTES,
 		.cancel_fd = cancel_fd,
 		.on_body = on_body,
+		.on_open = on_open,
 		.ctx = s,
 	};
 	int r;
 
 	buffer_printf(&path, "%s?watch=true&allowWatchBookmarks=true&timeoutSeconds=%lld",
 		w->config.path, (long long)(w->config.watch_ms / MS_PER_S));
-	add_selectors(w, &path);
-	add_parameter(&path, "resourceVersion", w->version);
+	kube_query_add(&path, "fieldSelector", w->config.field_selector);
+	kube_query_add(&path, "labelSelector", w->config.label_selector);
+	kube_query_add(&path, "resourceVersion", w->version);
 	if (buffer_error(&path))
 		return err_errno(err, -ENOMEM, "watching %s", w->config.path);
 	request.path = buffer_text(&path);
@@ -215,6 +184,8 @@ static int watch(struct kube_watch *w, int cancel_fd, struct err *err)
 	kube_lines_done(&s.lines);
 	if (r >= 0 || s.any)
 		w->expired = false;
+	if (r >= 0)
+		heard(w);
 	/* Whatever an event was about: it must not be missed. */
 	if (r == -ESTALE || (s.told && r < 0))
 		r = forget(w, &s, r);

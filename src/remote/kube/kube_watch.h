@@ -10,11 +10,9 @@
 
 #include <stdbool.h>
 
-#include "remote/kube/kube_client.h"
-#include "remote/kube/kube_object.h"
+#include "remote/kube/kube_list.h"
 
 enum {
-	KUBE_PAGE_MAX_BYTES = 32 << 20,
 	KUBE_EVENT_MAX_BYTES = 4 << 20, /* of one line; etcd takes objects of 1.5 MiB */
 };
 
@@ -34,6 +32,11 @@ struct kube_watch_config {
 	kube_object_fn listed;
 	int (*end)(void *ctx);
 	kube_event_fn changed; /* never a bookmark */
+	/*
+	 * The watch is under way: it began, an event or bookmark came, or the server ended it in
+	 * due time. NULL: not wanted.
+	 */
+	void (*heard)(void *ctx);
 	void *ctx;
 };
 

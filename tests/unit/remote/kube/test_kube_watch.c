@@ -43,6 +43,7 @@ static struct kube_config config;
 static struct kube_client *client;
 static struct kube_watch *watch;
 static char url[64], seen[4096];
+static size_t n_heard;
 static struct err err;
 static int fail_with, cancel_fd = -1;
 
@@ -154,6 +155,11 @@ static int on_changed(void *ctx, enum kube_event_type type, const struct kube_ob
 	return fail_with;
 }
 
+static void on_heard(void *ctx)
+{
+	n_heard++;
+}
+
 static int setup(void **state)
 {
 	const struct kube_watch_config c = {
@@ -167,6 +173,7 @@ static int setup(void **state)
 		.listed = on_listed,
 		.end = on_end,
 		.changed = on_changed,
+		.heard = on_heard,
 	};
 	struct kube_watch_config full = c;
 
@@ -177,6 +184,7 @@ static int setup(void **state)
 	memset(script.targets, 0, sizeof(script.targets));
 	seen[0] = '\0';
 	fail_with = 0;
+	n_heard = 0;
 	err = (struct err){ 0 };
 	return 0;
 }
@@ -243,8 +251,12 @@ static void a_bookmark_moves_the_version_and_nothing_else(void **state)
 
 	play(answers, ARRAY_SIZE(answers));
 	assert_int_equal(step(), 1);
+	assert_int_equal(n_heard, 0);
 	assert_int_equal(step(), 0);
+	/* Its beginning, the bookmark, its end. */
+	assert_int_equal(n_heard, 3);
 	assert_int_equal(step(), 0);
+	assert_int_equal(n_heard, 5);
 	assert_string_equal(seen, "[]");
 	assert_non_null(strstr(script.targets[2], "resourceVersion=99"));
 }
@@ -344,6 +356,48 @@ static void garbled_lists_are_told(void **state)
 			.body = "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":null}" },
 		1);
 	assert_int_equal(step(), 1);
+}
+
+static void a_refused_watch_is_not_heard_of(void **state)
+{
+	static const struct answer answers[] = {
+		{ .body = LIST("7", "", "") },
+		{ .status = 403, .body = "{\"message\":\"no\"}" },
+		{ .body = EVENT("ERROR", GONE) },
+	};
+
+	play(answers, ARRAY_SIZE(answers));
+	assert_int_equal(step(), 1);
+	assert_int_equal(step(), -EACCES);
+	assert_int_equal(n_heard, 0);
+	assert_int_equal(step(), 1);
+	assert_int_equal(n_heard, 1);
+}
+
+static void a_page_that_is_too_large_is_asked_for_in_halves(void **state)
+{
+	char *huge = malloc(KUBE_PAGE_MAX_BYTES + 2);
+	const struct answer answers[] = {
+		{ .body = huge },
+		{ .body = LIST("7", "x", META("a", "1")) },
+		{ .body = LIST("7", "", META("b", "1")) },
+		{ .body = EVENT("ERROR", GONE) },
+		{ .body = huge },
+		{ .body = huge },
+	};
+
+	assert_non_null(huge);
+	memset(huge, ' ', KUBE_PAGE_MAX_BYTES + 1);
+	huge[KUBE_PAGE_MAX_BYTES + 1] = '\0';
+	play(answers, ARRAY_SIZE(answers));
+	assert_int_equal(step(), 1);
+	assert_string_equal(seen, "[a b ]");
+	assert_non_null(strstr(script.targets[0], "limit=2&"));
+	assert_non_null(strstr(script.targets[1], "limit=1&"));
+	assert_non_null(strstr(script.targets[2], "limit=1&"));
+	assert_int_equal(step(), 1);
+	assert_int_equal(step(), -E2BIG);
+	free(huge);
 }
 
 static void a_garbled_event_leads_to_a_new_list(void **state)
@@ -490,6 +544,8 @@ int main(void)
 		SERVER_TEST(a_list_that_breaks_off_has_no_end),
 		SERVER_TEST(what_the_server_says_is_in_the_error),
 		SERVER_TEST(garbled_lists_are_told),
+		SERVER_TEST(a_refused_watch_is_not_heard_of),
+		SERVER_TEST(a_page_that_is_too_large_is_asked_for_in_halves),
 		SERVER_TEST(a_garbled_event_leads_to_a_new_list),
 		SERVER_TEST(an_event_of_a_new_type_is_passed_over),
 		SERVER_TEST(an_event_that_could_not_be_taken_is_not_missed),
