@@ -109,6 +109,7 @@ static inline struct fuzz_api *fuzz_api(void)
 /* Asks, and looks whether the answer is what it claims to be. Returns its status. */
 static inline int fuzz_ask(struct fuzz_api *f, const char *target, struct buffer *body)
 {
+	const struct api_peer peer = { .login = "grafana" };
 	struct http_params params = { 0 };
 	struct http_target parsed = { 0 };
 	struct api_response res = { .body = body };
@@ -125,7 +126,7 @@ static inline int fuzz_ask(struct fuzz_api *f, const char *target, struct buffer
 			.query = parsed.query,
 			.params = params.v,
 			.n_params = params.n,
-			.peer = "local",
+			.peer = &peer,
 			.header = fuzz_header,
 			.arena = &arena };
 

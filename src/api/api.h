@@ -6,17 +6,21 @@
 #ifndef CEEMS_API_API_H
 #define CEEMS_API_API_H
 
+#include <stdatomic.h>
+
 #include "api/rate_limit.h"
 #include "api/result_cache.h"
 #include "api/server.h"
 #include "api/store.h"
+#include "format/pattern.h"
 
 struct api {
 	const struct api_server_config *config;
 	struct store *store;
 	struct rate_limit *rate_limit; /* NULL: none */
 	struct result_cache *usage_cache;
-	void *cors_origin; /* compiled; NULL: any */
+	struct pattern *cors_origin; /* NULL: any */
+	atomic_bool told_of_strangers; /* whose claims were refused */
 };
 
 int api_init(struct api *api, const struct api_server_config *config, struct err *err);
@@ -28,7 +32,7 @@ struct api_request {
 	const char *query; /* raw, without the '?' */
 	const struct http_param *params;
 	size_t n_params;
-	const char *peer; /* address as text */
+	const struct api_peer *peer;
 	const char *(*header)(void *ctx, const char *name);
 	void *header_ctx;
 	struct arena *arena;

@@ -4,9 +4,9 @@
 #include <ctype.h>
 #include <errno.h>
 
-enum { MS_PER_DAY = 24 * 3600 * 1000 };
+#include "api/identity.h"
 
-static const char internal_account[] = "ceems-int-svc";
+enum { MS_PER_DAY = 24 * 3600 * 1000 };
 
 static const struct manager *const managers[] = { &manager_slurm };
 static const struct updater *const updaters[] = { &updater_tsdb };
@@ -254,7 +254,7 @@ static int add_internal_account(struct api_config *config, struct arena *arena)
 		return -ENOMEM;
 	if (users->n)
 		memcpy(v, users->v, users->n * sizeof(*v));
-	v[users->n] = internal_account;
+	v[users->n] = API_INTERNAL_ACCOUNT;
 	*users = (struct strings){ v, users->n + 1 };
 	return 0;
 }

@@ -44,6 +44,9 @@ static const struct option_def options[] = {
 		.help = "Accepted for compatibility; there is no profiler for Go in this program." },
 	{ "web.external-url", OPTION_STRING, AT(external_url), .value_name = "URL",
 		.help = "Host and scheme in the API's description.", .flags = OPTION_HIDDEN },
+	{ "web.internal-peers", OPTION_STRINGS, AT(internal_peers), .value_name = "CIDR",
+		.help = "Networks of hosts where other CEEMS programs run without a login of their "
+			"own; they may use the internal account." },
 	{ "web.listen-address", OPTION_STRINGS, AT(listen_addresses), .fallback = ":9020",
 		.value_name = "ADDRESS",
 		.help = "Address to listen on: host:port, :port, [v6]:port." },
@@ -53,6 +56,10 @@ static const struct option_def options[] = {
 		.value_name = "PATH", .help = "Prefix of the API's paths." },
 	{ "web.systemd-socket", OPTION_BOOL, AT(systemd_socket),
 		.help = "Use sockets that systemd opened instead of listening." },
+	{ "web.trusted-proxies", OPTION_STRINGS, AT(trusted_proxies), .fallback = "127.0.0.0/8,::1",
+		.value_name = "CIDR",
+		.help = "Networks whose user and X-Forwarded-For headers are believed without a "
+			"login." },
 	{ "web.user-header-name", OPTION_STRINGS, AT(user_headers), .fallback = "X-Grafana-User",
 		.value_name = "NAME", .help = "Headers that are searched for the user's name.",
 		.flags = OPTION_HIDDEN },

@@ -8,7 +8,7 @@
 struct api_flags {
 	const char *config_file, *web_config_file;
 	bool expand_env;
-	struct strings listen_addresses, user_headers;
+	struct strings listen_addresses, user_headers, trusted_proxies, internal_peers;
 	bool systemd_socket, compression, debug_server;
 	const char *route_prefix, *cors_origin, *external_url, *run_as_user;
 	int64_t max_requests, compression_level, gomaxprocs;

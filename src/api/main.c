@@ -130,7 +130,7 @@ static int make_directories(struct program *p, struct err *err)
 static int open_server(struct program *p, struct err *err)
 {
 	const struct api_flags *f = &p->flags;
-	const struct api_server_config config = {
+	struct api_server_config config = {
 		.http = {
 			.listen_addresses = f->listen_addresses,
 			.web_config_file = f->web_config_file,
@@ -143,7 +143,8 @@ static int open_server(struct program *p, struct err *err)
 		.route_prefix = f->route_prefix,
 		.max_requests = f->max_requests,
 		.cors_origin = f->cors_origin,
-		.user_headers = f->user_headers,
+		.identity.user_headers = f->user_headers,
+		.told_whom_to_trust = options_given(&f->parsed, "web.trusted-proxies"),
 		.max_period_ms = f->max_period_ms,
 		.zone = p->zone,
 		.clock = clock_system(),
@@ -151,6 +152,14 @@ static int open_server(struct program *p, struct err *err)
 		.version = version_info()->version,
 	};
 
+	int r = networks_parse(
+		&f->trusted_proxies, &p->arena, &config.identity.trusted_proxies, err);
+
+	if (r < 0)
+		return err_prefix(err, r, "--web.trusted-proxies");
+	r = networks_parse(&f->internal_peers, &p->arena, &config.identity.internal_peers, err);
+	if (r < 0)
+		return err_prefix(err, r, "--web.internal-peers");
 	return api_server_open(&config, &p->server, err);
 }
 

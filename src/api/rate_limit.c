@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/rate_limit.h"
 
-#include <arpa/inet.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,12 +9,16 @@
 #include <sys/random.h>
 
 #include "basic/macros.h"
-#include "basic/str.h"
 
-enum { SETS = 4096, WAYS = 4, MINUTE_S = 60 };
+enum {
+	SETS = 4096,
+	WAYS = 4,
+	MINUTE_S = 60,
+	NETWORK_BITS = 64, /* of IPv6: one client has that much */
+};
 
 struct counter {
-	char client[RATE_CLIENT_MAX];
+	struct rate_client client;
 	int64_t minute; /* of current */
 	int64_t current, previous;
 };
@@ -49,32 +52,43 @@ void rate_limit_free(struct rate_limit *limit)
 }
 
 /* FNV-1a, with a last mix since only the low bits are used. */
-static size_t set_of(const struct rate_limit *limit, const char *client)
+static size_t set_of(const struct rate_limit *limit, const struct rate_client *client)
 {
 	uint64_t hash = 14695981039346656037U ^ limit->seed;
 
-	for (; *client; client++)
-		hash = (hash ^ (unsigned char)*client) * 1099511628211U;
+	for (size_t i = 0; i < sizeof(client->address.bytes); i++)
+		hash = (hash ^ client->address.bytes[i]) * 1099511628211U;
 	return (size_t)((hash ^ hash >> 32) % SETS);
 }
 
-static struct counter *find(struct rate_limit *limit, const char *client, int64_t minute)
+static struct counter *find(
+	struct rate_limit *limit, const struct rate_client *client, int64_t minute)
 {
 	struct counter *set = limit->counters[set_of(limit, client)], *oldest = set;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		if (str_eq(set[i].client, client))
+		if (memcmp(&set[i].client, client, sizeof(*client)) == 0)
 			return &set[i];
 		if (set[i].minute < oldest->minute)
 			oldest = &set[i];
 	}
-	*oldest = (struct counter){ .minute = minute };
-	snprintf(oldest->client, sizeof(oldest->client), "%s", client);
+	*oldest = (struct counter){ .client = *client, .minute = minute };
 	return oldest;
 }
 
-bool rate_limit_take(
-	struct rate_limit *limit, const char *client, int64_t now_s, struct rate_state *ret_state)
+struct rate_client rate_client(const struct address *address)
+{
+	struct rate_client client = { 0 };
+
+	if (address)
+		client.address = *address;
+	if (address && !address_is_v4(address))
+		address_mask(&client.address, NETWORK_BITS);
+	return client;
+}
+
+bool rate_limit_take(struct rate_limit *limit, const struct rate_client *client, int64_t now_s,
+	struct rate_state *ret_state)
 {
 	int64_t minute = now_s / MINUTE_S, second = now_s % MINUTE_S, rate;
 	struct counter *c;
@@ -99,16 +113,4 @@ bool rate_limit_take(
 		.remaining = MAX(limit->per_minute - rate, 0),
 		.reset_s = (minute + 1) * MINUTE_S };
 	return allowed;
-}
-
-void rate_client(const char *address, char client[static RATE_CLIENT_MAX])
-{
-	struct in6_addr v6;
-
-	if (inet_pton(AF_INET6, address, &v6) == 1) {
-		memset(v6.s6_addr + 8, 0, 8);
-		if (inet_ntop(AF_INET6, &v6, client, RATE_CLIENT_MAX))
-			return;
-	}
-	snprintf(client, RATE_CLIENT_MAX, "%s", address);
 }

@@ -4,9 +4,7 @@
  * here, by the table's column, before any handler runs.
  */
 #include <errno.h>
-#include <regex.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include "api/api.h"
 #include "format/json_writer.h"
@@ -45,7 +43,7 @@ const size_t api_routes_count = ARRAY_SIZE(api_routes);
 int api_init(struct api *api, const struct api_server_config *config, struct err *err)
 {
 	const char *origin = config->cors_origin;
-	struct buffer whole;
+	CLEANUP(buffer_done) struct buffer whole = { 0 };
 	int r;
 
 	*api = (struct api){ .config = config };
@@ -59,31 +57,20 @@ int api_init(struct api *api, const struct api_server_config *config, struct err
 	}
 	if (!origin || str_eq(origin, ".*"))
 		return 0;
-	api->cors_origin = malloc(sizeof(regex_t));
-	if (!api->cors_origin)
-		return err_errno(err, -ENOMEM, "starting the API");
 	buffer_init(&whole, 0);
-	buffer_printf(&whole, "^(%s)$", origin);
-	r = buffer_error(&whole) ? REG_ESPACE
-				 : regcomp(api->cors_origin, whole.data, REG_EXTENDED | REG_NOSUB);
-	buffer_done(&whole);
-	if (r) {
-		char why[128];
-
-		regerror(r, api->cors_origin, why, sizeof(why));
-		free(api->cors_origin);
-		api->cors_origin = NULL;
-		return err_set(err, -EINVAL,
-			"failed to compile option for --web.cors.origin: '%s': %s", origin, why);
-	}
+	buffer_printf(&whole, "^(?s:%s)$", origin);
+	if (buffer_error(&whole))
+		return err_errno(err, -ENOMEM, "starting the API");
+	r = pattern_new(buffer_text(&whole), &api->cors_origin, err);
+	if (r < 0)
+		return err_prefix(
+			err, r, "failed to compile option for --web.cors.origin: '%s'", origin);
 	return 0;
 }
 
 void api_done(struct api *api)
 {
-	if (api->cors_origin)
-		regfree(api->cors_origin);
-	free(api->cors_origin);
+	pattern_free(api->cors_origin);
 	rate_limit_free(api->rate_limit);
 	result_cache_free(api->usage_cache);
 	*api = (struct api){ 0 };
@@ -214,40 +201,19 @@ static const char *header(const struct api_request *req, const char *name)
 	return req->header(req->header_ctx, name);
 }
 
-/* Whom the request comes from, as far as proxies tell (spec 5.3). */
-static void client_address(struct api_request *req, char client[static RATE_CLIENT_MAX])
-{
-	static const char *const names[] = { "True-Client-IP", "X-Real-IP", "X-Forwarded-For" };
-	const char *address = req->peer, *value;
-	struct slice first;
-	char text[RATE_CLIENT_MAX];
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		value = header(req, names[i]);
-		if (value && *value) {
-			struct slice rest = slice_from(value);
-
-			slice_next(&rest, ',', &first);
-			first = slice_trim(first);
-			snprintf(text, sizeof(text), "%.*s", (int)MIN(first.n, sizeof(text) - 1),
-				first.p);
-			address = text;
-			break;
-		}
-	}
-	rate_client(address, client);
-}
-
 static bool within_rate(struct api *api, struct api_request *req, struct api_response *res)
 {
-	char client[RATE_CLIENT_MAX];
+	struct rate_client client;
 	struct rate_state state;
+	struct address address;
 	bool allowed;
 
 	if (!api->rate_limit)
 		return true;
-	client_address(req, client);
-	allowed = rate_limit_take(api->rate_limit, client, api_now_s(api), &state);
+	allowed = api_client_address(
+		&api->config->identity, req->peer, req->header, req->header_ctx, &address);
+	client = rate_client(allowed ? &address : NULL);
+	allowed = rate_limit_take(api->rate_limit, &client, api_now_s(api), &state);
 	api_header(req, res, "X-RateLimit-Limit", "%lld", (long long)state.limit);
 	api_header(req, res, "X-RateLimit-Remaining", "%lld", (long long)state.remaining);
 	api_header(req, res, "X-RateLimit-Reset", "%lld", (long long)state.reset_s);
@@ -264,19 +230,30 @@ static void json_headers(struct api_request *req, struct api_response *res)
 	api_header(req, res, "X-Content-Type-Options", "nosniff");
 }
 
-static const char *identify(const struct api *api, const struct api_request *req)
+/* A claim that was not believed; the first one is told, as it may be a site's own proxy. */
+static void refuse_claim(
+	struct api *api, struct api_request *req, struct api_response *res, int reason)
 {
-	const struct strings *names = &api->config->user_headers;
-	static const char *const usual[] = { "X-Grafana-User" };
-	size_t n = names->n ? names->n : 1;
+	char address[ADDRESS_TEXT_MAX] = "unknown";
 
-	for (size_t i = 0; i < n; i++) {
-		const char *user = header(req, names->n ? names->v[i] : usual[i]);
-
-		if (user && *user)
-			return user;
-	}
-	return NULL;
+	if (req->peer->has_address)
+		address_format(&req->peer->address, address);
+	if (reason != -ENODATA && !atomic_exchange(&api->told_of_strangers, true))
+		log_warn(api->config->log,
+			reason == -EPERM
+				? "a user header that claims the internal account is refused"
+				: "user headers of a peer that is no trusted proxy are refused",
+			LOG_STR("peer", address));
+	json_headers(req, res);
+	if (reason == -EPERM)
+		api_error(req, res, 403, "forbidden",
+			"the account '" API_INTERNAL_ACCOUNT "' is not for people");
+	else if (reason == -EACCES)
+		api_error(req, res, 401, "unauthorized",
+			"no user identified: the user header is believed from authenticated "
+			"peers and trusted proxies only");
+	else
+		api_error(req, res, 401, "unauthorized", "no user identified");
 }
 
 /* Fills req->user and req->admin, or answers with a refusal. */
@@ -285,13 +262,14 @@ static bool may_pass(struct api *api, const struct api_route *route, struct api_
 {
 	struct err err = { 0 };
 	bool admin = false;
+	int r;
 
 	if (route->access == API_OPEN)
 		return true;
-	req->user = identify(api, req);
-	if (!req->user) {
-		json_headers(req, res);
-		api_error(req, res, 401, "unauthorized", "no user identified");
+	r = api_identify(
+		&api->config->identity, req->peer, req->header, req->header_ctx, &req->user);
+	if (r < 0) {
+		refuse_claim(api, req, res, r);
 		return false;
 	}
 	if (route->access == API_USER)
@@ -312,7 +290,7 @@ static bool may_pass(struct api *api, const struct api_route *route, struct api_
 
 static void cors_headers(struct api *api, struct api_request *req, struct api_response *res)
 {
-	const struct strings *names = &api->config->user_headers;
+	const struct strings *names = &api->config->identity.user_headers;
 	const char *origin = header(req, "Origin");
 	struct buffer allowed;
 
@@ -329,7 +307,7 @@ static void cors_headers(struct api *api, struct api_request *req, struct api_re
 	api_header(req, res, "Access-Control-Allow-Methods", "GET");
 	api_header(req, res, "Access-Control-Expose-Headers", "Date");
 	api_header(req, res, "Vary", "Origin");
-	if (!api->cors_origin || regexec(api->cors_origin, origin, 0, NULL, 0) == 0)
+	if (!api->cors_origin || pattern_matches(api->cors_origin, slice_from(origin)))
 		api_header(req, res, "Access-Control-Allow-Origin", "%s", origin);
 }
 

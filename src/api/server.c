@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "api/api.h"
 
@@ -26,29 +25,41 @@ static const char *header(void *ctx, const char *name)
 	return http_request_header(ctx, name);
 }
 
-static void peer_text(const struct http_request *http, char text[static INET6_ADDRSTRLEN])
+static int owner(void *ctx, uid_t *ret_uid)
 {
-	const struct sockaddr *peer = http_request_peer(http);
-	const void *address = NULL;
+	return http_request_peer_uid(ctx, ret_uid);
+}
 
-	if (peer && peer->sa_family == AF_INET)
-		address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-	if (peer && peer->sa_family == AF_INET6)
-		address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-	if (!address || !inet_ntop(peer->sa_family, address, text, INET6_ADDRSTRLEN))
-		strcpy(text, "local");
+static struct api_peer make_peer(
+	struct http_request *http, char cert_name[static HTTP_CERT_NAME_MAX])
+{
+	const struct sockaddr *socket = http_request_peer(http);
+	struct api_peer peer = {
+		.login = http_request_user(http),
+		.has_cert = http_request_has_cert(http, cert_name),
+		.cert_name = cert_name,
+		.owner = owner,
+		.owner_ctx = http,
+	};
+
+	if (socket->sa_family == AF_UNIX)
+		peer.has_address = address_parse(SLICE("127.0.0.1"), &peer.address) >= 0;
+	else
+		peer.has_address = address_from_socket(socket, &peer.address) >= 0;
+	return peer;
 }
 
 static void handle(void *ctx, struct http_request *http, struct http_response *http_res)
 {
 	struct api_server *server = ctx;
 	const char *target = http_request_raw_target(http), *query = strchr(target, '?');
-	char peer[INET6_ADDRSTRLEN];
+	char cert_name[HTTP_CERT_NAME_MAX] = "";
+	const struct api_peer peer = make_peer(http, cert_name);
 	struct api_request req = {
 		.method = http_request_method(http),
 		.path = http_request_path(http),
 		.query = query ? query + 1 : NULL,
-		.peer = peer,
+		.peer = &peer,
 		.header = header,
 		.header_ctx = http,
 		.arena = http_request_arena(http),
@@ -56,7 +67,6 @@ static void handle(void *ctx, struct http_request *http, struct http_response *h
 	struct api_response res = { .body = http_response_body(http_res) };
 
 	req.params = http_request_params(http, &req.n_params);
-	peer_text(http, peer);
 	api_handle(&server->api, &req, &res);
 	http_response_status(http_res, res.status);
 	for (size_t i = 0; i < res.n_headers; i++)
@@ -94,7 +104,15 @@ int api_server_open(
 
 int api_server_serve(struct api_server *server, struct store *store, struct err *err)
 {
+	struct api_identity_config *identity = &server->config.identity;
+
 	server->api.store = store;
+	identity->own_uid = geteuid();
+	if (!server->config.told_whom_to_trust && !http_server_authenticates(server->http) &&
+		!http_server_is_local(server->http))
+		log_warn(server->config.log,
+			"requests of people are answered on this machine only: for others there is "
+			"neither authentication in --web.config.file nor --web.trusted-proxies");
 	return http_server_serve(server->http, err);
 }
 

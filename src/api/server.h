@@ -8,6 +8,7 @@
 #ifndef CEEMS_API_SERVER_H
 #define CEEMS_API_SERVER_H
 
+#include "api/identity.h"
 #include "api/store.h"
 #include "api/timezone.h"
 #include "basic/clock.h"
@@ -19,7 +20,8 @@ struct api_server_config {
 	const char *route_prefix; /* "/" or "/x": in front of /api/v1 */
 	int64_t max_requests; /* per client and minute, 0 = no limit */
 	const char *cors_origin; /* regular expression for the whole Origin */
-	struct strings user_headers; /* none = X-Grafana-User */
+	struct api_identity_config identity; /* but for own_uid */
+	bool told_whom_to_trust; /* identity.trusted_proxies was set on purpose */
 	int64_t max_period_ms; /* of a query, 0 = no limit */
 	const struct timezone_ *zone;
 	const struct clock *clock;
@@ -29,7 +31,7 @@ struct api_server_config {
 
 struct api_server;
 
-/* Strings, zone, clock and log are borrowed until api_server_stop(). */
+/* Strings, lists, zone, clock and log are borrowed until api_server_stop(). */
 int api_server_open(
 	const struct api_server_config *config, struct api_server **ret_server, struct err *err);
 /* The store is borrowed until api_server_stop(). */

@@ -6,6 +6,7 @@
 
 #include "basic/str.h"
 #include "net/http_internal.h"
+#include "net/socket_owner.h"
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
@@ -399,6 +400,22 @@ const char *http_request_user(const struct http_request *req)
 const struct sockaddr *http_request_peer(const struct http_request *req)
 {
 	return (const struct sockaddr *)&req->conn->peer;
+}
+
+int http_request_peer_uid(const struct http_request *req, uid_t *ret_uid)
+{
+	return socket_owner(req->conn->fd, ret_uid);
+}
+
+bool http_request_has_cert(const struct http_request *req, char name[static HTTP_CERT_NAME_MAX])
+{
+	const union MHD_ConnectionInfo *info;
+
+	if (!req->conn->tls)
+		return false;
+	info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info && info->tls_session &&
+		http_tls_client_name(req->conn->tls, info->tls_session, name, HTTP_CERT_NAME_MAX);
 }
 
 const void *http_request_body(const struct http_request *req, size_t *ret_len)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "net/http_internal.h"
 
 enum { LISTEN_NAME_MAX = 160, LIBRARY_MESSAGE_MAX = 512 };
@@ -215,6 +216,34 @@ int http_server_serve(struct http_server *server, struct err *err)
 struct strings http_server_files(struct http_server *server)
 {
 	return (struct strings){ server->files, web_watch_files(server->web, server->files) };
+}
+
+bool http_server_authenticates(struct http_server *server)
+{
+	struct web_state *web = web_watch_get(server->web);
+	bool does = web &&
+		(web->broken || web->config.users.n ||
+			(web->tls && http_tls_authenticates(web->tls)));
+
+	web_state_put(web);
+	return does;
+}
+
+bool http_server_is_local(const struct http_server *server)
+{
+	for (size_t i = 0; i < server->n_listeners; i++) {
+		struct sockaddr_storage socket = { 0 };
+		socklen_t len = sizeof(socket);
+		struct address address;
+
+		if (getsockname(server->listeners[i], (struct sockaddr *)&socket, &len) < 0)
+			return false;
+		if (socket.ss_family != AF_UNIX &&
+			(address_from_socket((struct sockaddr *)&socket, &address) < 0 ||
+				!address_is_loopback(&address)))
+			return false;
+	}
+	return true;
 }
 
 int http_server_port(const struct http_server *server, size_t i)

@@ -32,6 +32,15 @@ const char *http_request_header(
 const char *http_request_user(
 	const struct http_request *req); /* authenticated basic-auth user or NULL */
 const struct sockaddr *http_request_peer(const struct http_request *req);
+/* As socket_owner(): who on this machine is at the other end. */
+int http_request_peer_uid(const struct http_request *req, uid_t *ret_uid);
+/*
+ * Whether the handshake verified a certificate of the client, and the common name of its subject
+ * (empty if it has none or one that is longer). The web config's client_auth_type has to ask for
+ * that.
+ */
+enum { HTTP_CERT_NAME_MAX = 256 };
+bool http_request_has_cert(const struct http_request *req, char name[static HTTP_CERT_NAME_MAX]);
 const void *http_request_body(const struct http_request *req, size_t *ret_len);
 struct arena *http_request_arena(struct http_request *req); /* lives until the answer is out */
 
@@ -100,6 +109,11 @@ struct strings http_server_files(struct http_server *server);
  * http_server_stop() may follow.
  */
 int http_server_serve(struct http_server *server, struct err *err);
+/* Whether nobody gets an answer without a password or a verified certificate, by the web config
+ * now. */
+bool http_server_authenticates(struct http_server *server);
+/* Whether only this machine can connect: loopback addresses and sockets in the file system. */
+bool http_server_is_local(const struct http_server *server);
 /* Port of listener i, useful after ":0". */
 int http_server_port(const struct http_server *server, size_t i);
 /*

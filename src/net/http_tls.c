@@ -280,3 +280,31 @@ int http_tls_attach(struct http_tls *tls, gnutls_session_t session)
 	gnutls_certificate_server_set_request(session, requests[tls->client_auth]);
 	return 0;
 }
+
+bool http_tls_authenticates(const struct http_tls *tls)
+{
+	return tls->client_auth == HTTP_TLS_REQUIRE_AND_VERIFY;
+}
+
+bool http_tls_client_name(
+	const struct http_tls *tls, gnutls_session_t session, char *ret_name, size_t cap)
+{
+	const gnutls_datum_t *chain;
+	gnutls_x509_crt_t leaf;
+	size_t len = cap;
+	unsigned n = 0;
+
+	/* verify_client() looked at it: the handshake would have failed. */
+	if (tls->client_auth != HTTP_TLS_VERIFY_IF_GIVEN &&
+		tls->client_auth != HTTP_TLS_REQUIRE_AND_VERIFY)
+		return false;
+	chain = gnutls_certificate_get_peers(session, &n);
+	if (!chain || !n || gnutls_x509_crt_init(&leaf) < 0)
+		return false;
+	if (gnutls_x509_crt_import(leaf, &chain[0], GNUTLS_X509_FMT_DER) < 0 ||
+		gnutls_x509_crt_get_dn_by_oid(
+			leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, ret_name, &len) < 0)
+		*ret_name = '\0';
+	gnutls_x509_crt_deinit(leaf);
+	return true;
+}

@@ -8,6 +8,8 @@
 
 #include <gnutls/gnutls.h>
 
+#include <stdbool.h>
+
 #include "basic/err.h"
 #include "net/web_config_file.h"
 
@@ -20,6 +22,16 @@ int http_tls_new(const struct web_tls_config *config, const char *directory,
 	struct http_tls **ret_tls, struct err *err);
 struct http_tls *http_tls_ref(struct http_tls *tls);
 void http_tls_unref(struct http_tls *tls); /* NULL is fine */
+
+/* Whether every client must have a certificate, which is verified. */
+bool http_tls_authenticates(const struct http_tls *tls);
+
+/*
+ * After the handshake: whether the client's certificate was verified, and its subject's common name
+ * (empty if it doesn't fit or isn't there).
+ */
+bool http_tls_client_name(
+	const struct http_tls *tls, gnutls_session_t session, char *ret_name, size_t cap);
 
 /* Sets a session up before its handshake. tls must stay until the session's end. */
 int http_tls_attach(struct http_tls *tls, gnutls_session_t session);

@@ -26,11 +26,21 @@ void api_client_init(struct api_client *c, struct sample_store *sample)
 	c->config = (struct api_server_config){
 		.route_prefix = "/", .zone = sample->zone, .clock = &c->clock, .version = "0.0"
 	};
+	c->loopback = (struct network){ .bits = 96 + 8 };
+	assert_int_equal(address_parse(SLICE("127.0.0.0"), &c->loopback.address), 0);
+	c->config.identity.trusted_proxies = (struct networks){ &c->loopback, 1 };
+	api_client_from(c, "127.0.0.1");
 	if (api_init(&c->api, &c->config, &err) < 0)
 		fail_msg("%s", err.text);
 	c->api.store = sample->store;
 	buffer_init(&c->body, 0);
 	buffer_init(&c->headers, 0);
+}
+
+void api_client_from(struct api_client *c, const char *address)
+{
+	c->peer = (struct api_peer){ .has_address = true };
+	assert_int_equal(address_parse(slice_from(address), &c->peer.address), 0);
 }
 
 void api_client_done(struct api_client *c)
@@ -87,7 +97,7 @@ const char *api_client_get(struct api_client *c, const char *user, const char *t
 		.query = parsed.query,
 		.params = params.v,
 		.n_params = params.n,
-		.peer = "192.0.2.1",
+		.peer = &c->peer,
 		.header = header,
 		.header_ctx = &sent,
 		.arena = &arena };

@@ -10,12 +10,14 @@ struct api_client {
 	struct sample_store *sample;
 	struct api_server_config config;
 	struct clock clock;
+	struct network loopback; /* the trusted proxies */
 	int64_t now_s; /* what the clock says */
 	struct api api;
 
 	/* Of the next request. */
 	const char *method; /* NULL: GET */
 	const char *origin, *forwarded_for;
+	struct api_peer peer; /* at first 127.0.0.1, which is trusted */
 
 	/* Of the last answer. */
 	int status;
@@ -27,6 +29,8 @@ struct api_client {
 /* Every route is there; the clock stands at the end of the sample data. */
 void api_client_init(struct api_client *c, struct sample_store *sample);
 void api_client_done(struct api_client *c);
+/* The next requests come from there, without a login. */
+void api_client_from(struct api_client *c, const char *address);
 
 /* The body of the answer. user NULL: no header names one. */
 const char *api_client_get(struct api_client *c, const char *user, const char *target);

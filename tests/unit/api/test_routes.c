@@ -626,7 +626,7 @@ static void clients_are_slowed_down_each_on_their_own(void **state)
 	assert_string_equal(get("mira", API "/users"), "Too Many Requests\n");
 	assert_int_equal(c.status, 429);
 	assert_non_null(strstr(buffer_text(&c.headers), "Retry-After: 60\n"));
-	c.forwarded_for = "198.51.100.7, 192.0.2.1";
+	c.forwarded_for = "198.51.100.7, 127.0.0.1";
 	get("mira", API "/users");
 	assert_int_equal(c.status, 200);
 	c.forwarded_for = "2001:db8::1";
@@ -646,6 +646,45 @@ static void clients_are_slowed_down_each_on_their_own(void **state)
 	assert_int_equal(c.status, 200);
 	get("mira", "/nothing");
 	assert_null(strstr(buffer_text(&c.headers), "X-RateLimit"));
+}
+
+static void strangers_say_nothing_about_themselves(void **state)
+{
+	api_client_from(&c, "192.0.2.1");
+	assert_refused(get("mira", API "/units"), 401, "unauthorized",
+		"no user identified: the user header is believed from authenticated peers and "
+		"trusted proxies only");
+	get("boss", API "/units/admin");
+	assert_int_equal(c.status, 401);
+	assert_refused(get(NULL, API "/units"), 401, "unauthorized", "no user identified");
+	get(NULL, "/health");
+	assert_int_equal(c.status, 200);
+	c.peer.login = "grafana";
+	get("boss", API "/units/admin");
+	assert_int_equal(c.status, 200);
+}
+
+static void the_internal_account_is_not_for_people(void **state)
+{
+	const char *account = "ceems-int-svc";
+	struct strings names = { &account, 1 };
+
+	assert_int_equal(store_set_admins(s.store, &names, NULL, SAMPLE_T0_S * 1000, NULL), 0);
+	for (size_t i = 2; i < api_routes_count; i++) {
+		char target[128];
+
+		if (api_routes[i].access == API_OPEN)
+			continue;
+		snprintf(target, sizeof(target), API "%s?uuid=101&cluster_id=hpc-a",
+			api_routes[i].path);
+		c.peer.login = "grafana";
+		assert_refused(get(account, target), 403, "forbidden",
+			"the account 'ceems-int-svc' is not for people");
+		c.peer.login = account;
+		get(account, target);
+		/* It owns nothing, and nobody gets its rights by a name. */
+		assert_int_equal(c.status, str_eq(api_routes[i].path, "/units/verify") ? 403 : 200);
+	}
 }
 
 int main(void)
@@ -676,6 +715,8 @@ int main(void)
 		ROUTE_TEST(many_units_are_streamed),
 		ROUTE_TEST(browsers_are_told_what_they_may_do),
 		ROUTE_TEST(clients_are_slowed_down_each_on_their_own),
+		ROUTE_TEST(strangers_say_nothing_about_themselves),
+		ROUTE_TEST(the_internal_account_is_not_for_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 static struct sample_store s;
 static struct api_server *server;
 static struct err err;
+static struct network loopback = { .bits = 128 };
 static const char *addresses[] = { "127.0.0.1:0" };
 
 static struct api_server_config config(void)
@@ -24,7 +25,8 @@ static struct api_server_config config(void)
 		.route_prefix = "/",
 		.zone = s.zone,
 		.clock = clock_system(),
-		.version = "0.0"
+		.version = "0.0",
+		.identity.trusted_proxies = { &loopback, 1 },
 	};
 }
 
@@ -34,6 +36,7 @@ static int setup(void **state)
 
 	sample_store_open(&s);
 	sample_store_fill(&s);
+	assert_int_equal(address_parse(SLICE("127.0.0.1"), &loopback.address), 0);
 	c = config();
 	if (api_server_open(&c, &server, &err) < 0 || api_server_serve(server, s.store, &err) < 0)
 		fail_msg("%s", err.text);
