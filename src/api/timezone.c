@@ -215,3 +215,16 @@ int64_t time_day_start(const struct timezone_ *zone, int64_t unix_ms)
 		into_day += DAY_S;
 	return wall_to_unix(zone, wall_s - into_day) * MS;
 }
+
+void time_format_span(int64_t seconds, char text[static TIME_TEXT_MAX])
+{
+	const int64_t s = MAX(seconds, 0), days = s / DAY_S;
+	const int rest = (int)(s % DAY_S), minutes = rest / 60;
+
+	if (s > DAY_S)
+		snprintf(text, TIME_TEXT_MAX, "%lld-%02d:%02d:%02d", (long long)days, minutes / 60,
+			minutes % 60, rest % 60);
+	else
+		snprintf(text, TIME_TEXT_MAX, "%02d:%02d:%02d", minutes / 60, minutes % 60,
+			rest % 60);
+}

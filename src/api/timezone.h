@@ -34,6 +34,11 @@ int time_parse_zdt(struct slice text, int64_t *ret_unix_ms);
 /* RFC 3339 with optional fraction, and "YYYY-MM-DD[THH:MM[:SS]]" in the zone. */
 int time_parse_rfc3339(struct slice text, int64_t *ret_unix_ms);
 int time_parse_date(const struct timezone_ *zone, struct slice text, int64_t *ret_unix_ms);
+/*
+ * How long something takes (spec api-server.md 6): "hh:mm:ss", "D-hh:mm:ss" above 24 h. 24 h itself
+ * is "00:00:00", as CEEMS 0.10.2 writes it. Less than nothing is nothing.
+ */
+void time_format_span(int64_t seconds, char text[static TIME_TEXT_MAX]);
 /* Midnight of the day of unix_ms in the zone. */
 int64_t time_day_start(const struct timezone_ *zone, int64_t unix_ms);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/associations.h"
 #include "api/manager.h"
 #include "api/managers/slurm_cli.h"
 #include "basic/buffer.h"
@@ -247,122 +248,24 @@ static int slurm_fetch_units(void *state, const struct window *window, struct ar
 	return 0;
 }
 
-struct association {
-	const char *account, *user;
-};
-
-static int by_user(const void *a, const void *b)
-{
-	const struct association *x = a, *y = b;
-	int r = strcmp(x->user, y->user);
-
-	return r ? r : strcmp(x->account, y->account);
-}
-
-static int by_account(const void *a, const void *b)
-{
-	const struct association *x = a, *y = b;
-	int r = strcmp(x->account, y->account);
-
-	return r ? r : strcmp(x->user, y->user);
-}
-
 static int parse_associations(
-	struct slice text, struct arena *arena, struct association **ret_list, size_t *ret_n)
+	struct slice text, struct arena *arena, struct association_list *pairs)
 {
-	struct association *list = NULL;
-	size_t n = 0, cap = 0;
 	struct slice line, account, user;
 
 	while (slice_next_line(&text, &line)) {
+		const char *project, *name;
+		int r;
+
 		if (!sacctmgr_parse_association(line, &account, &user))
 			continue;
-		if (n == cap) {
-			size_t more = cap ? 2 * cap : 64;
-
-			list = arena_grow(arena, list, cap, more, sizeof(*list));
-			if (!list)
-				return -ENOMEM;
-			cap = more;
-		}
-		list[n].account = copy(account, arena);
-		list[n].user = copy(user, arena);
-		if (!list[n].account || !list[n].user)
-			return -ENOMEM;
-		n++;
+		project = copy(account, arena);
+		name = copy(user, arena);
+		r = project && name ? association_list_push(pairs, arena, project, name) : -ENOMEM;
+		if (r < 0)
+			return r;
 	}
-	*ret_list = list;
-	*ret_n = n;
 	return 0;
-}
-
-/* The distinct accounts (or users) of sorted associations [from, to). */
-static int distinct(const struct association *list, size_t from, size_t to, bool accounts,
-	struct arena *arena, struct strings *ret_names)
-{
-	struct strings names = { .v = ARENA_ARRAY(arena, const char *, to - from) };
-
-	if (!names.v)
-		return -ENOMEM;
-	for (size_t i = from; i < to; i++) {
-		const char *name = accounts ? list[i].account : list[i].user;
-
-		if (!names.n || !str_eq(names.v[names.n - 1], name))
-			names.v[names.n++] = name;
-	}
-	*ret_names = names;
-	return 0;
-}
-
-static int push_user(const struct slurm *slurm, const struct association *list, size_t from,
-	size_t to, const char *updated, struct arena *arena, struct user_list *users)
-{
-	struct user *user = user_list_push(users, arena);
-
-	if (!user)
-		return -ENOMEM;
-	user->cluster_id = slurm->env.cluster->id;
-	user->resource_manager = "slurm";
-	user->name = list[from].user;
-	user->last_updated_at = updated;
-	return distinct(list, from, to, true, arena, &user->projects);
-}
-
-static int push_project(const struct slurm *slurm, const struct association *list, size_t from,
-	size_t to, const char *updated, struct arena *arena, struct project_list *projects)
-{
-	struct project *project = project_list_push(projects, arena);
-
-	if (!project)
-		return -ENOMEM;
-	project->cluster_id = slurm->env.cluster->id;
-	project->resource_manager = "slurm";
-	project->name = list[from].account;
-	project->last_updated_at = updated;
-	return distinct(list, from, to, false, arena, &project->users);
-}
-
-static int associations_to_lists(const struct slurm *slurm, struct association *list, size_t n,
-	const char *updated, struct arena *arena, struct user_list *users,
-	struct project_list *projects)
-{
-	int r = 0;
-
-	if (n)
-		qsort(list, n, sizeof(*list), by_user);
-	for (size_t from = 0, to; r >= 0 && from < n; from = to) {
-		for (to = from + 1; to < n && str_eq(list[to].user, list[from].user);)
-			to++;
-		r = push_user(slurm, list, from, to, updated, arena, users);
-	}
-	if (n)
-		qsort(list, n, sizeof(*list), by_account);
-	for (size_t from = 0, to; r >= 0 && from < n; from = to) {
-		for (to = from + 1; to < n && str_eq(list[to].account, list[from].account);)
-			to++;
-		r = push_project(slurm, list, from, to, updated, arena, projects);
-	}
-	return r;
 }
 
 static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
@@ -372,10 +275,9 @@ static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena
 		"format=Account,User", NULL };
 	struct slurm *slurm = state;
 	CLEANUP(buffer_done) struct buffer out = { .limit = SLURM_OUTPUT_MAX_BYTES };
-	struct association *list;
+	struct association_list pairs = { 0 };
 	char updated[TIME_TEXT_MAX];
 	const char *text;
-	size_t n;
 	int r;
 
 	r = slurm_cli_run(slurm->cli, "sacctmgr", args, &out, err);
@@ -383,11 +285,13 @@ static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena
 		return err_prefix(err, r, "users and accounts");
 	time_format_ldt(slurm->env.zone, now_ms, updated);
 	text = arena_strdup(arena, updated);
-	r = text
-		? parse_associations((struct slice){ buffer_text(&out), out.len }, arena, &list, &n)
-		: -ENOMEM;
-	if (r >= 0)
-		r = associations_to_lists(slurm, list, n, text, arena, users, projects);
+	r = text ? parse_associations((struct slice){ buffer_text(&out), out.len }, arena, &pairs)
+		 : -ENOMEM;
+	if (r >= 0) {
+		const struct association_origin origin = { slurm->env.cluster->id, "slurm", text };
+
+		r = associations_to_lists(&pairs, &origin, arena, users, projects);
+	}
 	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
 }
 

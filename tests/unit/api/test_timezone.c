@@ -211,6 +211,29 @@ static void a_day_starts_at_midnight_of_the_zone(void **state)
 	timezone_free(sao);
 }
 
+static void spans_have_days_above_24_hours(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} rows[] = {
+		{ 0, "00:00:00" },
+		{ -5, "00:00:00" },
+		{ 61, "00:01:01" },
+		{ 86399, "23:59:59" },
+		{ 86400, "00:00:00" },
+		{ 86401, "1-00:00:01" },
+		{ 10 * 86400 + 3600, "10-01:00:00" },
+		{ INT64_MAX, "106751991167300-15:30:07" },
+	};
+	char text[TIME_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		time_format_span(rows[i].seconds, text);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +246,7 @@ int main(void)
 		TEST(rfc3339_takes_fractions_and_offsets),
 		TEST(dates_may_leave_out_the_time_of_day),
 		TEST(a_day_starts_at_midnight_of_the_zone),
+		TEST(spans_have_days_above_24_hours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
