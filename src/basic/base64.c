@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static int value_of(char c)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *p = c ? strchr(digits, c) : NULL;
 
 	return p ? (int)(p - digits) : -1;
@@ -34,4 +34,22 @@ ssize_t base64_decode(struct slice in, char *out, size_t cap)
 		}
 	}
 	return n_bits >= 6 ? -EBADMSG : (ssize_t)len;
+}
+
+void base64_encode(struct slice bytes, struct buffer *out)
+{
+	for (size_t i = 0; i < bytes.n; i += 3) {
+		const size_t left = bytes.n - i;
+		unsigned bits = (unsigned)(unsigned char)bytes.p[i] << 16;
+
+		if (left > 1)
+			bits |= (unsigned)(unsigned char)bytes.p[i + 1] << 8;
+		if (left > 2)
+			bits |= (unsigned char)bytes.p[i + 2];
+		const char group[4] = { digits[bits >> 18], digits[bits >> 12 & 63],
+			left > 1 ? digits[bits >> 6 & 63] : '=',
+			left > 2 ? digits[bits & 63] : '=' };
+
+		buffer_append(out, group, sizeof(group));
+	}
 }

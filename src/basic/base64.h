@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "basic/buffer.h"
 #include "basic/str.h"
 
 /* Room that decoding n characters needs at most. */
@@ -12,5 +13,8 @@
 
 /* With or without its padding; no blanks. The length, or -EBADMSG (also when cap is too small). */
 ssize_t base64_decode(struct slice text, char *out, size_t cap);
+
+/* Appends the text of these bytes, with its padding. */
+void base64_encode(struct slice bytes, struct buffer *out);
 
 #endif

@@ -2,11 +2,13 @@
 #include "exporter/exporter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exporter/accounts.h"
 #include "exporter/collector_run.h"
@@ -43,6 +45,8 @@ struct exporter {
 	const struct power_meter *power_meters[EXPORTER_POWER_METERS_MAX];
 	size_t n_power_meters;
 	struct gpus *gpus;
+	const struct kube_config *kube; /* NULL: no collector told one */
+	const char *node_name;
 	struct rdma_stats *rdma; /* ours; NULL: not wanted */
 	struct path_list read_paths, write_paths;
 	bool accounting;
@@ -87,9 +91,28 @@ size_t exporter_power_meters(
 	return exporter->n_power_meters;
 }
 
+void exporter_set_kube(
+	struct exporter *exporter, const struct kube_config *kube, const char *node_name)
+{
+	exporter->kube = kube;
+	exporter->node_name = node_name;
+}
+
+/* As Kubernetes knows it: by its host name, if nobody says otherwise. */
+static const char *find_node_name(const struct exporter *exporter, char hostname[HOST_NAME_MAX + 1])
+{
+	const char *told = exporter->kube ? exporter->node_name : getenv("NODE_NAME");
+
+	if (told && *told)
+		return told;
+	hostname[HOST_NAME_MAX] = '\0';
+	return gethostname(hostname, HOST_NAME_MAX) < 0 ? "" : hostname;
+}
+
 int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct err *err)
 {
 	const struct exporter_settings *settings = &exporter->settings;
+	char hostname[HOST_NAME_MAX + 1];
 	const struct gpus_config config = {
 		.host = exporter->env.host,
 		.clock = exporter->env.clock,
@@ -99,6 +122,8 @@ int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct
 		.nvidia_smi_path = settings->nvidia_smi_path,
 		.rocm_smi_path = settings->rocm_smi_path,
 		.amd_smi_path = settings->amd_smi_path,
+		.kube = exporter->kube,
+		.node_name = find_node_name(exporter, hostname),
 		.scan_account = exporter->gpus ? NULL : exporter_thread_account(exporter, "gpus"),
 		.power_account = exporter->gpus ? NULL
 						: exporter_thread_account(exporter, "gpu-power"),

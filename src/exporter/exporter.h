@@ -62,6 +62,14 @@ size_t exporter_power_meters(
 int exporter_open_gpus(struct exporter *exporter, struct gpus **ret_gpus, struct err *err);
 struct gpus *exporter_gpus(const struct exporter *exporter);
 
+/*
+ * The cluster that a collector of Kubernetes knows, for the GPUs' tools; before the GPUs are
+ * opened. Borrowed until the collector's close().
+ */
+struct kube_config;
+void exporter_set_kube(
+	struct exporter *exporter, const struct kube_config *kube, const char *node_name);
+
 /* A path that must stay accessible after the change of user. During open() only. -ENOMEM. */
 int exporter_need_path(struct exporter *exporter, const char *path, bool for_writing);
 

@@ -23,7 +23,7 @@ int64_t http_client_now_ms(void)
 	return clock_monotonic_ns(clock_system()) / NS_PER_MS;
 }
 
-static void wipe_list(struct curl_slist **list)
+void http_headers_wipe(struct curl_slist **list)
 {
 	for (struct curl_slist *line = *list; line; line = line->next)
 		explicit_bzero(line->data, strlen(line->data));
@@ -200,12 +200,12 @@ static int add_line(struct curl_slist **list, const char *line)
 	return 0;
 }
 
-static int make_headers(const struct http_client *client, const struct http_call *call,
+int http_headers_make(const struct http_client *client, const char *const *headers,
 	const struct http_auth *auth, bool trusted, struct curl_slist **ret_list, struct err *err)
 {
-	int r = add_line(ret_list, "Expect:"); /* not to be sent: it costs a round trip */
+	int r = 0;
 
-	for (const char *const *h = call->headers; h && *h && r >= 0; h++) {
+	for (const char *const *h = headers; h && *h && r >= 0; h++) {
 		if (strpbrk(*h, "\r\n"))
 			return err_set(err, -EINVAL, "a request header has a line break");
 		if (trusted || is_harmless(*h))
@@ -222,10 +222,12 @@ static int run_once(struct http_client *client, const struct http_call *call,
 	struct http_transfer *t, const struct http_auth *auth, bool trusted,
 	struct http_reply *ret_reply, struct err *err)
 {
-	CLEANUP(wipe_list) struct curl_slist *headers = NULL;
+	CLEANUP(http_headers_wipe) struct curl_slist *headers = NULL;
 	struct http_handle *handle;
-	int r = make_headers(client, call, auth, trusted, &headers, err);
+	int r = http_headers_make(client, call->headers, auth, trusted, &headers, err);
 
+	if (r >= 0)
+		r = add_line(&headers, "Expect:"); /* not to be sent: it costs a round trip */
 	if (r < 0)
 		return r;
 	handle = http_handle_get(client);

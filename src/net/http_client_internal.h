@@ -52,6 +52,15 @@ void http_tls_files_done(struct http_tls_files *files); /* of a zeroed one, too 
 /* path below directory unless it is absolute; on the heap, NULL without memory. */
 char *http_client_path(const char *directory, const char *path);
 
+/*
+ * The lines that go with a request: the caller's, who asks, and the configured ones; only what is
+ * harmless to a host that isn't trusted with secrets. To be wiped in any case.
+ */
+struct http_auth;
+int http_headers_make(const struct http_client *client, const char *const *headers,
+	const struct http_auth *auth, bool trusted, struct curl_slist **ret_list, struct err *err);
+void http_headers_wipe(struct curl_slist **list);
+
 /* Appends "name: value". -ENOMEM leaves the list as it was. */
 int http_header_add(struct curl_slist **list, const char *name, const char *value);
 
@@ -119,6 +128,17 @@ struct http_transfer {
 	void (*on_open)(void *ctx); /* or NULL */
 	void *ctx;
 };
+
+/* What a prepared handle points to; freed after its use. */
+struct http_transfer_lists {
+	struct curl_slist *proxy_headers, *connect_to;
+};
+void http_transfer_lists_done(struct http_transfer_lists *lists);
+/* Sets a fresh handle up, for all but the answer. -ENOMEM, -EINVAL. */
+int http_transfer_prepare(
+	CURL *easy, const struct http_transfer *transfer, struct http_transfer_lists *ret_lists);
+int http_transfer_error(CURL *easy, CURLcode code);
+
 int http_transfer_run(struct http_handle *handle, const struct http_transfer *transfer,
 	struct http_reply *ret_reply, struct err *err);
 

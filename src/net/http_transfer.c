@@ -224,12 +224,8 @@ static int connect_error(CURL *easy)
 	}
 }
 
-static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
+int http_transfer_error(CURL *easy, CURLcode code)
 {
-	if (rx->refused < 0)
-		return rx->refused;
-	if (rx->too_large)
-		return -E2BIG;
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
@@ -250,6 +246,13 @@ static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
 	default: /* the many ways in which TLS and HTTP can be broken */
 		return -EPROTO;
 	}
+}
+
+static int error_of(CURL *easy, CURLcode code, const struct receiver *rx)
+{
+	if (rx->refused < 0)
+		return rx->refused;
+	return rx->too_large ? -E2BIG : http_transfer_error(easy, code);
 }
 
 static int explain(
@@ -281,11 +284,29 @@ static void fill_reply(CURL *easy, struct http_reply *reply)
 	snprintf(reply->content_type, sizeof(reply->content_type), "%s", type ? type : "");
 }
 
+void http_transfer_lists_done(struct http_transfer_lists *lists)
+{
+	curl_slist_free_all(lists->proxy_headers);
+	curl_slist_free_all(lists->connect_to);
+}
+
+int http_transfer_prepare(
+	CURL *easy, const struct http_transfer *t, struct http_transfer_lists *ret_lists)
+{
+	int r;
+
+	set_request(easy, t);
+	set_tls(easy, t->tls);
+	r = set_proxy(easy, t->proxy, &ret_lists->proxy_headers);
+	if (r >= 0 && t->tls->server_name)
+		r = set_server_name(easy, t, t->tls->server_name, &ret_lists->connect_to);
+	return r;
+}
+
 int http_transfer_run(struct http_handle *handle, const struct http_transfer *t,
 	struct http_reply *ret_reply, struct err *err)
 {
-	CLEANUP(curl_slist_free_allp) struct curl_slist *proxy_headers = NULL;
-	CLEANUP(curl_slist_free_allp) struct curl_slist *connect_to = NULL;
+	CLEANUP(http_transfer_lists_done) struct http_transfer_lists lists = { 0 };
 	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
 	char why[CURL_ERROR_SIZE] = "";
 	CURL *easy = handle->easy;
@@ -296,16 +317,12 @@ int http_transfer_run(struct http_handle *handle, const struct http_transfer *t,
 	buffer_init(&reply.body, t->max_response_bytes);
 	buffer_init(&reply.headers, HTTP_REPLY_HEADERS_MAX_BYTES);
 	curl_easy_reset(easy);
-	set_request(easy, t);
-	set_tls(easy, t->tls);
+	r = http_transfer_prepare(easy, t, &lists);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &rx);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &rx);
-	r = set_proxy(easy, t->proxy, &proxy_headers);
-	if (r >= 0 && t->tls->server_name)
-		r = set_server_name(easy, t, t->tls->server_name, &connect_to);
 	if (r >= 0)
 		r = perform(handle, t, &code);
 	if (r >= 0 && code != CURLE_OK)

@@ -19,7 +19,7 @@ arguments() {
 exporter() { # FLAG...
 	arguments
 	NODE_NAME=n1 start exporter "$BIN/ceems_exporter" "${ARGUMENTS[@]}" "$@"
-	wait_until 20 curl -sf "127.0.0.1:$PORT/health"
+	wait_until 40 curl -sf "127.0.0.1:$PORT/health"
 }
 fails() { # TEXT FLAG...
 	local text=$1
@@ -151,6 +151,45 @@ echo 1 >"$W/kubelet/fault"
 ok "GPUs: no scrape waits for an API server or a kubelet that hang" shows '^ceems_compute_units\{.*\} 4'
 ok "GPUs: the exporter ends well while they do" stop exporter
 stop kubelet
+stop api 143
+
+# The node has a GPU and no tool for it: a pod has one.
+rm -rf "$W" "$T/tree"
+mkdir -p "$W/bin" "$W/empty"
+unpack k8s/v2-systemd.tree
+mkdir -p "$T/tree/sys/bus/pci/devices/0000:10:00.0"
+echo 0x030200 >"$T/tree/sys/bus/pci/devices/0000:10:00.0/class"
+echo 0x10de >"$T/tree/sys/bus/pci/devices/0000:10:00.0/vendor"
+sed "s/exit 2/exit 0/" "$T/bin/nvidia-smi" >"$W/bin/nvidia-smi"
+chmod +x "$W/bin/nvidia-smi"
+start api /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_kube_exec.py" "$W"
+wait_until 20 test -s "$W/port"
+sed "s#http://127.0.0.1:1#http://127.0.0.1:$(cat "$W/port")#" "$T/kubeconfig" >"$T/kubeconfig-exec"
+GPUS=(--no-security.drop-privileges --collector.k8s.kubeconfig.file="$T/kubeconfig-exec" --collector.cgroups.force-version=v2)
+in_pod() { # FAULT
+	echo "$1" >"$W/fault"
+	exporter "${GPUS[@]}"
+}
+asked() { grep -qF "$1" "$W/requests"; }
+in_pod none
+ok "pods/exec: the tool is run in a pod of this node" asked 'labelSelector=app%3Dgpu-feature-discovery&fieldSelector=status.phase%3DRunning%2Cspec.nodeName%3Dn1'
+ok "pods/exec: in its container, with its arguments" asked 'exec?stdout=true&stderr=true&container=gpu-feature-discovery&command=nvidia-smi&command=--query&command=--xml-format Bearer x'
+ok "pods/exec: MIG devices are asked for as well" asked 'command=nvidia-smi&command=-L '
+ok "pods/exec: nothing is wrong with it" log_has_not 'listing GPUs'
+stop exporter
+for fault in 403:'is forbidden' plain:'HTTP status 200' key:'Protocol error' cut:'Input/output error' mute:'its end was not told'; do
+	in_pod "${fault%%:*}"
+	ok "pods/exec: ${fault%%:*} costs the GPUs and is told" wait_until 20 log_has "listing GPUs.*nvidia-smi.*${fault#*:}"
+	ok "pods/exec: ${fault%%:*} costs nothing else" shows '^ceems_compute_units\{.*\} 4'
+	stop exporter
+done
+in_pod hang
+ok "pods/exec: one that hangs holds nobody up" shows '^ceems_compute_units\{.*\} 4'
+ok "pods/exec: the exporter ends well then" stop exporter
+printf '#!/bin/sh\necho no driver >&2\nexit 9\n' >"$W/bin/nvidia-smi"
+in_pod none
+ok "pods/exec: a tool that fails is told with its status" wait_until 20 log_has 'listing GPUs.*exit code 9'
+stop exporter
 stop api 143
 
 ok "neither kubeconfig nor pod: no start" fails 'KUBERNETES_SERVICE_HOST'

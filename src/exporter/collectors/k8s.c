@@ -150,6 +150,8 @@ static int open_all(struct k8s *k, const struct k8s_options *o, struct err *err)
 		r = find_node(k, err);
 	devices.node_name = k->node_name;
 	if (r >= 0)
+		exporter_set_kube(k->env->exporter, &k->kube, k->node_name);
+	if (r >= 0)
 		r = k8s_devices_open(&devices, &k->devices, err);
 	if (r >= 0)
 		r = unit_collector_open(

@@ -11,6 +11,7 @@
 #include "basic/clock.h"
 #include "basic/file.h"
 #include "basic/macros.h"
+#include "exporter/gpu/gpu_pod.h"
 #include "host/amd_smi.h"
 #include "host/command.h"
 #include "host/kfd.h"
@@ -159,20 +160,55 @@ struct scan {
 	struct buffer out;
 };
 
-static int run(struct scan *s, const char *const *argv, struct slice *ret_text, struct err *err)
+static int64_t left_ms(const struct scan *s)
 {
-	int64_t left_ms = (s->end_ns - clock_monotonic_ns(clock_system())) / 1000000;
+	const int64_t left = (s->end_ns - clock_monotonic_ns(clock_system())) / 1000000;
+
+	return MIN(MAX(left, 1), RUN_MAX_MS);
+}
+
+static int run_here(struct scan *s, const char *const *argv, struct err *err)
+{
 	const struct command command = {
 		.argv = argv,
-		.timeout_ms = MIN(MAX(left_ms, 1), RUN_MAX_MS),
+		.timeout_ms = left_ms(s),
 		.max_output_bytes = OUTPUT_MAX_BYTES,
 		.cancel_fd = s->cancel_fd,
 	};
-	int r;
 
 	buffer_clear(&s->out);
-	r = command_run(&command, &s->out, err);
-	*ret_text = (struct slice){ buffer_text(&s->out), s->out.len };
+	return command_run(&command, &s->out, err);
+}
+
+/* After a failure here, whose sentence stays in front. */
+static int run_in_pod(
+	struct scan *s, enum gpu_vendor vendor, const char *const *argv, int r, struct err *err)
+{
+	const struct err here = err ? *err : (struct err){ 0 };
+	struct err there = { 0 };
+
+	if (!s->tools->pod || r == -ECANCELED)
+		return r;
+	buffer_clear(&s->out);
+	if (gpu_pod_run(s->tools->pod, vendor, argv, left_ms(s), s->cancel_fd, &s->out, &there) >=
+		0)
+		return 0;
+	return err_set(err, r, "%s; %s", here.text, there.text);
+}
+
+static struct slice output(const struct scan *s)
+{
+	return (struct slice){ buffer_text(&s->out), s->out.len };
+}
+
+static int run_nvidia(
+	struct scan *s, const char *const *argv, struct slice *ret_text, struct err *err)
+{
+	int r = run_here(s, argv, err);
+
+	if (r < 0)
+		r = run_in_pod(s, GPU_VENDOR_NVIDIA, argv, r, err);
+	*ret_text = output(s);
 	return r;
 }
 
@@ -190,12 +226,12 @@ static int nvidia_details(struct scan *s, const char *program, struct err *err)
 		has_vgpus |= s->list->v[i].is_vgpu;
 	}
 	if (has_instances) {
-		r = run(s, listing, &text, err);
+		r = run_nvidia(s, listing, &text, err);
 		if (r >= 0)
 			nvidia_smi_parse_mig_uuids(text, s->list);
 	}
 	if (r >= 0 && has_vgpus) {
-		r = run(s, vgpus, &text, err);
+		r = run_nvidia(s, vgpus, &text, err);
 		if (r >= 0)
 			r = nvidia_smi_parse_mdevs(text, s->list);
 	}
@@ -209,7 +245,7 @@ static int scan_nvidia(struct scan *s, struct err *err)
 		s->tools->nvidia_smi_path, "nvidia-smi", path, sizeof(path));
 	const char *const argv[] = { program, "--query", "--xml-format", NULL };
 	struct slice text;
-	int r = run(s, argv, &text, err);
+	int r = run_nvidia(s, argv, &text, err);
 
 	if (r >= 0) {
 		r = nvidia_smi_parse(text, s->list, err);
@@ -222,30 +258,36 @@ static int scan_nvidia(struct scan *s, struct err *err)
 	return r;
 }
 
+static int ask_rocm(struct scan *s, struct gpu_list *list, struct err *err)
+{
+	char path[PATH_MAX];
+	const char *program = gpu_tool_program(
+		s->tools->rocm_smi_path, "rocm-smi", path, sizeof(path));
+	const char *const argv[] = { program, "--showproductname", "--showserial", "--showbus",
+		"--showcomputepartition", "--showmemorypartition", "--json", NULL };
+	int r = run_here(s, argv, err);
+
+	if (r == -ENOENT)
+		return err_set(err, r, "neither amd-smi nor rocm-smi is there");
+	return r < 0 ? r : rocm_smi_parse(output(s), list, err);
+}
+
 static int ask_amd(struct scan *s, struct gpu_list *list, struct err *err)
 {
 	char path[PATH_MAX];
 	const char *program = gpu_tool_program(
 		s->tools->amd_smi_path, "amd-smi", path, sizeof(path));
-	const char *const amd[] = { program, "static", "-a", "-B", "-b", "-p", "--json", NULL };
-	struct slice text;
-	int r = run(s, amd, &text, err);
+	const char *const argv[] = { program, "static", "-a", "-B", "-b", "-p", "--json", NULL };
+	int r = run_here(s, argv, err);
 
 	if (r == -ENOENT) {
-		program = gpu_tool_program(s->tools->rocm_smi_path, "rocm-smi", path, sizeof(path));
-		const char *const rocm[] = { program, "--showproductname", "--showserial",
-			"--showbus", "--showcomputepartition", "--showmemorypartition", "--json",
-			NULL };
-
-		r = run(s, rocm, &text, err);
-		if (r == -ENOENT)
-			return err_set(err, r, "neither amd-smi nor rocm-smi is there");
+		r = ask_rocm(s, list, err);
 		if (r >= 0)
-			r = rocm_smi_parse(text, list, err);
-	} else if (r >= 0) {
-		r = amd_smi_parse(text, list, err);
+			return r;
 	}
-	return r;
+	if (r < 0)
+		r = run_in_pod(s, GPU_VENDOR_AMD, argv, r, err);
+	return r < 0 ? r : amd_smi_parse(output(s), list, err);
 }
 
 /* Moves what one list has behind the devices of another. */

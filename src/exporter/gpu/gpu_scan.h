@@ -13,8 +13,11 @@
 #include "host/gpu_list.h"
 #include "host/root.h"
 
+struct gpu_pod;
+
 struct gpu_tools {
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path; /* NULL or "": in PATH */
+	struct gpu_pod *pod; /* asked where a tool can't be run here; NULL: none */
 };
 
 /* Bits 1 << enum gpu_vendor of the vendors whose devices are there, or that were chosen. */

@@ -7,6 +7,7 @@
 
 #include "basic/macros.h"
 #include "exporter/gpu/gpu_bindings.h"
+#include "exporter/gpu/gpu_pod.h"
 #include "exporter/gpu/gpu_power.h"
 #include "exporter/gpu/gpu_samples.h"
 #include "exporter/gpu/gpu_scan.h"
@@ -139,6 +140,20 @@ static int poll_scan(void *ctx, int cancel_fd, struct err *err)
 	return 0;
 }
 
+/* A cluster is of use only to nodes with GPUs; one that can't be asked costs what it would tell. */
+static void open_pod(struct gpus *gpus)
+{
+	struct err err = { 0 };
+	int r;
+
+	if (!gpus->config.node_name || !gpu_scan_vendors(gpus->config.host, gpus->config.vendor))
+		return;
+	r = gpu_pod_new(gpus->config.kube, gpus->config.node_name, &gpus->tools.pod, &err);
+	gpus->config.node_name = NULL; /* copied; it may end with the call of gpus_open() */
+	if (r < 0 && (r != -ENOENT || gpus->config.kube))
+		log_warn(gpus->config.log, "GPU tools can't be run in pods", LOG_ERR(&err));
+}
+
 int gpus_open(const struct gpus_config *config, struct gpus **ret_gpus, struct err *err)
 {
 	struct gpus *gpus = calloc(1, sizeof(*gpus));
@@ -147,9 +162,11 @@ int gpus_open(const struct gpus_config *config, struct gpus **ret_gpus, struct e
 		return err_errno(err, -ENOMEM, "looking for GPUs");
 	gpus->config = *config;
 	gpus->tools = (struct gpu_tools){ config->nvidia_smi_path, config->rocm_smi_path,
-		config->amd_smi_path };
+		config->amd_smi_path, NULL };
 	pthread_mutex_init(&gpus->lock, NULL);
 	arena_init(&gpus->samples, SAMPLES_MAX_BYTES);
+	if (config->vendor != GPU_NONE)
+		open_pod(gpus);
 	if (config->vendor != GPU_NONE)
 		scan_and_note(gpus,
 			config->start_wait_ms ? config->start_wait_ms : GPUS_START_WAIT_MS, -1);
@@ -227,13 +244,17 @@ static bool has_nvidia(struct gpus *gpus)
 	return found;
 }
 
-/* An nvidia-smi that can't go on by itself may still list the power with everything else. */
+/*
+ * An nvidia-smi that can't go on by itself may still list the power with everything else. In a pod
+ * it isn't asked: the API server has better to do than to start programs all the time.
+ */
 static void read_list(struct gpus *gpus, int cancel_fd)
 {
+	const struct gpu_tools here = { .nvidia_smi_path = gpus->tools.nvidia_smi_path };
 	struct gpu_list list = { 0 };
 
-	if (gpu_scan_run(gpus->config.host, &gpus->tools, 1 << GPU_VENDOR_NVIDIA, SCAN_MAX_MS,
-		    cancel_fd, &list, NULL) >= 0) {
+	if (gpu_scan_run(gpus->config.host, &here, 1 << GPU_VENDOR_NVIDIA, SCAN_MAX_MS, cancel_fd,
+		    &list, NULL) >= 0) {
 		for (size_t i = 0; i < list.n; i++)
 			take(gpus,
 				&(struct nvidia_smi_reading){
@@ -294,6 +315,7 @@ void gpus_close(struct gpus *gpus)
 	gpus_stop(gpus);
 	for (size_t i = 0; i < gpus->n_managers; i++)
 		gpu_bindings_done(&gpus->managers[i]);
+	gpu_pod_free(gpus->tools.pod);
 	gpu_list_done(&gpus->list);
 	free(gpus->readings);
 	slurm_gpus_done(&gpus->slurm);

@@ -21,6 +21,7 @@
 #include "host/thread_usage.h"
 
 struct gpus;
+struct kube_config;
 
 enum gpu_vendor_choice { GPU_DETECT, GPU_NVIDIA, GPU_AMD, GPU_NONE };
 
@@ -32,6 +33,12 @@ struct gpus_config {
 	const char *hostname;
 	enum gpu_vendor_choice vendor; /* --collector.gpu.type */
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path; /* NULL or "": in PATH */
+	/*
+	 * A cluster in whose pods the tools may be run where this node has none; NULL: that of the
+	 * pod that we are, if we are one.
+	 */
+	const struct kube_config *kube;
+	const char *node_name; /* in that cluster, copied; NULL: no tool is run in pods */
 	int64_t start_wait_ms; /* how long gpus_open() waits for tools; 0 = GPUS_START_WAIT_MS */
 	struct usage_account *scan_account, *power_account; /* of the threads; may be NULL */
 };

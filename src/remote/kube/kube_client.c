@@ -8,6 +8,7 @@
 
 #include "basic/file.h"
 #include "host/privilege.h"
+#include "net/websocket.h"
 #include "remote/kube/kube_object.h"
 
 enum secret { SECRET_CA, SECRET_CERT, SECRET_KEY, SECRET_TOKEN, N_SECRETS };
@@ -195,37 +196,54 @@ static int refused(const char *path, const struct http_reply *reply, struct err 
 		reply->status, message);
 }
 
+/* What goes out, with the credentials as they are now. */
+struct outgoing {
+	struct buffer url, accept, authorization;
+	const char *headers[3];
+};
+
+static void outgoing_done(struct outgoing *out)
+{
+	wipe(&out->url);
+	wipe(&out->accept);
+	wipe(&out->authorization);
+}
+
+static int outgoing_make(struct kube_client *client, const struct kube_request *request,
+	struct outgoing *out, struct err *err)
+{
+	int r = load(client, err);
+
+	if (r < 0)
+		return r;
+	buffer_printf(&out->url, "%s%s", client->config->server, request->path);
+	buffer_printf(
+		&out->accept, "Accept: %s", request->accept ? request->accept : "application/json");
+	out->headers[0] = buffer_text(&out->accept);
+	if (client->secrets[SECRET_TOKEN].len && !client->config->username) {
+		buffer_printf(&out->authorization, "Authorization: Bearer %s",
+			client->secrets[SECRET_TOKEN].data);
+		out->headers[1] = buffer_text(&out->authorization);
+	}
+	if (buffer_error(&out->url) || buffer_error(&out->accept) ||
+		buffer_error(&out->authorization))
+		return err_errno(err, -ENOMEM, "GET %s", request->path);
+	return 0;
+}
+
 int kube_client_get(struct kube_client *client, const struct kube_request *request,
 	struct buffer *ret_body, struct err *err)
 {
 	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
-	CLEANUP(wipe) struct buffer url;
-	CLEANUP(wipe) struct buffer accept;
-	CLEANUP(wipe) struct buffer authorization;
-	const char *headers[3] = { NULL };
-	size_t n = 0;
-	int r = load(client, err);
+	CLEANUP(outgoing_done) struct outgoing out = { 0 };
+	int r = outgoing_make(client, request, &out, err);
 
-	buffer_init(&url, 0);
-	buffer_init(&accept, 0);
-	buffer_init(&authorization, 0);
 	if (r < 0)
 		return r;
-	buffer_printf(&url, "%s%s", client->config->server, request->path);
-	buffer_printf(
-		&accept, "Accept: %s", request->accept ? request->accept : "application/json");
-	headers[n++] = buffer_text(&accept);
-	if (client->secrets[SECRET_TOKEN].len && !client->config->username) {
-		buffer_printf(&authorization, "Authorization: Bearer %s",
-			client->secrets[SECRET_TOKEN].data);
-		headers[n] = buffer_text(&authorization);
-	}
-	if (buffer_error(&url) || buffer_error(&accept) || buffer_error(&authorization))
-		return err_errno(err, -ENOMEM, "GET %s", request->path);
 	const struct http_call call = {
 		.method = "GET",
-		.url = buffer_text(&url),
-		.headers = headers,
+		.url = buffer_text(&out.url),
+		.headers = out.headers,
 		.timeout_ms = request->timeout_ms,
 		.max_response_bytes = request->max_reply_bytes,
 		.cancel_fd = request->cancel_fd,
@@ -246,18 +264,47 @@ int kube_client_get(struct kube_client *client, const struct kube_request *reque
 	return 0;
 }
 
-void kube_query_add(struct buffer *path, const char *name, const char *value)
+int kube_client_listen(struct kube_client *client, const struct kube_request *request,
+	const char *protocol, int (*on_message)(void *ctx, struct slice message), struct err *err)
+{
+	CLEANUP(http_reply_done) struct http_reply refusal = { 0 };
+	CLEANUP(outgoing_done) struct outgoing out = { 0 };
+	int r = outgoing_make(client, request, &out, err);
+
+	if (r < 0)
+		return r;
+	const struct websocket_call call = {
+		.url = buffer_text(&out.url),
+		.headers = out.headers,
+		.protocol = protocol,
+		.timeout_ms = request->timeout_ms,
+		.max_message_bytes = request->max_reply_bytes,
+		.cancel_fd = request->cancel_fd,
+		.on_message = on_message,
+		.ctx = request->ctx,
+	};
+
+	r = websocket_call(client->http, &call, &refusal, err);
+	return r == -ECONNABORTED ? refused(request->path, &refusal, err) : r;
+}
+
+void kube_query_escape(struct buffer *out, const char *text)
 {
 	static const char plain[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 
+	for (; *text; text++) {
+		if (strchr(plain, *text))
+			buffer_putc(out, *text);
+		else
+			buffer_printf(out, "%%%02X", (unsigned char)*text);
+	}
+}
+
+void kube_query_add(struct buffer *path, const char *name, const char *value)
+{
 	if (!value || !*value)
 		return;
 	buffer_printf(path, "&%s=", name);
-	for (; *value; value++) {
-		if (strchr(plain, *value))
-			buffer_putc(path, *value);
-		else
-			buffer_printf(path, "%%%02X", (unsigned char)*value);
-	}
+	kube_query_escape(path, value);
 }

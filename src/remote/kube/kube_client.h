@@ -38,6 +38,15 @@ struct kube_request {
 int kube_client_get(struct kube_client *client, const struct kube_request *request,
 	struct buffer *ret_body, struct err *err);
 
+/*
+ * Listens to a WebSocket of the API until the server closes it. Errors of websocket_call(), and
+ * refusals as above. max_reply_bytes is of a message; accept and on_body have no use.
+ */
+int kube_client_listen(struct kube_client *client, const struct kube_request *request,
+	const char *protocol, int (*on_message)(void *ctx, struct slice message), struct err *err);
+
+/* Appends the text, percent-encoded, for a query. Failures stick. */
+void kube_query_escape(struct buffer *out, const char *text);
 /* Appends "&NAME=VALUE" with the value percent-encoded; nothing for NULL and "". Failures stick. */
 void kube_query_add(struct buffer *path, const char *name, const char *value);
 

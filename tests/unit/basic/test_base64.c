@@ -15,6 +15,14 @@ static void check(const char *text, const char *wanted)
 	assert_memory_equal(out, wanted, strlen(wanted));
 }
 
+static void check_encoded(struct slice bytes, const char *wanted)
+{
+	CLEANUP(buffer_done) struct buffer out = { 0 };
+
+	base64_encode(bytes, &out);
+	assert_string_equal(buffer_text(&out), wanted);
+}
+
 /* RFC 4648, section 10. */
 static void the_examples_of_the_rfc_are_decoded(void **state)
 {
@@ -24,6 +32,17 @@ static void the_examples_of_the_rfc_are_decoded(void **state)
 	check("Zm9v", "foo");
 	check("Zm9vYmFy", "foobar");
 	check("Zm9vYg", "foob");
+}
+
+static void the_examples_of_the_rfc_are_encoded(void **state)
+{
+	check_encoded(SLICE(""), "");
+	check_encoded(SLICE("f"), "Zg==");
+	check_encoded(SLICE("fo"), "Zm8=");
+	check_encoded(SLICE("foo"), "Zm9v");
+	check_encoded(SLICE("fooba"), "Zm9vYmE=");
+	check_encoded(SLICE("foobar"), "Zm9vYmFy");
+	check_encoded(SLICE("\xff\xfe\xfd\x00"), "//79AA==");
 }
 
 static void other_text_is_refused(void **state)
@@ -51,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_examples_of_the_rfc_are_decoded),
+		TEST(the_examples_of_the_rfc_are_encoded),
 		TEST(other_text_is_refused),
 		TEST(nothing_is_written_behind_the_end),
 	};
