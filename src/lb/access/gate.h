@@ -160,7 +160,9 @@ int gate_write(const struct gate_options *options, const struct gate_request *re
 
 /*
  * How the answer to a request that goes on as it came must be filtered (spec 2.12), by the end of
- * its raw path. The label is that of /label/NAME/values, decoded. -ENOMEM.
+ * its raw path. The label is that of /label/NAME/values, decoded. -EBADMSG: a path that servers
+ * read differently (escaped '/', "//", ".."), which should go nowhere if labels are hidden;
+ * -ENOMEM.
  */
 int gate_filter_of_path(struct slice path, struct arena *arena, enum gate_filter *ret_filter,
 	const char **ret_label);

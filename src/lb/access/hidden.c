@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/access/hidden.h"
+
+#include <errno.h>
+
+#include "lb/access/gate.h"
+
+struct search {
+	const struct strings *hidden;
+	const char *label; /* what was found */
+	struct slice where;
+};
+
+static const char *find(const struct strings *hidden, struct slice label)
+{
+	for (size_t i = 0; i < hidden->n; i++)
+		if (slice_eq(label, hidden->v[i]))
+			return hidden->v[i];
+	return NULL;
+}
+
+bool hidden_has(const struct strings *hidden, struct slice label)
+{
+	return find(hidden, label) != NULL;
+}
+
+static int look_at(struct search *s, struct slice label, const struct promql_node *node)
+{
+	s->label = find(s->hidden, label);
+	s->where = node->text;
+	return s->label ? -EACCES : 0;
+}
+
+static int look_at_list(
+	struct search *s, const struct promql_labels *labels, const struct promql_node *node)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < labels->n; i++)
+		r = look_at(s, labels->v[i], node);
+	return r;
+}
+
+/* The units and the cluster are known to whoever may ask: they stand in the query. */
+static int look_at_selector(struct search *s, const struct promql_node *node)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < node->selector.n_matchers; i++) {
+		const struct slice name = node->selector.matchers[i].name;
+
+		if (!slice_eq(name, GATE_UNIT_LABEL) && !slice_eq(name, GATE_CLUSTER_LABEL))
+			r = look_at(s, name, node);
+	}
+	return r;
+}
+
+/* Which arguments of a function are names of labels that it reads. */
+static bool reads_labels(const char *function, size_t *ret_first, size_t *ret_end)
+{
+	static const struct {
+		const char *function;
+		size_t first, end;
+	} rows[] = {
+		{ "label_join", 3, SIZE_MAX },
+		{ "label_replace", 3, 4 },
+		{ "sort_by_label", 1, SIZE_MAX },
+		{ "sort_by_label_desc", 1, SIZE_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!str_eq(function, rows[i].function))
+			continue;
+		*ret_first = rows[i].first;
+		*ret_end = rows[i].end;
+		return true;
+	}
+	return false;
+}
+
+static int look_at_call(struct search *s, const struct promql_node *node)
+{
+	size_t first, end;
+	int r = 0;
+
+	if (!reads_labels(node->call.function, &first, &end))
+		return 0;
+	for (size_t i = first; r >= 0 && i < node->call.n_args && i < end; i++) {
+		const struct promql_node *arg = node->call.args[i];
+
+		while (arg->kind == PROMQL_NODE_PAREN)
+			arg = arg->paren;
+		if (arg->kind == PROMQL_NODE_STRING)
+			r = look_at(s, arg->string, node);
+	}
+	return r;
+}
+
+static int look(void *ctx, struct promql_node *node)
+{
+	struct search *s = ctx;
+	int r;
+
+	switch (node->kind) {
+	case PROMQL_NODE_SELECTOR:
+		return look_at_selector(s, node);
+	case PROMQL_NODE_BINARY:
+		r = look_at_list(s, &node->binary.matching.labels, node);
+		return r < 0 ? r : look_at_list(s, &node->binary.matching.include, node);
+	case PROMQL_NODE_AGGREGATION:
+		/* without() only drops it. */
+		return node->aggregation.without ? 0
+						 : look_at_list(s, &node->aggregation.labels, node);
+	case PROMQL_NODE_CALL:
+		return look_at_call(s, node);
+	case PROMQL_NODE_NUMBER:
+	case PROMQL_NODE_STRING:
+	case PROMQL_NODE_SUBQUERY:
+	case PROMQL_NODE_UNARY:
+	case PROMQL_NODE_PAREN:
+		break;
+	}
+	return 0;
+}
+
+bool hidden_find(struct promql_node *node, const struct strings *hidden, const char **ret_label,
+	struct slice *ret_where)
+{
+	struct search s = { .hidden = hidden };
+
+	if (!hidden->n || promql_walk(node, look, &s) >= 0)
+		return false;
+	*ret_label = s.label;
+	*ret_where = s.where;
+	return true;
+}

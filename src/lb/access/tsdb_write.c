@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include "basic/macros.h"
+#include "lb/access/bind.h"
+#include "lb/access/cut.h"
+#include "lb/access/form.h"
+#include "lb/access/hidden.h"
+#include "lb/access/reach.h"
+#include "lb/access/text.h"
+#include "lb/access/tsdb.h"
+#include "lb/access/tsdb_request.h"
+
+enum { NS_PER_MS = 1000000, LOOKBACK_DEFAULT_MS = 5 * 60 * 1000 };
+
+#define HIDDEN_ANSWER "{\"status\":\"success\"}\n"
+
+struct writer {
+	const struct gate_request *request;
+	const struct gate_plan *plan;
+	const struct gate_unit_lives *lives;
+	const struct gate_cluster *cluster;
+	struct arena *arena;
+	const struct tsdb_request *parsed;
+	const struct route *route;
+	struct gate_forward forward;
+	struct gate_refusal *refusal;
+	/* Parameters that were not given and go on all the same. */
+	bool add_time, add_start, add_end;
+	int64_t start_ms, end_ms;
+};
+
+/* -EACCES, or -ENOMEM. */
+static int refuse(struct writer *w, enum gate_reason reason, const char *why)
+{
+	if (!why)
+		return -ENOMEM;
+	*w->refusal = (struct gate_refusal){ reason, why };
+	return -EACCES;
+}
+
+static int judge_hidden(struct writer *w, const struct tsdb_value *value)
+{
+	char shown[TEXT_EXCERPT_MAX];
+	struct slice where;
+	const char *label;
+
+	if (!hidden_find(value->node, &w->cluster->hidden_labels, &label, &where))
+		return 0;
+	return refuse(w, GATE_HIDDEN,
+		arena_printf(w->arena, "'%s' asks for label '%s', which is hidden here",
+			text_excerpt(where, shown), label));
+}
+
+/* What was asked of one label is answered from here if it is hidden, as the filter would. */
+static int judge_label(struct writer *w)
+{
+	const struct slice name = w->parsed->match.label;
+	struct slice unescaped;
+	int r;
+
+	if (!name.n)
+		return 0;
+	r = route_unescape_label(name, w->arena, &unescaped);
+	if (r < 0)
+		return r;
+	if (hidden_has(&w->cluster->hidden_labels, name) ||
+		hidden_has(&w->cluster->hidden_labels, unescaped))
+		w->forward.answer = HIDDEN_ANSWER;
+	w->forward.filter_label = arena_strndup(w->arena, unescaped.p, unescaped.n);
+	return w->forward.filter_label ? 0 : -ENOMEM;
+}
+
+static int prepare_queries(struct writer *w)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < w->parsed->n_values; i++) {
+		const struct tsdb_value *value = &w->parsed->values[i];
+
+		if (!value->node)
+			continue;
+		r = judge_hidden(w, value);
+		if (r >= 0 && w->cluster->label)
+			r = bind_add_cluster(
+				value->node, w->cluster->label, w->plan->cluster, w->arena);
+		if (r == -E2BIG)
+			return refuse(w, GATE_TOO_LARGE, "a selector has too many matchers");
+	}
+	return r;
+}
+
+static struct reach_query evaluation(const struct writer *w)
+{
+	const struct tsdb_value *time = tsdb_value_find(w->parsed, PARAM_TIME);
+	const struct tsdb_value *start = tsdb_value_find(w->parsed, PARAM_START);
+	const struct tsdb_value *end = tsdb_value_find(w->parsed, PARAM_END);
+	const struct tsdb_value *step = tsdb_value_find(w->parsed, PARAM_STEP);
+	const struct tsdb_value *lookback = tsdb_value_find(w->parsed, PARAM_LOOKBACK);
+	const bool instant = w->route->time == ROUTE_INSTANT;
+	const int64_t now = time ? time->number : w->request->now_ms;
+	struct reach_query query = {
+		.start_ms = instant ? now : -PARAM_TIME_MAX_MS,
+		.end_ms = instant ? now : PARAM_TIME_MAX_MS,
+		.step_ns = step ? step->number : 0,
+		.lookback_ms = w->cluster->lookback_ms ? w->cluster->lookback_ms
+						       : LOOKBACK_DEFAULT_MS,
+	};
+
+	if (!instant && start)
+		query.start_ms = start->number;
+	if (!instant && end)
+		query.end_ms = end->number;
+	/* 0 is the server's default. */
+	if (lookback && lookback->number)
+		query.lookback_ms = lookback->number / NS_PER_MS + 1;
+	return query;
+}
+
+struct hint {
+	const struct reach_query *query;
+	int64_t from, to;
+};
+
+static int widen(void *ctx, const struct promql_node *selector, const struct reach *reach)
+{
+	struct hint *hint = ctx;
+	int64_t from = reach->from_ms, to = reach->to_ms;
+
+	if (!reach->known) {
+		from = INT64_MIN;
+		to = INT64_MAX;
+	} else if (!reach->fixed) {
+		if (__builtin_add_overflow(hint->query->start_ms, from, &from))
+			from = INT64_MIN;
+		if (__builtin_add_overflow(hint->query->end_ms, to, &to))
+			to = INT64_MAX;
+	}
+	hint->from = MIN(hint->from, from);
+	hint->to = MAX(hint->to, to);
+	return 0;
+}
+
+static void set_reach(struct writer *w, const struct reach_query *query)
+{
+	struct hint hint = { query, INT64_MAX, INT64_MIN };
+
+	if (w->route->time == ROUTE_INDEX || w->route->time == ROUTE_WINDOW) {
+		hint.from = query->start_ms;
+		hint.to = query->end_ms;
+	} else {
+		for (size_t i = 0; i < w->parsed->n_values; i++)
+			if (w->parsed->values[i].node)
+				reach_walk(w->parsed->values[i].node, query, widen, &hint);
+	}
+	if (hint.from > hint.to)
+		return;
+	w->forward.reach_start_ms = hint.from;
+	w->forward.reach_end_ms = hint.to;
+}
+
+static int cut(struct writer *w, struct reach_query *query)
+{
+	struct cut cut = { w->arena, &w->plan->units, w->lives, NULL };
+	const struct reach_query asked = *query;
+	int r = 0;
+
+	if (!w->lives || !cut_is_needed(&cut))
+		return 0;
+	if (w->route->time == ROUTE_INSTANT || w->route->time == ROUTE_RANGE)
+		r = cut_query(&cut, tsdb_value_find(w->parsed, PARAM_EXPR)->node, query);
+	else
+		r = cut_window(
+			&cut, w->route->time == ROUTE_INDEX, &query->start_ms, &query->end_ms);
+	if (r == -ENODATA && w->route->empty_answer) {
+		w->forward.answer = w->route->empty_answer;
+		return 0;
+	}
+	if (r == -ENODATA)
+		return refuse(w, GATE_LIFETIME,
+			"the query reads times at which the id of a unit was another unit's");
+	if (r == -EACCES)
+		return refuse(w, GATE_LIFETIME, cut.why);
+	w->add_time = w->route->time == ROUTE_INSTANT;
+	w->add_start = query->start_ms != asked.start_ms;
+	w->add_end = query->end_ms != asked.end_ms;
+	w->start_ms = query->start_ms;
+	w->end_ms = query->end_ms;
+	return r;
+}
+
+/* The number of a value, or what it was cut to. */
+static int64_t number_of(const struct writer *w, const struct tsdb_value *value)
+{
+	if (value->param->kind == PARAM_START && w->add_start)
+		return w->start_ms;
+	if (value->param->kind == PARAM_END && w->add_end)
+		return w->end_ms;
+	return value->number;
+}
+
+static int put_value(
+	struct writer *w, const struct tsdb_value *value, struct buffer *form, struct buffer *text)
+{
+	buffer_clear(text);
+	if (value->node) {
+		promql_print(value->node, text);
+		/* It must stay something that can be read again. */
+		if (text->len > PROMQL_TEXT_MAX)
+			return refuse(w, GATE_TOO_LARGE, "the query is too long");
+	} else if (value->param->kind == PARAM_TEXT) {
+		buffer_append(text, value->text.p, value->text.n);
+	} else {
+		param_print(value->param->kind, number_of(w, value), text);
+	}
+	if (buffer_error(text))
+		return buffer_error(text);
+	form_put(form, value->param->name, (struct slice){ buffer_text(text), text->len });
+	return 0;
+}
+
+static void put_missing(struct writer *w, const struct reach_query *query, struct buffer *form)
+{
+	static const struct {
+		enum param_kind kind;
+		const char *name;
+	} times[] = { { PARAM_TIME, "time" }, { PARAM_START, "start" }, { PARAM_END, "end" } };
+	const bool add[] = { w->add_time, w->add_start, w->add_end };
+	const int64_t values[] = { query->start_ms, query->start_ms, query->end_ms };
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		struct buffer text;
+
+		if (!add[i] || tsdb_value_find(w->parsed, times[i].kind))
+			continue;
+		buffer_init(&text, 0);
+		param_print(times[i].kind, values[i], &text);
+		form_put(form, times[i].name, (struct slice){ buffer_text(&text), text.len });
+		if (buffer_error(&text))
+			form->error = buffer_error(&text);
+		buffer_done(&text);
+	}
+}
+
+static int put_form(struct writer *w, const struct reach_query *query, struct buffer *form)
+{
+	CLEANUP(buffer_done) struct buffer text;
+	int r = 0;
+
+	buffer_init(&text, 0);
+	for (size_t i = 0; r >= 0 && i < w->parsed->n_values; i++)
+		r = put_value(w, &w->parsed->values[i], form, &text);
+	put_missing(w, query, form);
+	return r;
+}
+
+static int put_request(struct writer *w, const struct reach_query *query)
+{
+	static const char *const methods[] = { [ROUTE_GET] = "GET",
+		[ROUTE_HEAD] = "HEAD",
+		[ROUTE_POST] = "POST",
+		[ROUTE_OPTIONS] = "OPTIONS" };
+	const bool post = w->parsed->match.method == ROUTE_POST;
+	struct slice form = { NULL, 0 };
+	struct buffer out;
+	int r;
+
+	buffer_init(&out, 0);
+	route_print_path(&w->parsed->match, &out);
+	r = text_keep(&out, w->arena, &w->forward.path);
+	if (r < 0)
+		return r;
+	buffer_init(&out, 0);
+	r = put_form(w, query, &out);
+	if (r < 0)
+		buffer_done(&out);
+	else
+		r = text_keep(&out, w->arena, &form);
+	if (r < 0)
+		return r;
+	if (form.n > (post ? GATE_BODY_MAX_BYTES : GATE_TARGET_MAX_BYTES))
+		return refuse(w, GATE_TOO_LARGE, "the parameters are too long");
+	w->forward.method = methods[w->parsed->match.method];
+	if (post) {
+		w->forward.body = form;
+		w->forward.content_type = "application/x-www-form-urlencoded";
+	} else if (form.n) {
+		w->forward.query = form;
+	}
+	return 0;
+}
+
+int tsdb_write(const struct gate_options *options, const struct gate_request *request,
+	const struct gate_plan *plan, const struct gate_unit_lives *lives,
+	const struct gate_cluster *cluster, struct arena *arena, struct gate_forward *ret_forward,
+	struct gate_refusal *ret_refusal)
+{
+	const struct tsdb_request *parsed = plan->parsed;
+	struct writer w = {
+		.request = request,
+		.plan = plan,
+		.lives = plan->outcome == GATE_BOUND ? lives : NULL,
+		.cluster = cluster,
+		.arena = arena,
+		.parsed = parsed,
+		.route = parsed->match.route,
+		.forward = { .reach_start_ms = INT64_MIN, .reach_end_ms = INT64_MAX },
+		.refusal = ret_refusal,
+	};
+	struct reach_query query = evaluation(&w);
+	int r = prepare_queries(&w);
+
+	if (cluster->hidden_labels.n)
+		w.forward.filter = w.route->filter;
+	if (r >= 0)
+		r = judge_label(&w);
+	if (r >= 0)
+		r = cut(&w, &query);
+	if (r < 0)
+		return r;
+	set_reach(&w, &query);
+	r = put_request(&w, &query);
+	if (r < 0)
+		return r;
+	*ret_forward = w.forward;
+	return 0;
+}
