@@ -37,11 +37,14 @@ void api_answer_end(struct api_answer *a)
 	char text[64];
 
 	json_writer_close_array(&a->json);
-	if (a->unreadable) {
+	if (a->unreadable || *a->warning) {
 		snprintf(text, sizeof(text), "failed to scan %zu rows", a->unreadable);
 		json_writer_key(&a->json, "warnings");
 		json_writer_open_array(&a->json);
-		json_writer_string(&a->json, text);
+		if (a->unreadable)
+			json_writer_string(&a->json, text);
+		if (*a->warning)
+			json_writer_string(&a->json, a->warning);
 		json_writer_close_array(&a->json);
 	}
 	json_writer_close_object(&a->json);

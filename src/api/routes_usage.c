@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Usage by user and project: ever, and in a period (spec api-server.md 5.11). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -8,7 +9,7 @@
 #include "api/api_query.h"
 #include "api/usage_sum.h"
 
-enum { ROUND_S = 15 * 60 }; /* periods are widened to these, so that answers can be kept */
+enum { ROUND_S = USAGE_QUARTER_S }; /* periods are widened to these, so that answers can be kept */
 
 void api_get_global_usage(struct api *api, struct api_request *req, struct api_response *res)
 {
@@ -94,32 +95,69 @@ static const char *cache_key(const struct api_request *req, const struct store_q
 	return copy;
 }
 
-static void sum_usage(struct api *api, struct api_request *req, struct api_response *res,
-	const struct store_query *query, uint64_t fields, const char *key)
+/* Older times are kept by the day only: the answer says what it covers. */
+static void widened(
+	struct api_answer *answer, const struct timezone_ *zone, const struct usage_plan *plan)
+{
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+
+	time_format_zdt(zone, plan->from_s * 1000, from);
+	time_format_zdt(zone, plan->to_s * 1000, to);
+	snprintf(answer->warning, sizeof(answer->warning),
+		"usage is kept by the day there: the answer is for %s to %s", from, to);
+}
+
+/* What is to be summed up: plan NULL for whole units. */
+struct usage_job {
+	const struct store_query *query;
+	const struct usage_plan *plan;
+	uint64_t fields, group_by;
+};
+
+static int sum_usage(struct api *api, const struct usage_job *job, struct buffer *body,
+	size_t *ret_groups, struct err *err)
 {
 	CLEANUP(usage_sum_freep) struct usage_sum *sum = NULL;
 	struct api_answer answer;
-	struct err err = { 0 };
 	int r;
 
-	r = usage_sum_new(fields, group_by(req), &sum);
-	if (r >= 0)
-		r = store_get_usage_sources(api->store, query, usage_sum_add, sum, &err);
-	if (r >= 0) {
-		api_answer_init(&answer, &store_usage, fields, res->body);
-		answer.unreadable = usage_sum_unreadable(sum);
-		api_answer_begin(&answer);
-		r = usage_sum_write(sum, &answer.json);
-		api_answer_end(&answer);
-		api_answer_done(&answer);
-	}
+	r = usage_sum_new(
+		job->plan ? USAGE_SUM_SHARES : USAGE_SUM_SOURCES, job->fields, job->group_by, &sum);
+	if (r >= 0 && job->plan)
+		r = store_get_usage_shares(
+			api->store, job->query, job->plan, usage_sum_add, sum, err);
+	else if (r >= 0)
+		r = store_get_usage_sources(api->store, job->query, usage_sum_add, sum, err);
+	if (r < 0)
+		return r;
+	api_answer_init(&answer, &store_usage, job->fields, body);
+	answer.unreadable = usage_sum_unreadable(sum);
+	if (job->plan &&
+		(job->plan->from_s != job->query->from_s || job->plan->to_s != job->query->to_s))
+		widened(&answer, api->config->zone, job->plan);
+	api_answer_begin(&answer);
+	r = usage_sum_write(sum, &answer.json);
+	api_answer_end(&answer);
+	api_answer_done(&answer);
+	*ret_groups = usage_sum_groups(sum);
+	return r;
+}
+
+static void answer_usage(struct api *api, struct api_request *req, struct api_response *res,
+	const struct usage_job *job, const char *key)
+{
+	struct err err = { 0 };
+	size_t groups = 0;
+	int r;
+
+	r = sum_usage(api, job, res->body, &groups, &err);
 	if (buffer_error(res->body))
 		return;
 	if (r < 0) {
 		if (!err.code)
 			err_errno(&err, r, "summing up usage");
 		api_store_error(api, req, res, &err);
-	} else if (usage_sum_groups(sum)) {
+	} else if (groups) {
 		result_cache_put(api->usage_cache, key, api_now_s(api),
 			(struct slice){ res->body->data, res->body->len });
 	}
@@ -139,12 +177,13 @@ void api_get_current_usage(struct api *api, struct api_request *req, struct api_
 {
 	struct store_query query;
 	struct api_lists lists;
+	struct usage_plan plan;
+	struct usage_job job = { .query = &query, .group_by = group_by(req) };
 	struct err err = { 0 };
 	int64_t expires_s;
-	uint64_t fields;
 	const char *key;
 
-	if (api_query_fields(req, &store_usage, &fields) < 0) {
+	if (api_query_fields(req, &store_usage, &job.fields) < 0) {
 		api_error(req, res, 400, "bad_data", "invalid query fields");
 		return;
 	}
@@ -161,11 +200,15 @@ void api_get_current_usage(struct api *api, struct api_request *req, struct api_
 	}
 	query.from_s -= query.from_s % ROUND_S;
 	query.to_s += (ROUND_S - query.to_s % ROUND_S) % ROUND_S;
+	if (api_query_has(req, "exact")) {
+		usage_plan_make(api->config->zone, api_now_s(api), query.from_s, query.to_s, &plan);
+		job.plan = &plan;
+	}
 	key = cache_key(req, &query);
 	if (!key)
 		api_error(req, res, 500, "internal", err_name(-ENOMEM));
 	else if (result_cache_get(api->usage_cache, key, api_now_s(api), res->body, &expires_s))
 		expires_header(req, res, expires_s);
 	else
-		sum_usage(api, req, res, &query, fields, key);
+		answer_usage(api, req, res, &job, key);
 }

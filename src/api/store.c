@@ -51,6 +51,20 @@ static int adopt_watermarks(struct store *store, struct err *err)
 	return stmt_run(put, err);
 }
 
+int store_fill_members(struct store *store, struct err *err)
+{
+	static const int statements[] = { W_FILL_MEMBERS, W_CLEAR_CHANGED };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++) {
+		CLEANUP(stmt_resetp)
+		struct stmt *q = db_stmt(store->writer, (size_t)statements[i]);
+
+		r = stmt_run(q, err);
+	}
+	return r;
+}
+
 static int open_writer(struct store *store, const char *path, struct err *err)
 {
 	int r;
@@ -66,6 +80,8 @@ static int open_writer(struct store *store, const char *path, struct err *err)
 		r = db_prepare(store->writer, store_writer_sql, N_WRITER_STATEMENTS, err);
 	if (r >= 0)
 		r = adopt_watermarks(store, err);
+	if (r >= 0)
+		r = store_fill_members(store, err);
 	return r < 0 ? r : db_commit(store->writer, err);
 }
 

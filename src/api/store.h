@@ -14,6 +14,7 @@
 
 #include "api/model.h"
 #include "api/timezone.h"
+#include "api/usage_periods.h"
 #include "basic/buffer.h"
 #include "basic/err.h"
 #include "basic/str.h"
@@ -139,6 +140,14 @@ int store_get_usage(struct store *store, const struct store_query *query, store_
 /* Rows of store_usage, one for each unit or day that was last updated in the period, unordered. */
 int store_get_usage_sources(struct store *store, const struct store_query *query, store_row_fn fn,
 	void *ctx, struct err *err);
+/*
+ * What the plan's periods hold: rows of store_usage, unordered, one for each account and period,
+ * with four more columns. Averages come as sums of values times weights, the columns behind the
+ * metrics hold the sums of these weights, in the same order (see STORE_WEIGHTS).
+ */
+enum { STORE_WEIGHTS = 6 + N_UNIT_METRICS }; /* the first of them */
+int store_get_usage_shares(struct store *store, const struct store_query *query,
+	const struct usage_plan *plan, store_row_fn fn, void *ctx, struct err *err);
 int store_get_users(struct store *store, const struct store_query *query, store_row_fn fn,
 	void *ctx, struct err *err);
 int store_get_admins(struct store *store, store_row_fn fn, void *ctx, struct err *err);

@@ -37,6 +37,8 @@ enum {
 	W_PUT_QUARTER,
 	W_PUT_USER,
 	W_PUT_PROJECT,
+	W_FILL_MEMBERS,
+	W_CLEAR_CHANGED,
 	W_PUT_ADMIN,
 	W_DELETE_ADMINS,
 	N_WRITER_STATEMENTS,
@@ -58,6 +60,8 @@ enum {
 	R_UNIT_SOURCES_OF_ALL,
 	R_DAILY_SOURCES_OF_MEMBER,
 	R_DAILY_SOURCES_OF_ALL,
+	R_SHARES_OF_MEMBER,
+	R_SHARES_OF_ALL,
 	R_USERS_OF_CALLER,
 	R_USERS,
 	R_ADMINS,
@@ -90,6 +94,9 @@ struct store {
 /* A reading connection, waiting for a free one. Give it back. */
 struct db *store_take_reader(struct store *store);
 void store_return_reader(struct store *store, struct db *db);
+
+/* Brings ceems_members up to date, in a transaction of the writer. */
+int store_fill_members(struct store *store, struct err *err);
 
 /* LDT of a time in the store's zone. */
 void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX]);

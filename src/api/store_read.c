@@ -112,7 +112,17 @@ const struct store_table store_clusters = TABLE(cluster_columns);
 const struct store_table store_stats = TABLE(stats_columns);
 
 /* Parameters of all queries: see store_sql.c. */
-enum { P_CALLER = 1, P_USERS, P_PROJECTS, P_CLUSTERS, P_UUIDS, P_FROM, P_TO, P_FLAG };
+enum {
+	P_CALLER = 1,
+	P_USERS,
+	P_PROJECTS,
+	P_CLUSTERS,
+	P_UUIDS,
+	P_FROM,
+	P_TO,
+	P_FLAG,
+	P_PLAN, /* six limits and the beginning */
+};
 
 /* Statements differ in which parameters they have; SQLite calls the others out of range. */
 static int bind_list(struct stmt *q, int index, const struct strings *list, struct buffer *scratch)
@@ -225,26 +235,33 @@ static int reading_start(struct store *store, size_t statement, const struct sto
 	return 0;
 }
 
-static int read_rows(struct store *store, size_t statement, const struct store_query *query,
-	bool flag, store_row_fn fn, void *ctx, struct err *err)
+static int reading_rows(const struct reading *reading, store_row_fn fn, void *ctx, struct err *err)
 {
-	struct reading reading;
-	struct store_row row;
+	struct store_row row = { reading->q };
 	int r;
 
-	r = reading_start(store, statement, query, flag, &reading, err);
-	if (r < 0)
-		return r;
-	row.q = reading.q;
-	while ((r = stmt_step(reading.q, err)) == 1) {
+	while ((r = stmt_step(reading->q, err)) == 1) {
 		r = fn(ctx, &row);
 		if (r < 0) {
 			err_errno(err, r, "answering a query");
 			break;
 		}
 	}
-	reading_done(&reading);
 	return r < 0 ? r : 0;
+}
+
+static int read_rows(struct store *store, size_t statement, const struct store_query *query,
+	bool flag, store_row_fn fn, void *ctx, struct err *err)
+{
+	struct reading reading;
+	int r;
+
+	r = reading_start(store, statement, query, flag, &reading, err);
+	if (r < 0)
+		return r;
+	r = reading_rows(&reading, fn, ctx, err);
+	reading_done(&reading);
+	return r;
 }
 
 static int append_id(void *ctx, const struct store_row *row)
@@ -306,6 +323,26 @@ int store_get_usage_sources(struct store *store, const struct store_query *query
 	else
 		statement = query->caller ? R_UNIT_SOURCES_OF_MEMBER : R_UNIT_SOURCES_OF_ALL;
 	return read_rows(store, statement, query, query->terminated, fn, ctx, err);
+}
+
+int store_get_usage_shares(struct store *store, const struct store_query *query,
+	const struct usage_plan *plan, store_row_fn fn, void *ctx, struct err *err)
+{
+	const int64_t limits[] = { plan->days_from_s, plan->days_to_s, plan->quarters[0].from_s,
+		plan->quarters[0].to_s, plan->quarters[1].from_s, plan->quarters[1].to_s,
+		plan->from_s };
+	struct reading reading;
+	int r;
+
+	r = reading_start(store, query->caller ? R_SHARES_OF_MEMBER : R_SHARES_OF_ALL, query, false,
+		&reading, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		stmt_bind_i64(reading.q, P_PLAN + (int)i, limits[i]);
+	r = reading_rows(&reading, fn, ctx, err);
+	reading_done(&reading);
+	return r;
 }
 
 int store_get_users(struct store *store, const struct store_query *query, store_row_fn fn,

@@ -39,6 +39,13 @@
 #define PURGE_PERIODS(table) \
 	"DELETE FROM " table " WHERE account IN (SELECT id FROM ceems_accounts) AND start_s < ?1"
 
+/* The users lists of the projects that ceems_members doesn't know yet, as rows of it. */
+#define CHANGED_MEMBERS                                                                       \
+	"SELECT member.value AS username, c.cluster_id AS cluster_id, c.project AS project "  \
+	"FROM ceems_projects_changed c CROSS JOIN projects p ON p.cluster_id = c.cluster_id " \
+	"AND p.name = c.project, json_each(CASE WHEN json_valid(p.users) THEN p.users "       \
+	"ELSE '[]' END) member WHERE typeof(member.value) = 'text'"
+
 /* A part of what is too old, so that no transaction is long. */
 #define PURGE(table, condition) \
 	"DELETE FROM " table " WHERE id IN (SELECT id FROM " table " WHERE " condition " LIMIT ?2)"
@@ -113,6 +120,9 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"ON CONFLICT (cluster_id, name) DO UPDATE SET uid = excluded.uid, "
 		"resource_manager = excluded.resource_manager, users = excluded.users, "
 		"tags = excluded.tags, last_updated_at = excluded.last_updated_at",
+	[W_FILL_MEMBERS] =
+		"INSERT OR IGNORE INTO ceems_members (username, cluster_id, project) " CHANGED_MEMBERS,
+	[W_CLEAR_CHANGED] = "DELETE FROM ceems_projects_changed",
 	[W_PUT_ADMIN] =
 		"INSERT INTO admin_users (cluster_id, name, projects, tags, last_updated_at) "
 		"VALUES ('all', ?1, '[]', ?2, ?3) ON CONFLICT (cluster_id, name) DO UPDATE SET "
@@ -128,11 +138,12 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 #define LIST(text) "(SELECT value FROM json_each(" text "))"
 #define ANY_OR_IN(column, parameter) "(" parameter " IS NULL OR " column " IN " LIST(parameter) ")"
 
+#define MEMBERS \
+	"(SELECT username, cluster_id, project FROM ceems_members UNION ALL " CHANGED_MEMBERS ")"
+
 /* The (cluster_id, project) pairs that the caller belongs to. */
-#define MEMBERSHIPS(caller)                                                           \
-	"(SELECT p.cluster_id, p.name FROM projects p, "                              \
-	"json_each(CASE WHEN json_valid(p.users) THEN p.users ELSE '[]' END) member " \
-	"WHERE member.value = " caller ")"
+#define MEMBERSHIPS(caller) \
+	"(SELECT cluster_id, project FROM " MEMBERS " WHERE username = " caller ")"
 
 /*
  * Parameters of all queries of units, usage, users and projects: 1 caller (NULL: sees all),
@@ -155,14 +166,46 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 #define UNIT_USAGE_COLUMNS \
 	"SELECT cluster_id, resource_manager, 1, project, groupname, username, " METRICS
 #define BY_MEMBERSHIP "(cluster_id, project) IN " MEMBERSHIPS("?1")
-#define BY_USERS_PROJECTS                                                                       \
-	"(?2 IS NULL OR (cluster_id, project) IN (SELECT p.cluster_id, p.name "                 \
-	"FROM projects p, json_each(CASE WHEN json_valid(p.users) THEN p.users ELSE '[]' END) " \
-	"member WHERE member.value IN " LIST("?2") "))"
+#define BY_USERS_PROJECTS                                                      \
+	"(?2 IS NULL OR (cluster_id, project) IN (SELECT cluster_id, project " \
+	"FROM " MEMBERS " WHERE username IN " LIST("?2") "))"
 #define USAGE_ORDER " ORDER BY cluster_id, username, project"
-#define UPDATED_IN_PERIOD "last_updated_at BETWEEN ?6 AND ?7"
-#define UNIT_SOURCES " FROM units WHERE " UPDATED_IN_PERIOD " AND (NOT ?8 OR ended_at_ts > 0) AND "
-#define DAILY_SOURCES " FROM daily_usage WHERE " UPDATED_IN_PERIOD " AND "
+
+/*
+ * Projects that are asked for, as (c, p): a query goes from one to the next by an index of
+ * (cluster_id, project, ...), however much there is of others.
+ */
+#define ASKED_OF_MEMBER                                       \
+	"(SELECT cluster_id AS c, project AS p FROM " MEMBERS \
+	" WHERE username = ?1 AND " IN_PROJECTS " AND " IN_CLUSTERS ")"
+#define ASKED_OF_ALL                                                                                  \
+	"(SELECT cluster_id AS c, project AS p FROM ceems_accounts WHERE ?2 IS NULL AND " IN_PROJECTS \
+	" AND " IN_CLUSTERS " UNION SELECT cluster_id, project FROM usage WHERE "                     \
+	"?2 IS NULL AND " IN_PROJECTS " AND " IN_CLUSTERS " UNION SELECT cluster_id, project "        \
+	"FROM " MEMBERS " WHERE ?2 IS NOT NULL AND username IN " LIST("?2") " AND " IN_PROJECTS       \
+									    " AND " IN_CLUSTERS       \
+									    ")"
+#define UNIT_SOURCES(asked)                                              \
+	UNIT_USAGE_COLUMNS                                               \
+	" FROM " asked " CROSS JOIN units INDEXED BY "                   \
+	"ceems_units_project_updated ON cluster_id = c AND project = p " \
+	"AND last_updated_at BETWEEN ?6 AND ?7 WHERE (NOT ?8 OR ended_at_ts > 0)"
+#define DAILY_SOURCES(asked)                                                         \
+	USAGE_COLUMNS " FROM " asked " CROSS JOIN daily_usage INDEXED BY "           \
+		      "ceems_daily_usage_project ON cluster_id = c AND project = p " \
+		      "AND last_updated_at BETWEEN ?6 AND ?7"
+/* 9 to 14 are limits of three ranges of time; units that were there before count in the first. */
+#define SHARES_OF_RANGE(table, from, to)                                               \
+	"SELECT cluster_id, resource_manager, num_new + CASE WHEN start_s = ?15 THEN " \
+	"num_earlier ELSE 0 END, project, groupname, username, " METRICS ", " WEIGHTS  \
+	" FROM a CROSS JOIN " table " ON account = a.id AND start_s >= " from " AND start_s < " to
+#define SHARES(asked)                                                                           \
+	"WITH a AS MATERIALIZED (SELECT id, cluster_id, resource_manager, project, groupname, " \
+	"username FROM " asked                                                                  \
+	" CROSS JOIN ceems_accounts ON cluster_id = c AND project = p) " SHARES_OF_RANGE(       \
+		"ceems_usage_days", "?9",                                                       \
+		"?10") " UNION ALL " SHARES_OF_RANGE("ceems_usage_quarters", "?11",             \
+		"?12") " UNION ALL " SHARES_OF_RANGE("ceems_usage_quarters", "?13", "?14")
 
 #define USER_COLUMNS                                                    \
 	"SELECT uid, cluster_id, resource_manager, name, " JSON_OBJECT( \
@@ -181,8 +224,10 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 			"?5") " AND cluster_id IN " LIST("?4") " GROUP BY cluster_id, uuid)",
 
 	[R_FIND_UNITS_BY_UUID] = "SELECT id FROM units WHERE uuid IN " LIST(
-		"?5") " AND ignore = 0 AND " ANY_OR_IN("username",
-		"?2") " AND " IN_PROJECTS " AND " IN_CLUSTERS " AND " CALLERS_OWN UNIT_ORDER,
+		"?5") " AND cluster_id IN (SELECT DISTINCT cluster_id FROM ceems_accounts) "
+		      "AND ignore = 0 AND " ANY_OR_IN(
+			      "username", "?2") " AND " IN_PROJECTS " AND " IN_CLUSTERS
+						" AND " CALLERS_OWN UNIT_ORDER,
 	[R_FIND_UNITS_OF_USERS] = "SELECT id FROM units WHERE username IN " LIST(
 		"?2") " AND " UNIT_PERIOD " AND ignore = 0 AND " IN_PROJECTS " AND " IN_CLUSTERS
 		      " AND " CALLERS_OWN UNIT_ORDER,
@@ -203,14 +248,12 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 					    " AND " IN_CLUSTERS USAGE_ORDER,
 	[R_USAGE_OF_ALL] = USAGE_COLUMNS " FROM usage WHERE " BY_USERS_PROJECTS " AND " IN_PROJECTS
 					 " AND " IN_CLUSTERS USAGE_ORDER,
-	[R_UNIT_SOURCES_OF_MEMBER] = UNIT_USAGE_COLUMNS UNIT_SOURCES BY_MEMBERSHIP
-	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
-	[R_UNIT_SOURCES_OF_ALL] = UNIT_USAGE_COLUMNS UNIT_SOURCES BY_USERS_PROJECTS
-	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
-	[R_DAILY_SOURCES_OF_MEMBER] = USAGE_COLUMNS DAILY_SOURCES BY_MEMBERSHIP " AND " IN_PROJECTS
-										" AND " IN_CLUSTERS,
-	[R_DAILY_SOURCES_OF_ALL] = USAGE_COLUMNS DAILY_SOURCES BY_USERS_PROJECTS
-	" AND " IN_PROJECTS " AND " IN_CLUSTERS,
+	[R_UNIT_SOURCES_OF_MEMBER] = UNIT_SOURCES(ASKED_OF_MEMBER),
+	[R_UNIT_SOURCES_OF_ALL] = UNIT_SOURCES(ASKED_OF_ALL),
+	[R_DAILY_SOURCES_OF_MEMBER] = DAILY_SOURCES(ASKED_OF_MEMBER),
+	[R_DAILY_SOURCES_OF_ALL] = DAILY_SOURCES(ASKED_OF_ALL),
+	[R_SHARES_OF_MEMBER] = SHARES(ASKED_OF_MEMBER),
+	[R_SHARES_OF_ALL] = SHARES(ASKED_OF_ALL),
 
 	/* 'X:svc' is shown to the members of X on that cluster. */
 	[R_USERS_OF_CALLER] = USER_COLUMNS " FROM users WHERE (name = ?1 OR (name IN " LIST(
@@ -225,14 +268,14 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 				"THEN coalesce(users <> '[]', 0) ELSE (cluster_id, name) IN " MEMBERSHIPS(
 					"?1") " END AND " ANY_OR_IN("name",
 					"?3") " AND " IN_CLUSTERS " ORDER BY cluster_id, name",
-	/* From one cluster to the next by the index, instead of over all units. */
-	[R_CLUSTERS] =
-		"WITH RECURSIVE c (id) AS (SELECT min(cluster_id) FROM units UNION ALL SELECT (SELECT "
-		"min(cluster_id) FROM units WHERE cluster_id > c.id) FROM c WHERE c.id IS NOT NULL) "
-		"SELECT id, (SELECT resource_manager FROM units WHERE cluster_id = c.id LIMIT 1) FROM c "
-		"WHERE id IS NOT NULL ORDER BY id",
+	[R_CLUSTERS] = "SELECT cluster_id, max(resource_manager) FROM ceems_accounts "
+		       "WHERE num_units > 0 GROUP BY cluster_id ORDER BY cluster_id",
 
-	[R_STATS_ALL] = STATS "WHERE " IN_CLUSTERS " GROUP BY cluster_id ORDER BY cluster_id",
+	[R_STATS_ALL] =
+		"SELECT cluster_id, max(resource_manager), sum(num_units), sum(num_ended), "
+		"sum(num_units - num_ended), count(DISTINCT project), count(DISTINCT username) "
+		"FROM ceems_accounts WHERE num_units > 0 AND " IN_CLUSTERS
+		" GROUP BY cluster_id ORDER BY cluster_id",
 	[R_STATS_CURRENT] = STATS "WHERE " IDS_IN_PERIOD " AND " IN_CLUSTERS
 				  " GROUP BY cluster_id ORDER BY cluster_id",
 };

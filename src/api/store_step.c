@@ -332,6 +332,8 @@ static int run_step(struct step *s, struct err *err)
 	if (r >= 0)
 		r = store_accounts(s, err);
 	if (r >= 0)
+		r = store_fill_members(s->store, err);
+	if (r >= 0)
 		r = set_watermark(s, err);
 	if (r < 0) {
 		db_rollback(db);

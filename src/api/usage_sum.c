@@ -17,10 +17,15 @@ enum {
 /* Columns of store_usage. */
 enum { CLUSTER, MANAGER, NUM_UNITS, PROJECT, GROUPNAME, USERNAME, FIRST_METRIC };
 
-/* Sums of one metric in a group, by number of the key; shorter than the list of keys is fine. */
-struct sums {
+/* Numbers by number of the key; shorter than the list of keys is fine. */
+struct numbers {
 	double *v;
 	size_t n;
+};
+
+/* Sums of one metric in a group. */
+struct sums {
+	struct numbers values, weights; /* weights: of shares only */
 	double weight;
 };
 
@@ -37,6 +42,7 @@ struct keys {
 };
 
 struct usage_sum {
+	enum usage_sum_rows rows;
 	uint64_t fields, group_by;
 	struct arena arena; /* groups and keys */
 	struct arena row_arena; /* reset for each row */
@@ -46,12 +52,14 @@ struct usage_sum {
 	size_t unreadable;
 };
 
-int usage_sum_new(uint64_t fields, uint64_t group_by, struct usage_sum **ret_sum)
+int usage_sum_new(
+	enum usage_sum_rows rows, uint64_t fields, uint64_t group_by, struct usage_sum **ret_sum)
 {
 	struct usage_sum *sum = calloc(1, sizeof(*sum));
 
 	if (!sum)
 		return -ENOMEM;
+	sum->rows = rows;
 	sum->fields = fields;
 	sum->group_by = group_by | 1 << USERNAME | 1 << PROJECT;
 	arena_init(&sum->arena, SUM_MAX_BYTES);
@@ -198,7 +206,7 @@ static int find_key(struct usage_sum *sum, struct keys *keys, const char *key, s
 	return 0;
 }
 
-static int add_map(struct usage_sum *sum, struct keys *keys, struct sums *sums,
+static int add_map(struct usage_sum *sum, struct keys *keys, struct numbers *numbers,
 	const struct metric_map *map, double weight)
 {
 	for (size_t i = 0; i < map->n; i++) {
@@ -207,16 +215,16 @@ static int add_map(struct usage_sum *sum, struct keys *keys, struct sums *sums,
 
 		if (r < 0)
 			return r;
-		if (number >= sums->n) {
+		if (number >= numbers->n) {
 			size_t n = MAX(number + 1, keys->n);
-			double *v = arena_grow(&sum->arena, sums->v, sums->n, n, sizeof(*v));
+			double *v = arena_grow(&sum->arena, numbers->v, numbers->n, n, sizeof(*v));
 
 			if (!v)
 				return -ENOMEM;
-			sums->v = v;
-			sums->n = n;
+			numbers->v = v;
+			numbers->n = n;
 		}
-		sums->v[number] += map->values[i] * weight;
+		numbers->v[number] += map->values[i] * weight;
 	}
 	return 0;
 }
@@ -226,33 +234,63 @@ static bool is_shown(const struct usage_sum *sum, size_t metric)
 	return sum->fields >> (FIRST_METRIC + metric) & 1;
 }
 
-/* The maps of the row that are shown, and the times that weigh them. */
-static int parse_row(
-	struct usage_sum *sum, const struct store_row *row, struct metric_map maps[N_UNIT_METRICS])
-{
-	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
-		int r;
+/* What is read of a row. */
+struct row_maps {
+	struct metric_map metrics[N_UNIT_METRICS], weights[N_UNIT_METRICS];
+};
 
-		maps[m] = (struct metric_map){ 0 };
-		if (m != TOTAL_TIME_SECONDS && !is_shown(sum, m))
-			continue;
-		r = metric_map_parse(
-			store_row_text(row, FIRST_METRIC + m).p, &sum->row_arena, &maps[m]);
-		if (r < 0)
-			return r;
+static int parse_column(struct usage_sum *sum, const struct store_row *row, size_t column,
+	struct metric_map *ret_map)
+{
+	return metric_map_parse(store_row_text(row, column).p, &sum->row_arena, ret_map);
+}
+
+/* The maps of the row that are shown, and what weighs them. */
+static int parse_row(struct usage_sum *sum, const struct store_row *row, struct row_maps *maps)
+{
+	bool shares = sum->rows == USAGE_SUM_SHARES;
+	size_t weight = STORE_WEIGHTS;
+	int r = 0;
+
+	*maps = (struct row_maps){ 0 };
+	for (size_t m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
+		bool average = unit_metric_weight((enum unit_metric)m) != NULL;
+
+		if (is_shown(sum, m) || (m == TOTAL_TIME_SECONDS && !shares))
+			r = parse_column(sum, row, FIRST_METRIC + m, &maps->metrics[m]);
+		if (r >= 0 && average && shares && is_shown(sum, m))
+			r = parse_column(sum, row, weight, &maps->weights[m]);
+		weight += average;
 	}
-	return 0;
+	return r;
+}
+
+static int add_metric(
+	struct usage_sum *sum, struct group *group, size_t m, const struct row_maps *maps)
+{
+	const char *key = unit_metric_weight((enum unit_metric)m);
+	struct sums *sums = &group->sums[m];
+	double weight = 1;
+	int r = 0;
+
+	if (sum->rows == USAGE_SUM_SHARES) {
+		r = add_map(sum, &sum->keys[m], &sums->weights, &maps->weights[m], 1);
+	} else if (key) {
+		weight = metric_map_get(&maps->metrics[TOTAL_TIME_SECONDS], key);
+		sums->weight += weight;
+	}
+	return r < 0 ? r : add_map(sum, &sum->keys[m], &sums->values, &maps->metrics[m], weight);
 }
 
 int usage_sum_add(void *ctx, const struct store_row *row)
 {
-	struct metric_map maps[N_UNIT_METRICS];
 	struct usage_sum *sum = ctx;
+	struct row_maps maps;
 	struct group *group;
 	int r;
 
 	arena_reset(&sum->row_arena);
-	r = parse_row(sum, row, maps);
+	r = parse_row(sum, row, &maps);
 	if (r == -EBADMSG || r == -E2BIG) {
 		sum->unreadable++;
 		return 0;
@@ -262,18 +300,11 @@ int usage_sum_add(void *ctx, const struct store_row *row)
 	if (r < 0)
 		return r;
 	group->num_units += store_row_i64(row, NUM_UNITS);
-	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
-		const char *key = unit_metric_weight((enum unit_metric)m);
-		double weight = key ? metric_map_get(&maps[TOTAL_TIME_SECONDS], key) : 1;
-
-		if (!is_shown(sum, m))
-			continue;
-		group->sums[m].weight += weight;
-		r = add_map(sum, &sum->keys[m], &group->sums[m], &maps[m], weight);
-		if (r < 0)
-			return r;
+	for (size_t m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
+		if (is_shown(sum, m))
+			r = add_metric(sum, group, m, &maps);
 	}
-	return 0;
+	return r;
 }
 
 static int compare_groups(const void *a, const void *b)
@@ -310,6 +341,11 @@ static const size_t *sorted_keys(struct usage_sum *sum, struct keys *keys)
 	return order;
 }
 
+static double number(const struct numbers *numbers, size_t i)
+{
+	return i < numbers->n ? numbers->v[i] : 0;
+}
+
 static void write_metric(const struct usage_sum *sum, size_t m, const size_t *order,
 	const struct group *group, struct json_writer *w)
 {
@@ -320,10 +356,15 @@ static void write_metric(const struct usage_sum *sum, size_t m, const size_t *or
 	json_writer_key(w, unit_metric_names[m]);
 	json_writer_open_object(w);
 	for (size_t i = 0; i < sum->keys[m].n; i++) {
-		double value = order[i] < sums->n ? sums->v[order[i]] : 0;
+		double value = number(&sums->values, order[i]);
 
-		if (average)
-			value = sums->weight > 0 ? value / sums->weight : 0;
+		if (average) {
+			double weight = sum->rows == USAGE_SUM_SHARES
+				? number(&sums->weights, order[i])
+				: sums->weight;
+
+			value = weight > 0 ? value / weight : 0;
+		}
 		json_writer_key(w, sum->keys[m].v[order[i]]);
 		json_writer_raw(w, text, num_metric_map(value, text));
 	}

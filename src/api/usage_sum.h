@@ -11,8 +11,18 @@
 
 struct usage_sum;
 
+enum usage_sum_rows {
+	USAGE_SUM_SOURCES, /* of store_get_usage_sources() */
+	/*
+	 * Of store_get_usage_shares(), which bring the weights of their averages: only units that
+	 * have a value weigh.
+	 */
+	USAGE_SUM_SHARES,
+};
+
 /* Bits of store_usage's columns: which to show, and which to group by beside user and project. */
-int usage_sum_new(uint64_t fields, uint64_t group_by, struct usage_sum **ret_sum);
+int usage_sum_new(
+	enum usage_sum_rows rows, uint64_t fields, uint64_t group_by, struct usage_sum **ret_sum);
 void usage_sum_free(struct usage_sum *sum);
 DEFINE_CLEANUP(struct usage_sum *, usage_sum_free);
 

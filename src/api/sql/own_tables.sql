@@ -9,14 +9,55 @@ CREATE TABLE IF NOT EXISTS ceems_watermarks (
 	label text NOT NULL
 ) WITHOUT ROWID;
 
+-- Triggers keep tables of ours right whoever writes. They use nothing that a stock SQLite lacks.
+DROP INDEX IF EXISTS ceems_units_uuid;
+DROP INDEX IF EXISTS ceems_units_updated;
 CREATE INDEX IF NOT EXISTS ceems_units_user_ended ON units (username, ended_at);
 CREATE INDEX IF NOT EXISTS ceems_units_ended ON units (ended_at);
-CREATE INDEX IF NOT EXISTS ceems_units_uuid ON units (uuid);
-CREATE INDEX IF NOT EXISTS ceems_units_updated ON units (last_updated_at);
+CREATE INDEX IF NOT EXISTS ceems_units_project_updated
+	ON units (cluster_id, project, last_updated_at);
 CREATE INDEX IF NOT EXISTS ceems_units_running ON units (username) WHERE ended_at_ts = 0;
+CREATE INDEX IF NOT EXISTS ceems_usage_project ON usage (cluster_id, project);
+CREATE INDEX IF NOT EXISTS ceems_daily_usage_project
+	ON daily_usage (cluster_id, project, last_updated_at);
 
--- The accounts that units were ever stored for, with the numbers of their units. The triggers keep
--- these right whoever writes.
+-- projects.users, one row for each name; but not yet of the projects in ceems_projects_changed. (A
+-- trigger that opened the JSON lists would need functions, which a careful connection denies it.)
+CREATE TABLE IF NOT EXISTS ceems_members (
+	username text NOT NULL,
+	cluster_id text NOT NULL,
+	project text NOT NULL,
+	PRIMARY KEY (username, cluster_id, project)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ceems_members_project ON ceems_members (cluster_id, project);
+CREATE TABLE IF NOT EXISTS ceems_projects_changed (
+	cluster_id text NOT NULL,
+	project text NOT NULL,
+	PRIMARY KEY (cluster_id, project)
+) WITHOUT ROWID;
+
+-- Once, when the table is new.
+INSERT OR IGNORE INTO ceems_projects_changed (cluster_id, project)
+SELECT cluster_id, name FROM projects WHERE NOT EXISTS (SELECT 1 FROM ceems_members);
+
+CREATE TRIGGER IF NOT EXISTS ceems_project_added AFTER INSERT ON projects
+WHEN new.cluster_id IS NOT NULL AND new.name IS NOT NULL BEGIN
+	DELETE FROM ceems_projects_changed WHERE cluster_id = new.cluster_id AND project = new.name;
+	INSERT INTO ceems_projects_changed (cluster_id, project) VALUES (new.cluster_id, new.name);
+END;
+CREATE TRIGGER IF NOT EXISTS ceems_project_removed AFTER DELETE ON projects BEGIN
+	DELETE FROM ceems_members WHERE cluster_id = old.cluster_id AND project = old.name;
+END;
+CREATE TRIGGER IF NOT EXISTS ceems_project_changed AFTER UPDATE ON projects
+WHEN (old.users IS NOT new.users OR old.name IS NOT new.name
+	OR old.cluster_id IS NOT new.cluster_id)
+	AND new.cluster_id IS NOT NULL AND new.name IS NOT NULL BEGIN
+	DELETE FROM ceems_members WHERE cluster_id = old.cluster_id AND project = old.name;
+	DELETE FROM ceems_projects_changed WHERE cluster_id = new.cluster_id AND project = new.name;
+	INSERT INTO ceems_projects_changed (cluster_id, project) VALUES (new.cluster_id, new.name);
+END;
+
+-- The accounts that units were ever stored for, with the numbers of their units.
 CREATE TABLE IF NOT EXISTS ceems_accounts (
 	id integer NOT NULL PRIMARY KEY,
 	cluster_id text NOT NULL,

@@ -473,6 +473,42 @@ static void groups_are_split_by_base_columns_only(void **state)
 		"hpc-a hpc-a");
 }
 
+static void exact_usage_is_of_the_period_only(void **state)
+{
+	/* The second window, in which 103 ran as well. */
+	assert_string_equal(
+		get("otto",
+			API "/usage/current?exact&from=1933481700&to=1933482600&field=num_units&"
+			    "field=username&field=total_cpu_energy_usage_kwh&field=avg_cpu_usage"),
+		"{\"status\":\"success\",\"data\":[{\"cluster_id\":\"\",\"resource_manager\":\"\","
+		"\"num_units\":2,\"project\":\"\",\"groupname\":\"\",\"username\":\"mira\","
+		"\"avg_cpu_usage\":{\"global\":40},\"total_cpu_energy_usage_kwh\":{\"total\":0.50000000}},"
+		"{\"cluster_id\":\"\",\"resource_manager\":\"\","
+		"\"num_units\":1,\"project\":\"\",\"groupname\":\"\",\"username\":\"otto\","
+		"\"avg_cpu_usage\":{\"global\":40},\"total_cpu_energy_usage_kwh\":{\"total\":0.25000000}}]}\n");
+	/* What is mine, and what others may not see. */
+	assert_string_equal(
+		pluck("mira", API "/usage/current?exact&from=1933480800&to=1933482600", "username"),
+		"mira otto mira ns1:svc");
+	assert_string_equal(pluck("nobody", API "/usage/current?exact", "username"), "");
+	assert_string_equal(pluck("boss", API "/usage/current/admin?exact&from=1933480800&user=eve",
+				    "username"),
+		"eve ns2:svc");
+	assert_string_equal(
+		pluck("boss", API "/usage/current/admin?exact&from=1933480800&project=bio",
+			"username"),
+		"mira");
+	assert_string_equal(
+		pluck("boss", API "/usage/current/admin?exact&from=1933480800&cluster_id=kube",
+			"username"),
+		"ns1:svc ns2:svc");
+	/* Long ago there are days only. */
+	assert_non_null(strstr(
+		get("otto", API "/usage/current?exact&from=1900000000&to=1900000900"),
+		"\"data\":[],\"warnings\":[\"usage is kept by the day there: the answer is for "
+		"2030-03-17T00:00:00+0100 to 2030-03-18T00:00:00+0100\"]"));
+}
+
 static void usage_is_remembered_for_each_person(void **state)
 {
 	assert_string_equal(
@@ -709,6 +745,7 @@ int main(void)
 		ROUTE_TEST(usage_covers_everybody_in_ones_projects),
 		ROUTE_TEST(current_usage_is_summed_over_units),
 		ROUTE_TEST(groups_are_split_by_base_columns_only),
+		ROUTE_TEST(exact_usage_is_of_the_period_only),
 		ROUTE_TEST(usage_is_remembered_for_each_person),
 		ROUTE_TEST(parameters_are_values_and_never_sql),
 		ROUTE_TEST(damaged_rows_are_left_out_with_a_warning),
