@@ -47,16 +47,23 @@ int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms
 struct store_step {
 	const char *cluster_id;
 	int64_t start_ms, end_ms; /* the window */
+	int64_t since_ms; /* with the queue: see struct window */
 	const struct unit_list *units; /* those with an empty uuid are left out */
 	const struct user_list *users;
 	const struct project_list *projects; /* each list may be NULL */
 	bool purge; /* apply retention first, in transactions of its own */
 	int retention_days;
 	int64_t now_ms;
+	/* Lanes of updaters whose metrics come later: the window is queued for each
+	 * (store_queue.h). */
+	const struct strings *queue_lanes;
+	/* For each enum unit_metric its lane if windows wait there, else NULL. NULL: none do. */
+	const char *const *metric_lanes;
 };
 struct store_step_result {
 	size_t stored, failed; /* rows; a bad row is left out and counted, the rest goes on */
 	size_t purged;
+	size_t given_up; /* windows of the queue that were so old that their units are purged */
 	struct err first_failure; /* why the first of the failed ones was left out */
 	int purge_error; /* -errno: too old rows are still there, why says purge_failure */
 	struct err purge_failure;

@@ -41,6 +41,30 @@ enum {
 	W_CLEAR_CHANGED,
 	W_PUT_ADMIN,
 	W_DELETE_ADMINS,
+	W_QUEUE_WINDOW,
+	W_QUEUE_LANE,
+	W_QUEUE_UNIT,
+	W_QUEUE_OLDEST,
+	W_QUEUE_NEWEST,
+	W_QUEUE_LOAD,
+	W_QUEUE_LANES,
+	W_QUEUE_STATE,
+	W_QUEUE_DELAY,
+	W_QUEUE_DONE,
+	W_QUEUE_SWEEP_UNITS,
+	W_QUEUE_SWEEP_WINDOW,
+	W_MISSING,
+	W_ADD_MISSING,
+	W_SWEEP_MISSING,
+	W_UNIT_BY_ID,
+	W_UNIT_METRICS,
+	W_USAGE_METRICS,
+	W_DAILY_METRICS,
+	W_EXPIRE_QUEUE,
+	W_EXPIRE_UNITS,
+	W_EXPIRE_WINDOWS,
+	W_CLEAR_MISSING,
+	W_COUNT_MISSING,
 	N_WRITER_STATEMENTS,
 };
 
@@ -95,6 +119,24 @@ struct store {
 struct db *store_take_reader(struct store *store);
 void store_return_reader(struct store *store, struct db *db);
 
+/*
+ * The queue's part of a step, inside of its transaction; see store_queue.h. Rows by enum
+ * missing_kind: id of units, or account for the other two, with the UTC day of daily_usage.
+ */
+enum missing_kind { MISSING_OF_UNIT, MISSING_OF_USAGE, MISSING_OF_DAY };
+int store_queue_begin(struct store *store, const struct store_step *step, int64_t *ret_window_id,
+	struct err *err);
+int store_queue_unit(struct store *store, const struct store_step *step, int64_t window_id,
+	int64_t seq, const struct unit *unit, int64_t unit_id, int64_t account, struct err *err);
+/*
+ * What waits for a row: weights by metric (0 for those that are no averages), by the lane of each
+ * metric (NULL: nothing waits).
+ */
+int store_queue_missing(struct store *store, const char *const *lanes, enum missing_kind kind,
+	int64_t row_id, int64_t day, double ret_missing[static N_UNIT_METRICS], struct err *err);
+/* Gives up windows that ended before a time. */
+int store_queue_expire(
+	struct store *store, int64_t before_ms, size_t *ret_given_up, struct err *err);
 /* Brings ceems_members up to date, in a transaction of the writer. */
 int store_fill_members(struct store *store, struct err *err);
 

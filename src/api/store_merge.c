@@ -29,7 +29,8 @@ int merged_load(struct stmt *q, const char *what, struct arena *arena, struct me
 	return 0;
 }
 
-int merged_add(struct merged *merged, bool first, const struct unit *unit, struct arena *arena)
+int merged_add(struct merged *merged, bool first, const struct unit *unit, unsigned metrics,
+	const double *missing, struct arena *arena)
 {
 	const struct metric_map *old_time = &merged->metrics[TOTAL_TIME_SECONDS];
 	const struct metric_map *time = &unit->metrics[TOTAL_TIME_SECONDS];
@@ -39,12 +40,16 @@ int merged_add(struct merged *merged, bool first, const struct unit *unit, struc
 	for (int m = N_UNIT_METRICS - 1; r >= 0 && m >= 0; m--) {
 		const char *weight = unit_metric_weight((enum unit_metric)m);
 
-		if (first)
+		if (!(metrics & 1U << m))
+			continue;
+		/* Where something waited, what comes first had no average before it to weigh. */
+		if (first || (missing && weight && !merged->metrics[m].n && unit->metrics[m].n))
 			r = metric_map_copy(&unit->metrics[m], arena, &merged->metrics[m]);
 		else if (weight)
 			r = metric_map_average(&merged->metrics[m], &unit->metrics[m],
-				metric_map_get(old_time, weight), metric_map_get(time, weight),
-				arena);
+				MAX(metric_map_get(old_time, weight) - (missing ? missing[m] : 0),
+					0),
+				metric_map_get(time, weight), arena);
 		else
 			r = metric_map_add(&merged->metrics[m], &unit->metrics[m], arena);
 	}

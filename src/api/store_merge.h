@@ -18,8 +18,13 @@ struct merged {
  */
 int merged_load(struct stmt *q, const char *what, struct arena *arena, struct merged *ret_merged,
 	struct err *err);
-/* The first unit of a row that isn't there is taken as it is. -ENOMEM, -E2BIG. */
-int merged_add(struct merged *merged, bool first, const struct unit *unit, struct arena *arena);
+/*
+ * Adds metrics (bits of enum unit_metric) of a unit. The first unit of a row that isn't there is
+ * taken as it is. missing: by metric, the part of the old weight that the old average doesn't hold,
+ * as it waits in the queue; NULL: none. -ENOMEM, -E2BIG.
+ */
+int merged_add(struct merged *merged, bool first, const struct unit *unit, unsigned metrics,
+	const double *missing, struct arena *arena);
 /* Binds the metrics as parameters 1 to 13. */
 int merged_bind(const struct merged *merged, struct stmt *q, struct buffer *scratch);
 

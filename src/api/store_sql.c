@@ -50,6 +50,20 @@
 #define PURGE(table, condition) \
 	"DELETE FROM " table " WHERE id IN (SELECT id FROM " table " WHERE " condition " LIMIT ?2)"
 
+/* The queue of windows: see sql/own_tables.sql. */
+#define QUEUE_WEIGHTS "alloc_cputime, alloc_cpumemtime, alloc_gputime, alloc_gpumemtime"
+#define QUEUE_TIMES "walltime, " QUEUE_WEIGHTS
+#define QUEUE_NEXT(order)                                                                   \
+	"SELECT w.id, w.since_ms, w.start_ms, w.end_ms, q.attempts FROM ceems_windows w "   \
+	"JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 AND q.lane = ?2 " \
+	"AND q.not_before_ms <= ?3 ORDER BY w.start_ms " order " LIMIT 1"
+#define SET_METRICS_BY_ID(table) "UPDATE " table " SET " SET_METRICS " WHERE id = ?14"
+#define COUNT_MISSING(key)                                                                  \
+	"SELECT q.lane, " key ", count(*), sum(u.alloc_cputime), sum(u.alloc_cpumemtime), " \
+	"sum(u.alloc_gputime), sum(u.alloc_gpumemtime) FROM ceems_queue q "                 \
+	"JOIN ceems_window_units u ON u.window_id = q.window_id "                           \
+	"JOIN ceems_windows w ON w.id = q.window_id GROUP BY 1, 2, 3, 4"
+
 const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_WATERMARK] = "SELECT end_ms FROM ceems_watermarks WHERE cluster_id = ?1",
 	[W_SET_WATERMARK] =
@@ -66,7 +80,8 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"label = excluded.label",
 
 	/* A placeholder such as 'Unknown' sorts after every date. */
-	[W_PURGE_UNITS] = PURGE("units", "ended_at <= ?1"),
+	[W_PURGE_UNITS] = PURGE(
+		"units", "ended_at <= ?1 AND id NOT IN (SELECT unit_id FROM ceems_window_units)"),
 	[W_PURGE_USAGE] = PURGE("usage", "last_updated_at <= ?1"),
 	[W_PURGE_DAILY] = PURGE("daily_usage", "last_updated_at <= ?1"),
 	[W_PURGE_DAYS] = PURGE_PERIODS("ceems_usage_days"),
@@ -132,6 +147,60 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_DELETE_ADMINS] = "DELETE FROM admin_users WHERE coalesce(cluster_id <> 'all', 1) OR "
 			    "(coalesce(name, '') NOT IN (SELECT value FROM json_each(?1) UNION ALL "
 			    "SELECT value FROM json_each(?2)) AND coalesce(tags <> ?3, 1))",
+
+	[W_QUEUE_WINDOW] = "INSERT INTO ceems_windows (cluster_id, since_ms, start_ms, end_ms, "
+			   "n_units) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[W_QUEUE_LANE] = "INSERT INTO ceems_queue (window_id, lane, attempts, not_before_ms) "
+			 "VALUES (?1, ?2, 0, 0)",
+	[W_QUEUE_UNIT] =
+		"INSERT INTO ceems_window_units (window_id, seq, unit_id, account, " QUEUE_TIMES
+		") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[W_QUEUE_OLDEST] = QUEUE_NEXT("ASC"),
+	[W_QUEUE_NEWEST] = QUEUE_NEXT("DESC"),
+	[W_QUEUE_LOAD] =
+		"SELECT q.unit_id, q.account, " QUEUE_TIMES ", u.uuid, u.started_at, "
+		"u.started_at_ts, u.ended_at, u.ended_at_ts, a.resource_manager, a.groupname, "
+		"a.username, a.project FROM ceems_window_units q JOIN units u ON u.id = q.unit_id "
+		"JOIN ceems_accounts a ON a.id = q.account WHERE q.window_id = ?1 ORDER BY q.seq",
+	[W_QUEUE_LANES] = "SELECT q.lane, count(*), min(w.start_ms) FROM ceems_windows w "
+			  "JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 "
+			  "GROUP BY q.lane ORDER BY q.lane",
+	[W_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "
+			  "FROM ceems_windows WHERE cluster_id = ?1",
+	[W_QUEUE_DELAY] = "UPDATE ceems_queue SET attempts = ?3, not_before_ms = ?4 "
+			  "WHERE window_id = ?1 AND lane = ?2",
+	[W_QUEUE_DONE] = "DELETE FROM ceems_queue WHERE window_id = ?1 AND lane = ?2",
+	[W_QUEUE_SWEEP_UNITS] = "DELETE FROM ceems_window_units WHERE window_id = ?1 "
+				"AND NOT EXISTS (SELECT 1 FROM ceems_queue WHERE window_id = ?1)",
+	[W_QUEUE_SWEEP_WINDOW] = "DELETE FROM ceems_windows WHERE id = ?1 "
+				 "AND NOT EXISTS (SELECT 1 FROM ceems_queue WHERE window_id = ?1)",
+	[W_MISSING] = "SELECT " QUEUE_WEIGHTS " FROM ceems_missing "
+		      "WHERE lane = ?1 AND kind = ?2 AND row_id = ?3 AND day = ?4",
+	[W_ADD_MISSING] =
+		"INSERT INTO ceems_missing (lane, kind, row_id, day, n, " QUEUE_WEIGHTS ") VALUES "
+		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (lane, kind, row_id, day) DO "
+		"UPDATE SET n = n + excluded.n, alloc_cputime = alloc_cputime + "
+		"excluded.alloc_cputime, alloc_cpumemtime = alloc_cpumemtime + "
+		"excluded.alloc_cpumemtime, alloc_gputime = alloc_gputime + excluded.alloc_gputime, "
+		"alloc_gpumemtime = alloc_gpumemtime + excluded.alloc_gpumemtime",
+	[W_SWEEP_MISSING] = "DELETE FROM ceems_missing WHERE n <= 0",
+	[W_UNIT_BY_ID] = "SELECT id, " METRICS " FROM units WHERE id = ?1",
+	[W_UNIT_METRICS] = SET_METRICS_BY_ID("units"),
+	[W_USAGE_METRICS] = SET_METRICS_BY_ID("usage"),
+	[W_DAILY_METRICS] = SET_METRICS_BY_ID("daily_usage"),
+
+	/* Windows that ended before ?1 are given up. */
+	[W_EXPIRE_QUEUE] = "DELETE FROM ceems_queue WHERE window_id IN "
+			   "(SELECT id FROM ceems_windows WHERE end_ms <= ?1)",
+	[W_EXPIRE_UNITS] = "DELETE FROM ceems_window_units WHERE window_id NOT IN "
+			   "(SELECT window_id FROM ceems_queue)",
+	[W_EXPIRE_WINDOWS] = "DELETE FROM ceems_windows WHERE id NOT IN "
+			     "(SELECT window_id FROM ceems_queue)",
+	[W_CLEAR_MISSING] = "DELETE FROM ceems_missing",
+	[W_COUNT_MISSING] =
+		"INSERT INTO ceems_missing (lane, kind, row_id, day, n, " QUEUE_WEIGHTS
+		") " COUNT_MISSING("0, u.unit_id, 0") " UNION ALL " COUNT_MISSING(
+			"1, u.account, 0") " UNION ALL " COUNT_MISSING("2, u.account, w.end_ms / 86400000"),
 };
 
 #define JSON_OBJECT(column) "CASE WHEN json_valid(" column ") THEN " column " END"

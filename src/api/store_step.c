@@ -28,6 +28,7 @@ struct step {
 	const struct store_step *in;
 	struct store_step_result result;
 	struct usage_step usage;
+	int64_t window_id, seq; /* of the queue; 0: the window is not queued */
 	struct arena arena; /* reset for each row */
 	struct buffer text; /* scratch */
 };
@@ -104,6 +105,38 @@ static int end_waiting(
 	return stmt_run(q, err);
 }
 
+/* With what of the row's times waits in the queue. */
+static int add_to_unit_row(
+	struct step *s, const struct unit *unit, struct merged *row, struct err *err)
+{
+	double missing[N_UNIT_METRICS];
+	bool waits = s->in->metric_lanes && row->id;
+	int r = 0;
+
+	if (waits)
+		r = store_queue_missing(
+			s->store, s->in->metric_lanes, MISSING_OF_UNIT, row->id, 0, missing, err);
+	if (r < 0)
+		return r;
+	r = merged_add(row, !row->id, unit, ~0U, waits ? missing : NULL, &s->arena);
+	return r < 0 ? err_errno(err, r, "unit '%s'", unit->uuid) : 0;
+}
+
+static int queue_unit(struct step *s, const struct unit *unit, int64_t unit_id,
+	struct account *account, struct err *err)
+{
+	int64_t account_id = 0;
+	int r;
+
+	if (!s->window_id)
+		return 0;
+	r = usage_step_account_id(&s->usage, account, &account_id, err);
+	if (r < 0)
+		return r;
+	return store_queue_unit(
+		s->store, s->in, s->window_id, s->seq++, unit, unit_id, account_id, err);
+}
+
 /*
  * What is stored is read before anything is written, so that a bad row leaves no half. A unit
  * counts in num_units when it is stored for the first time. The reference asks whether it started
@@ -126,15 +159,15 @@ static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 		row = waiting;
 	if (r >= 0)
 		r = usage_step_account(&s->usage, unit, &account, err);
-	if (r >= 0) {
-		r = merged_add(&row, !row.id, unit, &s->arena);
-		if (r < 0)
-			err_errno(err, r, "unit '%s'", unit->uuid);
-	}
+	if (r >= 0)
+		r = add_to_unit_row(s, unit, &row, err);
 	if (r >= 0 && waiting.id)
 		r = end_waiting(s, unit, waiting.id, begins, err);
 	if (r >= 0)
 		r = write_unit(s, unit, &row, err);
+	if (r >= 0)
+		r = queue_unit(
+			s, unit, row.id ? row.id : db_last_id(s->store->writer), account, err);
 	if (r >= 0)
 		r = usage_step_add(&s->usage, account, unit, row.id == 0, err);
 	return r;
@@ -163,6 +196,11 @@ static int store_units_of_step(struct step *s, struct err *err)
 	struct err failure = { 0 };
 	int r;
 
+	if (units && s->in->queue_lanes && s->in->queue_lanes->n) {
+		r = store_queue_begin(s->store, s->in, &s->window_id, err);
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; units && i < units->n; i++) {
 		if (!*units->v[i].uuid)
 			continue;
@@ -271,6 +309,8 @@ static int purge(struct step *s, struct err *err)
 	before = (time_t)before_s;
 	if (!gmtime_r(&before, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
 		return err_set(err, -EINVAL, "retention of %d days", s->in->retention_days);
+	r = store_queue_expire(s->store, (before_s - before_s % (ms_per_day / 1000)) * 1000,
+		&s->result.given_up, err);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++) {
 		bool left = true;
 
@@ -355,6 +395,7 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	buffer_init(&s.text, 0);
 	r = usage_step_init(
 		&s.usage, store, step->cluster_id, step->start_ms, step->end_ms, step->now_ms);
+	s.usage.metric_lanes = step->metric_lanes;
 	if (r < 0)
 		err_errno(err, r, "cluster '%s'", step->cluster_id);
 	pthread_mutex_lock(&store->write_lock);

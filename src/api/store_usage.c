@@ -18,6 +18,8 @@ static const int64_t ms_per_day = INT64_C(24) * 3600 * 1000;
 struct account {
 	const char *username, *project, *groupname, *resource_manager;
 	struct merged total, day; /* rows of usage and daily_usage */
+	int64_t id; /* in ceems_accounts; 0: not known yet */
+	double missing[2][N_UNIT_METRICS]; /* of total and day; see merged_add() */
 	int64_t n_new, n_updates; /* units of this step */
 	int error; /* what is stored can't be read, says failure */
 	struct err failure;
@@ -34,6 +36,7 @@ int usage_step_init(struct usage_step *u, struct store *store, const char *clust
 		.cluster_id = cluster_id,
 		.start_ms = start_ms,
 		.end_ms = end_ms,
+		.metrics = ~0U,
 		.days.zone = store->zone,
 		.quarters.oldest_s = now_s - USAGE_QUARTERS_KEPT_S,
 		.n_slots = FIRST_SLOTS,
@@ -108,6 +111,42 @@ static int load_row(struct usage_step *u, size_t statement, const char *what, st
 	return merged_load(q, what, &u->arena, row, &a->failure);
 }
 
+int usage_step_account_id(
+	struct usage_step *u, struct account *account, int64_t *ret_id, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, W_ACCOUNT);
+	int r;
+
+	if (!account->id) {
+		stmt_bind_text(q, 1, u->cluster_id);
+		stmt_bind_text(q, 2, account->project);
+		stmt_bind_text(q, 3, account->username);
+		stmt_bind_text(q, 4, account->groupname);
+		stmt_bind_text(q, 5, account->resource_manager);
+		r = stmt_step(q, err);
+		if (r < 0)
+			return r;
+		account->id = stmt_i64(q, 0);
+	}
+	*ret_id = account->id;
+	return 0;
+}
+
+static int load_missing(struct usage_step *u, struct account *a)
+{
+	int64_t id;
+	int r;
+
+	r = usage_step_account_id(u, a, &id, &a->failure);
+	if (r >= 0)
+		r = store_queue_missing(u->store, u->metric_lanes, MISSING_OF_USAGE, id, 0,
+			a->missing[0], &a->failure);
+	if (r >= 0)
+		r = store_queue_missing(u->store, u->metric_lanes, MISSING_OF_DAY, id,
+			u->end_ms / ms_per_day, a->missing[1], &a->failure);
+	return r;
+}
+
 static struct account *account_new(struct usage_step *u, const struct unit *unit)
 {
 	struct account *a = ARENA_NEW(&u->arena, struct account);
@@ -121,6 +160,8 @@ static struct account *account_new(struct usage_step *u, const struct unit *unit
 	a->error = load_row(u, W_USAGE, "usage of its account", a, &a->total);
 	if (a->error >= 0)
 		a->error = load_row(u, W_DAILY, "usage of its account in a day", a, &a->day);
+	if (a->error >= 0 && u->metric_lanes)
+		a->error = load_missing(u, a);
 	return a;
 }
 
@@ -147,25 +188,65 @@ int usage_step_account(struct usage_step *u, const struct unit *unit, struct acc
 	return 0;
 }
 
+static bool is_late(const struct usage_step *u)
+{
+	return !(u->metrics & 1U << TOTAL_TIME_SECONDS);
+}
+
+/* A row that was purged since its window was stored gets nothing more. */
+static int add_to_row(struct usage_step *u, struct account *a, struct merged *row, double *missing,
+	const struct unit *unit)
+{
+	int r;
+
+	if (is_late(u) && !row->id)
+		return 0;
+	r = merged_add(row, !row->id && !a->n_updates, unit, u->metrics,
+		u->metric_lanes ? missing : NULL, &u->arena);
+	for (int m = 0; is_late(u) && m < N_UNIT_METRICS; m++) {
+		const char *weight = unit_metric_weight((enum unit_metric)m);
+
+		if (weight && (u->metrics & 1U << m))
+			missing[m] -= metric_map_get(&unit->metrics[TOTAL_TIME_SECONDS], weight);
+	}
+	return r;
+}
+
 int usage_step_add(struct usage_step *u, struct account *a, const struct unit *unit, bool is_new,
 	struct err *err)
 {
 	int r;
 
-	r = merged_add(&a->total, !a->total.id && !a->n_updates, unit, &u->arena);
+	r = add_to_row(u, a, &a->total, a->missing[0], unit);
 	if (r >= 0)
-		r = merged_add(&a->day, !a->day.id && !a->n_updates, unit, &u->arena);
+		r = add_to_row(u, a, &a->day, a->missing[1], unit);
 	if (r >= 0)
-		r = usage_periods_add(
-			&a->days, &u->days, unit, u->start_ms, u->end_ms, is_new, &u->arena);
-	if (r >= 0)
-		r = usage_periods_add(&a->quarters, &u->quarters, unit, u->start_ms, u->end_ms,
+		r = usage_periods_add(&a->days, &u->days, unit, u->metrics, u->start_ms, u->end_ms,
 			is_new, &u->arena);
+	if (r >= 0)
+		r = usage_periods_add(&a->quarters, &u->quarters, unit, u->metrics, u->start_ms,
+			u->end_ms, is_new, &u->arena);
 	if (r < 0)
 		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
 	a->n_updates++;
 	a->n_new += is_new;
 	return 0;
+}
+
+/* Nothing but its metrics. */
+static int write_late_row(struct usage_step *u, const struct account *a, const struct merged *row,
+	size_t update, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, update);
+	int r;
+
+	if (!row->id)
+		return 0;
+	r = merged_bind(row, q, &u->text);
+	if (r < 0)
+		return err_errno(err, r, "usage of user '%s'", a->username);
+	stmt_bind_i64(q, PARAM_AFTER_METRICS, row->id);
+	return stmt_run(q, err);
 }
 
 static int write_row(struct usage_step *u, const struct account *a, const struct merged *row,
@@ -190,24 +271,6 @@ static int write_row(struct usage_step *u, const struct account *a, const struct
 	stmt_bind_text(q, i++, a->resource_manager);
 	stmt_bind_text(q, i++, a->groupname);
 	return stmt_run(q, err);
-}
-
-static int account_id(
-	struct usage_step *u, const struct account *a, int64_t *ret_id, struct err *err)
-{
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(u->store->writer, W_ACCOUNT);
-	int r;
-
-	stmt_bind_text(q, 1, u->cluster_id);
-	stmt_bind_text(q, 2, a->project);
-	stmt_bind_text(q, 3, a->username);
-	stmt_bind_text(q, 4, a->groupname);
-	stmt_bind_text(q, 5, a->resource_manager);
-	r = stmt_step(q, err);
-	if (r < 0)
-		return r;
-	*ret_id = stmt_i64(q, 0);
-	return 0;
 }
 
 /* Columns of W_DAY and W_QUARTER: the numbers of units, the metrics, the weights. */
@@ -302,16 +365,28 @@ static int write_periods(struct usage_step *u, size_t select, size_t put, int64_
 	return r;
 }
 
-static int write_account(struct usage_step *u, const struct account *a, struct err *err)
+static int write_rows(struct usage_step *u, const struct account *a, struct err *err)
+{
+	int r;
+
+	if (is_late(u)) {
+		r = write_late_row(u, a, &a->total, W_USAGE_METRICS, err);
+		return r < 0 ? r : write_late_row(u, a, &a->day, W_DAILY_METRICS, err);
+	}
+	r = write_row(u, a, &a->total, W_INSERT_USAGE, W_UPDATE_USAGE, u->label, err);
+	if (r >= 0)
+		r = write_row(u, a, &a->day, W_INSERT_DAILY, W_UPDATE_DAILY, u->day, err);
+	return r;
+}
+
+static int write_account(struct usage_step *u, struct account *a, struct err *err)
 {
 	int64_t id = 0;
 	int r;
 
-	r = write_row(u, a, &a->total, W_INSERT_USAGE, W_UPDATE_USAGE, u->label, err);
+	r = write_rows(u, a, err);
 	if (r >= 0)
-		r = write_row(u, a, &a->day, W_INSERT_DAILY, W_UPDATE_DAILY, u->day, err);
-	if (r >= 0)
-		r = account_id(u, a, &id, err);
+		r = usage_step_account_id(u, a, &id, err);
 	if (r >= 0)
 		r = write_periods(u, W_DAY, W_PUT_DAY, id, &a->days, err);
 	if (r >= 0)

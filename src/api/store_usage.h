@@ -17,6 +17,12 @@ struct usage_step {
 	struct store *store;
 	const char *cluster_id;
 	int64_t start_ms, end_ms; /* the window */
+	/*
+	 * Bits of enum unit_metric. Without TOTAL_TIME_SECONDS the window was stored before, and
+	 * metrics are added that come late.
+	 */
+	unsigned metrics;
+	const char *const *metric_lanes; /* see struct store_step; NULL at first */
 	char label[TIME_TEXT_MAX]; /* LDT of the window's end */
 	char day[TIME_TEXT_MAX]; /* key of daily_usage */
 	struct usage_grid days, quarters;
@@ -41,6 +47,9 @@ int usage_step_account(struct usage_step *u, const struct unit *unit, struct acc
 /* is_new: the unit is stored for the first time. */
 int usage_step_add(struct usage_step *u, struct account *account, const struct unit *unit,
 	bool is_new, struct err *err);
+/* Its id in ceems_accounts, which is made if there is none. */
+int usage_step_account_id(
+	struct usage_step *u, struct account *account, int64_t *ret_id, struct err *err);
 int usage_step_write(struct usage_step *u, struct err *err);
 
 #endif

@@ -95,8 +95,8 @@ static struct usage_period *find_period(
 }
 
 /* The part of the unit's amounts between two fractions of its span, so that all parts add up. */
-static int add_part(struct usage_period *period, const struct unit *unit, double from, double to,
-	struct arena *arena)
+static int add_part(struct usage_period *period, const struct unit *unit, unsigned metrics,
+	double from, double to, struct arena *arena)
 {
 	int r = 0;
 
@@ -105,6 +105,8 @@ static int add_part(struct usage_period *period, const struct unit *unit, double
 		const char *key = unit_metric_weight((enum unit_metric)m);
 		double weight = key ? metric_map_get(&unit->metrics[TOTAL_TIME_SECONDS], key) : 1;
 
+		if (!(metrics & 1U << m))
+			continue;
 		for (size_t i = 0; r >= 0 && i < map->n; i++) {
 			double value = map->values[i] * weight;
 
@@ -119,8 +121,10 @@ static int add_part(struct usage_period *period, const struct unit *unit, double
 }
 
 int usage_periods_add(struct usage_periods *periods, struct usage_grid *grid,
-	const struct unit *unit, int64_t start_ms, int64_t end_ms, bool is_new, struct arena *arena)
+	const struct unit *unit, unsigned metrics, int64_t start_ms, int64_t end_ms, bool is_new,
+	struct arena *arena)
 {
+	bool counts = metrics & 1U << TOTAL_TIME_SECONDS;
 	int64_t from_ms, to_ms, at_ms;
 	double done = 0, next;
 	bool first = true;
@@ -137,12 +141,13 @@ int usage_periods_add(struct usage_periods *periods, struct usage_grid *grid,
 		if (start_s >= grid->oldest_s) {
 			struct usage_period *period = find_period(periods, start_s, arena);
 
-			if (!period || add_part(period, unit, done, next, arena) < 0)
+			if (!period || add_part(period, unit, metrics, done, next, arena) < 0)
 				return -ENOMEM;
 			/* A window that begins inside a period goes on with those it counted. */
-			if (first && is_new)
+			if (counts && first && is_new)
 				period->n_new++;
-			else if (!first || (from_ms == start_ms && start_s * MS == start_ms))
+			else if (counts &&
+				(!first || (from_ms == start_ms && start_s * MS == start_ms)))
 				period->n_earlier++;
 		}
 		at_ms = end_s * MS;

@@ -44,11 +44,12 @@ void usage_grid_find(
 	struct usage_grid *grid, int64_t unix_s, int64_t *ret_start_s, int64_t *ret_end_s);
 
 /*
- * Adds what a unit brought in the window [start, end), in Unix ms. is_new: no earlier window had
- * it. Energy of a unit that ended before the window goes to the period of its end. 0 or -ENOMEM.
+ * Adds what a unit brought in the window [start, end), in Unix ms: metrics are bits of enum
+ * unit_metric, and it is counted with TOTAL_TIME_SECONDS. is_new: no earlier window had it. Energy
+ * of a unit that ended before the window goes to the period of its end. 0 or -ENOMEM.
  */
 int usage_periods_add(struct usage_periods *periods, struct usage_grid *grid,
-	const struct unit *unit, int64_t start_ms, int64_t end_ms, bool is_new,
+	const struct unit *unit, unsigned metrics, int64_t start_ms, int64_t end_ms, bool is_new,
 	struct arena *arena);
 
 /* Which stored periods make up the usage of [from, to), Unix seconds. */

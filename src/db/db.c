@@ -239,6 +239,11 @@ void stmt_bind_i64(struct stmt *q, int index, int64_t value)
 	bound(q, sqlite3_bind_int64(q->handle, index, value));
 }
 
+void stmt_bind_double(struct stmt *q, int index, double value)
+{
+	bound(q, sqlite3_bind_double(q->handle, index, value));
+}
+
 bool stmt_has_parameter(struct stmt *q, int index)
 {
 	char name[16];
@@ -283,6 +288,11 @@ int64_t stmt_i64(struct stmt *q, int column)
 	return sqlite3_column_int64(q->handle, column);
 }
 
+double stmt_double(struct stmt *q, int column)
+{
+	return sqlite3_column_double(q->handle, column);
+}
+
 int db_query_i64(struct db *db, const char *sql, int64_t *ret_value, struct err *err)
 {
 	struct stmt q = { .db = db };
@@ -300,6 +310,11 @@ int db_query_i64(struct db *db, const char *sql, int64_t *ret_value, struct err 
 int64_t db_changes(struct db *db)
 {
 	return sqlite3_changes64(db->handle);
+}
+
+int64_t db_last_id(struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
 }
 
 int db_begin(struct db *db, struct err *err)

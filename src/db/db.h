@@ -58,6 +58,7 @@ DEFINE_CLEANUP(struct stmt *, stmt_reset);
 void stmt_bind_text(struct stmt *q, int index, const char *text);
 void stmt_bind_slice(struct stmt *q, int index, struct slice text);
 void stmt_bind_i64(struct stmt *q, int index, int64_t value);
+void stmt_bind_double(struct stmt *q, int index, double value); /* NaN becomes NULL */
 
 /* Whether the statement has this parameter (?N). */
 bool stmt_has_parameter(struct stmt *q, int index);
@@ -71,11 +72,13 @@ int stmt_run(struct stmt *q, struct err *err);
 const char *stmt_text(struct stmt *q, int column);
 struct slice stmt_slice(struct stmt *q, int column); /* p is NULL for NULL */
 int64_t stmt_i64(struct stmt *q, int column);
+double stmt_double(struct stmt *q, int column);
 
 /* One integer of one row; no row is -ENODATA. */
 int db_query_i64(struct db *db, const char *sql, int64_t *ret_value, struct err *err);
 
 int64_t db_changes(struct db *db); /* rows of the last statement */
+int64_t db_last_id(struct db *db); /* id of the row that was inserted last */
 
 /* Transactions. db_rollback() is quiet and may be called when none is open. */
 int db_begin(struct db *db, struct err *err); /* takes the write lock at once */

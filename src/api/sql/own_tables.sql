@@ -9,6 +9,56 @@ CREATE TABLE IF NOT EXISTS ceems_watermarks (
 	label text NOT NULL
 ) WITHOUT ROWID;
 
+-- Windows that are stored but for the metrics of some updaters. A lane is a set of updaters that
+-- answer together ("a+b"); lanes of a window leave ceems_queue one by one, and with the last one
+-- goes the window.
+CREATE TABLE IF NOT EXISTS ceems_windows (
+	id integer PRIMARY KEY,
+	cluster_id text NOT NULL,
+	start_ms integer NOT NULL,
+	since_ms integer NOT NULL,
+	end_ms integer NOT NULL,
+	n_units integer NOT NULL,
+	UNIQUE (cluster_id, start_ms)
+);
+CREATE TABLE IF NOT EXISTS ceems_queue (
+	window_id integer NOT NULL,
+	lane text NOT NULL,
+	attempts integer NOT NULL,
+	not_before_ms integer NOT NULL,
+	PRIMARY KEY (window_id, lane)
+) WITHOUT ROWID;
+-- The units of such a window in the order in which they were stored, with the account that they
+-- were counted for and with their times in the window.
+CREATE TABLE IF NOT EXISTS ceems_window_units (
+	window_id integer NOT NULL,
+	seq integer NOT NULL,
+	unit_id integer NOT NULL,
+	account integer NOT NULL,
+	walltime real NOT NULL,
+	alloc_cputime real NOT NULL,
+	alloc_cpumemtime real NOT NULL,
+	alloc_gputime real NOT NULL,
+	alloc_gpumemtime real NOT NULL,
+	PRIMARY KEY (window_id, seq)
+) WITHOUT ROWID;
+-- What of the times of a row belongs to windows of the queue, so that averages of the row don't
+-- hold it yet. kind 0: row_id is one of units, 1: an account's row of usage, 2: an account's of
+-- daily_usage in the UTC day (since 1970).
+CREATE TABLE IF NOT EXISTS ceems_missing (
+	lane text NOT NULL,
+	kind integer NOT NULL,
+	row_id integer NOT NULL,
+	day integer NOT NULL,
+	n integer NOT NULL,
+	alloc_cputime real NOT NULL,
+	alloc_cpumemtime real NOT NULL,
+	alloc_gputime real NOT NULL,
+	alloc_gpumemtime real NOT NULL,
+	PRIMARY KEY (lane, kind, row_id, day)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ceems_missing_none ON ceems_missing (n) WHERE n <= 0;
+
 -- Triggers keep tables of ours right whoever writes. They use nothing that a stock SQLite lacks.
 DROP INDEX IF EXISTS ceems_units_uuid;
 DROP INDEX IF EXISTS ceems_units_updated;
