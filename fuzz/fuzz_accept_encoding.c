@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = strndup((const char *)data, size);
 
 	if (text) {
-		(void)gzip_is_wanted(text);
+		(void)gzip_wanted(text, true);
 		(void)gzip_suits(text);
 	}
 	free(text);

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "api/model_docs.h"
 #include "api/rate_limit.h"
 #include "api/result_cache.h"
 #include "api/server.h"
@@ -20,11 +21,16 @@ struct api {
 	struct rate_limit *rate_limit; /* NULL: none */
 	struct result_cache *usage_cache;
 	struct pattern *cors_origin; /* NULL: any */
+	struct api_stats *stats;
+	void (*http_stats)(void *ctx, struct http_server_stats *ret_stats); /* NULL: no network */
+	void *http_ctx;
 	atomic_bool told_of_strangers; /* whose claims were refused */
 };
 
 int api_init(struct api *api, const struct api_server_config *config, struct err *err);
 void api_done(struct api *api);
+
+struct api_route;
 
 struct api_request {
 	const char *method;
@@ -38,6 +44,7 @@ struct api_request {
 	struct arena *arena;
 
 	/* Filled by api_handle(). */
+	const struct api_route *route;
 	const char *user; /* NULL on open routes */
 	bool admin; /* the route is an administrator's, and so is the user */
 };
@@ -74,8 +81,19 @@ static inline int64_t api_now_s(const struct api *api)
 	return clock_realtime_ns(api->config->clock) / 1000000000;
 }
 
-/* Handlers, by route. */
+/* Plain text. */
+void api_text(struct api_request *req, struct api_response *res, int status, const char *text);
+
 typedef void (*api_handler_fn)(struct api *api, struct api_request *req, struct api_response *res);
+
+#define API_ROOT "/api/v1"
+
+enum api_route_flags {
+	API_ROOTED = 1 << 0, /* not below {prefix}/api/v1, and no envelope */
+	API_CORS = 1 << 1, /* for browsers of other origins, preflight included */
+	API_ANY_METHOD = 1 << 2,
+	API_DEBUG = 1 << 3, /* with --web.debug-server only, and as localhost */
+};
 
 enum api_access {
 	API_OPEN, /* anybody */
@@ -84,15 +102,32 @@ enum api_access {
 };
 
 struct api_route {
-	const char *path; /* below /api/v1 or the whole path: see below */
-	bool rooted; /* the path is not below {prefix}/api/v1 */
+	const char *path; /* below /api/v1, or the whole path of rooted ones */
+	unsigned flags;
 	enum api_access access;
 	api_handler_fn handler;
-	const char *help;
+	uint32_t params; /* set of API_TAKES(); handlers see no others */
+	enum api_model_id model; /* what data holds */
+	const char *help, *details; /* a sentence, and more or NULL */
 };
+/* Rooted ones first, each part sorted by path. */
 extern const struct api_route api_routes[];
 extern const size_t api_routes_count;
 
+/* NULL: no such path. */
+const struct api_route *api_route_find(const char *prefix, const char *path);
+
+/* Handlers, by route. */
+void api_get_landing(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_health(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_metrics(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_debug(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_debug_threads(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_swagger(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_swagger_page(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_openapi(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_demo_units(struct api *api, struct api_request *req, struct api_response *res);
+void api_get_demo_usage(struct api *api, struct api_request *req, struct api_response *res);
 void api_get_units(struct api *api, struct api_request *req, struct api_response *res);
 void api_verify_units(struct api *api, struct api_request *req, struct api_response *res);
 void api_get_users(struct api *api, struct api_request *req, struct api_response *res);

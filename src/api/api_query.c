@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/api_query.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum { DAY_S = 24 * 3600 };
 #define LAST_SECOND INT64_C(253402128000) /* 9999-12-30: four digits of a year in every zone */
 
+static bool is_declared(const struct api_request *req, const char *name)
+{
+	for (size_t i = 0; i < N_API_PARAMS; i++) {
+		if (str_eq(api_params[i].name, name))
+			return req->route->params >> i & 1;
+	}
+	return false;
+}
+
 int api_query_values(struct api_request *req, const char *name, struct strings *ret_values)
 {
 	struct strings values = { 0 };
 
+	assert(is_declared(req, name));
 	for (size_t i = 0; i < req->n_params; i++)
 		values.n += str_eq(req->params[i].name, name);
 	if (values.n) {
@@ -28,6 +39,7 @@ int api_query_values(struct api_request *req, const char *name, struct strings *
 
 const char *api_query_first(const struct api_request *req, const char *name)
 {
+	assert(is_declared(req, name));
 	for (size_t i = 0; i < req->n_params; i++) {
 		if (str_eq(req->params[i].name, name))
 			return req->params[i].value;
@@ -107,26 +119,30 @@ int api_query_window(const struct api_request *req, int64_t now_s, int64_t max_p
 
 int api_query_lists(struct api_request *req, struct api_lists *lists, struct store_query *query)
 {
-	int r;
+	const struct {
+		enum api_param_id id;
+		struct strings *values;
+	} wanted[] = {
+		{ API_PARAM_USER, &lists->users },
+		{ API_PARAM_PROJECT, &lists->projects },
+		{ API_PARAM_CLUSTER_ID, &lists->clusters },
+		{ API_PARAM_UUID, &lists->uuids },
+	};
 
 	*lists = (struct api_lists){ 0 };
 	*query = (struct store_query){
 		.caller = req->admin ? NULL : req->user,
+		.users = &lists->users,
 		.projects = &lists->projects,
 		.clusters = &lists->clusters,
 		.uuids = &lists->uuids,
 	};
-	/* Whom to see is for administrators to say. */
-	if (req->admin) {
-		query->users = &lists->users;
-		r = api_query_values(req, "user", &lists->users);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		/* Whom to see, for one, is for administrators to say: others' routes don't take it.
+		 */
+		if (req->route->params >> wanted[i].id & 1 &&
+			api_query_values(req, api_params[wanted[i].id].name, wanted[i].values) < 0)
+			return -ENOMEM;
 	}
-	r = api_query_values(req, "project", &lists->projects);
-	if (r >= 0)
-		r = api_query_values(req, "cluster_id", &lists->clusters);
-	if (r >= 0)
-		r = api_query_values(req, "uuid", &lists->uuids);
-	return r;
+	return 0;
 }

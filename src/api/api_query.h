@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Query parameters of the API (spec api-server.md 5.7). */
+/*
+ * Query parameters of the API (spec api-server.md 5.7). Handlers read those only that their route
+ * declares, so that its description is right.
+ */
 #ifndef CEEMS_API_API_QUERY_H
 #define CEEMS_API_API_QUERY_H
 
@@ -26,7 +29,7 @@ int api_query_fields(
 int api_query_window(const struct api_request *req, int64_t now_s, int64_t max_period_ms,
 	int64_t *ret_from_s, int64_t *ret_to_s, struct err *err);
 
-/* caller, users, projects and clusters. Lists live in the request's arena. -ENOMEM. */
+/* The caller, and the lists that the route takes. They live in the request's arena. -ENOMEM. */
 struct api_lists {
 	struct strings users, projects, clusters, uuids;
 };

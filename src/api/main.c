@@ -22,6 +22,7 @@
 #include "basic/file.h"
 #include "basic/version.h"
 #include "host/privilege.h"
+#include "net/gzip.h"
 
 enum {
 	STOP_GRACE_MS = 5000,
@@ -72,8 +73,6 @@ static void log_start(const struct program *p)
 		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
 	if (p->backup_dir)
 		log_warn(&p->log, "data.backup_path is set, but this version makes no backups");
-	if (p->flags.debug_server)
-		log_warn(&p->log, "--web.debug-server has no effect in this program");
 }
 
 static int make_absolute(
@@ -137,7 +136,8 @@ static int open_server(struct program *p, struct err *err)
 			.systemd_socket = f->systemd_socket,
 			.threads = (unsigned)MIN(MAX(f->gomaxprocs, THREADS_MIN), THREADS_MAX),
 			.gzip = f->compression,
-			.gzip_level = (int)MIN(MAX(f->compression_level, 1), 9),
+			.deflate = true,
+			.gzip_level = (int)f->compression_level,
 			.log = &p->log,
 		},
 		.route_prefix = f->route_prefix,
@@ -150,10 +150,17 @@ static int open_server(struct program *p, struct err *err)
 		.clock = clock_system(),
 		.log = &p->log,
 		.version = version_info()->version,
+		.debug_server = f->debug_server,
+		.external_url = f->external_url,
+		.data_dir = p->data_dir,
 	};
 
-	int r = networks_parse(
-		&f->trusted_proxies, &p->arena, &config.identity.trusted_proxies, err);
+	int r;
+
+	if (f->compression_level < GZIP_LEVEL_MIN || f->compression_level > GZIP_LEVEL_MAX)
+		return err_set(err, -EINVAL, "--web.compression.level: %lld is not from %d to %d",
+			(long long)f->compression_level, GZIP_LEVEL_MIN, GZIP_LEVEL_MAX);
+	r = networks_parse(&f->trusted_proxies, &p->arena, &config.identity.trusted_proxies, err);
 
 	if (r < 0)
 		return err_prefix(err, r, "--web.trusted-proxies");

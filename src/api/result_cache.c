@@ -23,7 +23,7 @@ struct result_cache {
 	pthread_mutex_t lock;
 	struct entry entries[ENTRIES]; /* all below under lock */
 	size_t total_bytes;
-	uint64_t turn;
+	uint64_t turn, hits, misses;
 };
 
 struct result_cache *result_cache_new(void)
@@ -78,6 +78,7 @@ bool result_cache_get(struct result_cache *cache, const char *key, int64_t now_s
 
 	pthread_mutex_lock(&cache->lock);
 	e = find(cache, key, now_s);
+	*(e ? &cache->hits : &cache->misses) += 1;
 	if (e) {
 		e->used_s = now_s;
 		e->turn = ++cache->turn;
@@ -131,4 +132,18 @@ void result_cache_put(
 	e->turn = ++cache->turn;
 	cache->total_bytes += answer.n;
 	pthread_mutex_unlock(&cache->lock);
+}
+
+void result_cache_stats(struct result_cache *cache, struct result_cache_stats *ret_stats)
+{
+	struct result_cache_stats stats = { 0 };
+
+	pthread_mutex_lock(&cache->lock);
+	for (size_t i = 0; i < ENTRIES; i++)
+		stats.entries += cache->entries[i].key != NULL;
+	stats.bytes = cache->total_bytes;
+	stats.hits = cache->hits;
+	stats.misses = cache->misses;
+	pthread_mutex_unlock(&cache->lock);
+	*ret_stats = stats;
 }

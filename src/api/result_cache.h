@@ -24,4 +24,10 @@ bool result_cache_get(struct result_cache *cache, const char *key, int64_t now_s
 void result_cache_put(
 	struct result_cache *cache, const char *key, int64_t now_s, struct slice answer);
 
+struct result_cache_stats {
+	size_t entries, bytes;
+	uint64_t hits, misses;
+};
+void result_cache_stats(struct result_cache *cache, struct result_cache_stats *ret_stats);
+
 #endif

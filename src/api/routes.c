@@ -1,357 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Which path is answered by whom, and who may ask (spec api-server.md 5.1-5.6). Access is decided
- * here, by the table's column, before any handler runs.
- */
-#include <errno.h>
-#include <stdarg.h>
-
+/* Which path is answered by whom, for whom, and what it takes (spec api-server.md 5.1). */
 #include "api/api.h"
-#include "format/json_writer.h"
 
-static const char api_root[] = "/api/v1";
+#define WINDOW (API_TAKES(FROM) | API_TAKES(TO))
+#define PLACES (API_TAKES(CLUSTER_ID) | API_TAKES(PROJECT))
+#define UNITS                                                                            \
+	(WINDOW | PLACES | API_TAKES(FIELD) | API_TAKES(RUNNING) | API_TAKES(TIMEZONE) | \
+		API_TAKES(UUID))
+#define GLOBAL_USAGE (PLACES | API_TAKES(FIELD))
+#define CURRENT_USAGE                                                                              \
+	(GLOBAL_USAGE | WINDOW | API_TAKES(GROUPBY) | API_TAKES(EXACT) | API_TAKES(EXPERIMENTAL) | \
+		API_TAKES(TERMINATED))
 
-static void get_landing(struct api *api, struct api_request *req, struct api_response *res);
-static void get_health(struct api *api, struct api_request *req, struct api_response *res);
+static const char units_help[] =
+	"Units that ended in the period. With 'uuid' the period does not count.";
+static const char usage_help[] =
+	"The period is widened to whole quarters of an hour. All of a unit counts if it was last "
+	"updated in the period, or with 'exact' the part of it that lies in the period. Answers are kept for a quarter of an hour; 'Expires' tells until "
+	"when.";
+static const char projects_help[] = "All users of these projects are in the answer.";
+static const char verify_help[] =
+	"Answers 200 if every 'uuid' is known on these clusters and belongs to a project of the "
+	"calling user there, else 403. Administrators own everything.";
 
 const struct api_route api_routes[] = {
-	{ "/", true, API_OPEN, get_landing, "This page." },
-	{ "/health", true, API_OPEN, get_health, "Health Status" },
-	{ "/clusters/admin", false, API_ADMIN, api_get_clusters, "Clusters that have units." },
-	{ "/projects", false, API_USER, api_get_projects, "Projects of the calling user." },
-	{ "/projects/admin", false, API_ADMIN, api_get_projects, "All projects." },
-	{ "/stats/current/admin", false, API_ADMIN, api_get_current_stats,
-		"Counts of a period, by cluster." },
-	{ "/stats/global/admin", false, API_ADMIN, api_get_global_stats, "Counts, by cluster." },
-	{ "/units", false, API_USER, api_get_units, "Units of the calling user." },
-	{ "/units/admin", false, API_ADMIN, api_get_units, "Units of any user." },
-	{ "/units/verify", false, API_USER, api_verify_units,
-		"Whether units belong to projects of the calling user." },
-	{ "/usage/current", false, API_USER, api_get_current_usage,
-		"Usage in a period by the projects of the calling user." },
-	{ "/usage/current/admin", false, API_ADMIN, api_get_current_usage,
-		"Usage in a period by any project." },
-	{ "/usage/global", false, API_USER, api_get_global_usage,
-		"Usage ever by the projects of the calling user." },
-	{ "/usage/global/admin", false, API_ADMIN, api_get_global_usage,
-		"Usage ever by any project." },
-	{ "/users", false, API_USER, api_get_users, "The calling user." },
-	{ "/users/admin", false, API_ADMIN, api_get_users, "All users." },
+	{ "/", API_ROOTED | API_ANY_METHOD, API_OPEN, api_get_landing, 0, API_NO_MODEL, "This page",
+		NULL },
+	{ "/debug/", API_ROOTED | API_DEBUG, API_OPEN, api_get_debug, 0, API_NO_MODEL,
+		"What can be looked into", NULL },
+	{ "/debug/threads", API_ROOTED | API_DEBUG, API_OPEN, api_get_debug_threads, 0,
+		API_NO_MODEL, "Threads of the server", NULL },
+	{ "/health", API_ROOTED | API_ANY_METHOD | API_CORS, API_OPEN, api_get_health,
+		API_TAKES(FORMAT), API_NO_MODEL, "Health Status", NULL },
+	{ "/metrics", API_ROOTED, API_OPEN, api_get_metrics, 0, API_NO_MODEL, "Metrics", NULL },
+	{ "/swagger/", API_ROOTED, API_OPEN, api_get_swagger, 0, API_NO_MODEL,
+		"Leads to the page below", NULL },
+	{ "/swagger/doc.json", API_ROOTED, API_OPEN, api_get_openapi, 0, API_NO_MODEL,
+		"Swagger API as JSON", NULL },
+	{ "/swagger/index.html", API_ROOTED, API_OPEN, api_get_swagger_page, 0, API_NO_MODEL,
+		"Swagger API", NULL },
+	{ "/clusters/admin", API_CORS, API_ADMIN, api_get_clusters, API_TAKES(FIELD), API_CLUSTER,
+		"Clusters that have units.", NULL },
+	{ "/demo/units", API_CORS, API_OPEN, api_get_demo_units, 0, API_UNIT,
+		"Invented units, for those who write clients.", NULL },
+	{ "/demo/usage", API_CORS, API_OPEN, api_get_demo_usage, 0, API_USAGE,
+		"Invented usage, for those who write clients.", NULL },
+	{ "/projects", API_CORS, API_USER, api_get_projects, PLACES | API_TAKES(FIELD), API_PROJECT,
+		"Projects of the calling user.", NULL },
+	{ "/projects/admin", API_CORS, API_ADMIN, api_get_projects, PLACES | API_TAKES(FIELD),
+		API_PROJECT, "All projects.", NULL },
+	{ "/stats/current/admin", API_CORS, API_ADMIN, api_get_current_stats,
+		WINDOW | API_TAKES(CLUSTER_ID) | API_TAKES(FIELD), API_STAT,
+		"Counts of a period, by cluster.", "Units that run or ended in the period." },
+	{ "/stats/global/admin", API_CORS, API_ADMIN, api_get_global_stats,
+		API_TAKES(CLUSTER_ID) | API_TAKES(FIELD), API_STAT, "Counts, by cluster.", NULL },
+	{ "/units", API_CORS, API_USER, api_get_units, UNITS, API_UNIT,
+		"Units of the calling user.", units_help },
+	{ "/units/admin", API_CORS, API_ADMIN, api_get_units, UNITS | API_TAKES(USER), API_UNIT,
+		"Units of any user.", units_help },
+	{ "/units/verify", API_CORS, API_USER, api_verify_units,
+		API_TAKES(CLUSTER_ID) | API_TAKES(UUID), API_NO_MODEL,
+		"Whether units belong to projects of the calling user.", verify_help },
+	{ "/usage/current", API_CORS, API_USER, api_get_current_usage, CURRENT_USAGE, API_USAGE,
+		"Usage in a period by the projects of the calling user.", usage_help },
+	{ "/usage/current/admin", API_CORS, API_ADMIN, api_get_current_usage,
+		CURRENT_USAGE | API_TAKES(USER), API_USAGE, "Usage in a period by any project.",
+		usage_help },
+	{ "/usage/global", API_CORS, API_USER, api_get_global_usage, GLOBAL_USAGE, API_USAGE,
+		"Usage ever by the projects of the calling user.", projects_help },
+	{ "/usage/global/admin", API_CORS, API_ADMIN, api_get_global_usage,
+		GLOBAL_USAGE | API_TAKES(USER), API_USAGE, "Usage ever by any project.",
+		projects_help },
+	{ "/users", API_CORS, API_USER, api_get_users, PLACES | API_TAKES(FIELD), API_USER_MODEL,
+		"The calling user.", "With 'project' also that project's service users." },
+	{ "/users/admin", API_CORS, API_ADMIN, api_get_users,
+		PLACES | API_TAKES(FIELD) | API_TAKES(ROLE) | API_TAKES(USER), API_USER_MODEL,
+		"All users.", NULL },
 };
 const size_t api_routes_count = ARRAY_SIZE(api_routes);
 
-int api_init(struct api *api, const struct api_server_config *config, struct err *err)
+const struct api_route *api_route_find(const char *prefix, const char *path)
 {
-	const char *origin = config->cors_origin;
-	CLEANUP(buffer_done) struct buffer whole = { 0 };
-	int r;
+	size_t n = str_eq(prefix, "/") ? 0 : strlen(prefix);
+	const char *below = NULL;
 
-	*api = (struct api){ .config = config };
-	api->usage_cache = result_cache_new();
-	if (!api->usage_cache)
-		return err_errno(err, -ENOMEM, "starting the API");
-	if (config->max_requests > 0) {
-		api->rate_limit = rate_limit_new(config->max_requests);
-		if (!api->rate_limit)
-			return err_errno(err, -ENOMEM, "starting the API");
-	}
-	if (!origin || str_eq(origin, ".*"))
-		return 0;
-	buffer_init(&whole, 0);
-	buffer_printf(&whole, "^(?s:%s)$", origin);
-	if (buffer_error(&whole))
-		return err_errno(err, -ENOMEM, "starting the API");
-	r = pattern_new(buffer_text(&whole), &api->cors_origin, err);
-	if (r < 0)
-		return err_prefix(
-			err, r, "failed to compile option for --web.cors.origin: '%s'", origin);
-	return 0;
-}
-
-void api_done(struct api *api)
-{
-	pattern_free(api->cors_origin);
-	rate_limit_free(api->rate_limit);
-	result_cache_free(api->usage_cache);
-	*api = (struct api){ 0 };
-}
-
-void api_header(
-	struct api_request *req, struct api_response *res, const char *name, const char *value, ...)
-{
-	struct buffer text;
-	va_list args;
-	char *copy = NULL;
-
-	buffer_init(&text, 0);
-	va_start(args, value);
-	buffer_vprintf(&text, value, args);
-	va_end(args);
-	if (!buffer_error(&text))
-		copy = arena_strdup(req->arena, buffer_text(&text));
-	buffer_done(&text);
-	if (!copy || res->n_headers == API_HEADERS_MAX)
-		return;
-	res->headers[res->n_headers].name = name;
-	res->headers[res->n_headers++].value = copy;
-}
-
-void api_error(struct api_request *req, struct api_response *res, int status, const char *type,
-	const char *text)
-{
-	struct json_writer w;
-
-	buffer_clear(res->body);
-	res->status = status;
-	w = json_writer(res->body);
-	json_writer_open_object(&w);
-	json_writer_key(&w, "status");
-	json_writer_string(&w, "error");
-	json_writer_key(&w, "data");
-	json_writer_null(&w);
-	json_writer_key(&w, "errorType");
-	json_writer_string(&w, type);
-	json_writer_key(&w, "error");
-	json_writer_string(&w, text);
-	json_writer_close_object(&w);
-	buffer_putc(res->body, '\n');
-}
-
-void api_store_error(
-	struct api *api, struct api_request *req, struct api_response *res, const struct err *err)
-{
-	log_error(api->config->log, "a request failed", LOG_STR("path", req->path), LOG_ERR(err));
-	api_error(req, res, 500, "internal", err->text);
-}
-
-static void text_answer(
-	struct api_request *req, struct api_response *res, int status, const char *text)
-{
-	res->status = status;
-	api_header(req, res, "Content-Type", "text/plain; charset=utf-8");
-	api_header(req, res, "X-Content-Type-Options", "nosniff");
-	buffer_puts(res->body, text);
-}
-
-static void get_landing(struct api *api, struct api_request *req, struct api_response *res)
-{
-	static const char page[] =
-		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-		"<title>CEEMS API Server</title></head>\n<body><h1>CEEMS API Server</h1>\n"
-		"<p>API server for reporting usage statistics for batchjobs/VMs/Pods.</p>\n"
-		"<p>Version: %s</p>\n<ul>\n";
-	const char *prefix = api->config->route_prefix;
-
-	api_header(req, res, "Content-Type", "text/html; charset=utf-8");
-	api_header(req, res, "X-Content-Type-Options", "nosniff");
-	buffer_printf(res->body, page, api->config->version);
+	if (strncmp(path, prefix, n) == 0 && str_starts(path + n, API_ROOT))
+		below = path + n + strlen(API_ROOT);
 	for (size_t i = 0; i < api_routes_count; i++) {
 		const struct api_route *route = &api_routes[i];
-
-		if (route->handler == get_landing)
-			continue;
-		if (route->rooted)
-			buffer_printf(res->body, "<li><a href=\"%s\">%s</a></li>\n", route->path,
-				route->help);
-		else
-			buffer_printf(res->body, "<li>%s%s%s: %s</li>\n",
-				str_eq(prefix, "/") ? "" : prefix, api_root, route->path,
-				route->help);
-	}
-	buffer_puts(res->body, "</ul></body></html>\n");
-}
-
-static void get_health(struct api *api, struct api_request *req, struct api_response *res)
-{
-	if (store_ping(api->store) < 0)
-		text_answer(req, res, 503, "KO");
-	else
-		text_answer(req, res, 200, "CEEMS API Server is healthy");
-}
-
-/* The path below {prefix}/api/v1, NULL if it isn't there. */
-static const char *below_api(const struct api *api, const char *path)
-{
-	const char *prefix = api->config->route_prefix;
-
-	if (!str_eq(prefix, "/")) {
-		if (!str_starts(path, prefix))
-			return NULL;
-		path += strlen(prefix);
-	}
-	return str_starts(path, api_root) ? path + sizeof(api_root) - 1 : NULL;
-}
-
-static const struct api_route *find_route(const struct api *api, const char *path)
-{
-	const char *below = below_api(api, path);
-
-	for (size_t i = 0; i < api_routes_count; i++) {
-		const struct api_route *route = &api_routes[i];
-		const char *wanted = route->rooted ? path : below;
+		const char *wanted = route->flags & API_ROOTED ? path : below;
 
 		if (wanted && str_eq(route->path, wanted))
 			return route;
 	}
 	return NULL;
-}
-
-static const char *header(const struct api_request *req, const char *name)
-{
-	return req->header(req->header_ctx, name);
-}
-
-static bool within_rate(struct api *api, struct api_request *req, struct api_response *res)
-{
-	struct rate_client client;
-	struct rate_state state;
-	struct address address;
-	bool allowed;
-
-	if (!api->rate_limit)
-		return true;
-	allowed = api_client_address(
-		&api->config->identity, req->peer, req->header, req->header_ctx, &address);
-	client = rate_client(allowed ? &address : NULL);
-	allowed = rate_limit_take(api->rate_limit, &client, api_now_s(api), &state);
-	api_header(req, res, "X-RateLimit-Limit", "%lld", (long long)state.limit);
-	api_header(req, res, "X-RateLimit-Remaining", "%lld", (long long)state.remaining);
-	api_header(req, res, "X-RateLimit-Reset", "%lld", (long long)state.reset_s);
-	if (!allowed) {
-		api_header(req, res, "Retry-After", "60");
-		text_answer(req, res, 429, "Too Many Requests\n");
-	}
-	return allowed;
-}
-
-static void json_headers(struct api_request *req, struct api_response *res)
-{
-	api_header(req, res, "Content-Type", "application/json");
-	api_header(req, res, "X-Content-Type-Options", "nosniff");
-}
-
-/* A claim that was not believed; the first one is told, as it may be a site's own proxy. */
-static void refuse_claim(
-	struct api *api, struct api_request *req, struct api_response *res, int reason)
-{
-	char address[ADDRESS_TEXT_MAX] = "unknown";
-
-	if (req->peer->has_address)
-		address_format(&req->peer->address, address);
-	if (reason != -ENODATA && !atomic_exchange(&api->told_of_strangers, true))
-		log_warn(api->config->log,
-			reason == -EPERM
-				? "a user header that claims the internal account is refused"
-				: "user headers of a peer that is no trusted proxy are refused",
-			LOG_STR("peer", address));
-	json_headers(req, res);
-	if (reason == -EPERM)
-		api_error(req, res, 403, "forbidden",
-			"the account '" API_INTERNAL_ACCOUNT "' is not for people");
-	else if (reason == -EACCES)
-		api_error(req, res, 401, "unauthorized",
-			"no user identified: the user header is believed from authenticated "
-			"peers and trusted proxies only");
-	else
-		api_error(req, res, 401, "unauthorized", "no user identified");
-}
-
-/* Fills req->user and req->admin, or answers with a refusal. */
-static bool may_pass(struct api *api, const struct api_route *route, struct api_request *req,
-	struct api_response *res)
-{
-	struct err err = { 0 };
-	bool admin = false;
-	int r;
-
-	if (route->access == API_OPEN)
-		return true;
-	r = api_identify(
-		&api->config->identity, req->peer, req->header, req->header_ctx, &req->user);
-	if (r < 0) {
-		refuse_claim(api, req, res, r);
-		return false;
-	}
-	if (route->access == API_USER)
-		return true;
-	/* Without an answer from the store nobody is an administrator. */
-	if (store_is_admin(api->store, req->user, &admin, &err) < 0)
-		log_error(api->config->log, "cannot tell whether a user is an administrator",
-			LOG_STR("user", req->user), LOG_ERR(&err));
-	if (!admin) {
-		json_headers(req, res);
-		api_error(
-			req, res, 403, "forbidden", "current user does not have admin privileges");
-		return false;
-	}
-	req->admin = true;
-	return true;
-}
-
-static void cors_headers(struct api *api, struct api_request *req, struct api_response *res)
-{
-	const struct strings *names = &api->config->identity.user_headers;
-	const char *origin = header(req, "Origin");
-	struct buffer allowed;
-
-	if (!origin)
-		return;
-	buffer_init(&allowed, 0);
-	buffer_puts(&allowed, "Accept, Authorization, Content-Type, Origin");
-	for (size_t i = 0; i < names->n; i++)
-		buffer_printf(&allowed, ", %s", names->v[i]);
-	if (!names->n)
-		buffer_puts(&allowed, ", X-Grafana-User");
-	api_header(req, res, "Access-Control-Allow-Headers", "%s", buffer_text(&allowed));
-	buffer_done(&allowed);
-	api_header(req, res, "Access-Control-Allow-Methods", "GET");
-	api_header(req, res, "Access-Control-Expose-Headers", "Date");
-	api_header(req, res, "Vary", "Origin");
-	if (!api->cors_origin || pattern_matches(api->cors_origin, slice_from(origin)))
-		api_header(req, res, "Access-Control-Allow-Origin", "%s", origin);
-}
-
-static void answer(struct api *api, const struct api_route *route, struct api_request *req,
-	struct api_response *res)
-{
-	bool has_cors = !str_eq(route->path, "/");
-
-	if (str_eq(req->method, "OPTIONS")) {
-		cors_headers(api, req, res);
-		return;
-	}
-	if (!str_eq(req->method, "GET") && !str_eq(req->method, "HEAD")) {
-		api_header(req, res, "Allow", "GET, HEAD, OPTIONS");
-		text_answer(req, res, 405, "Method not allowed\n");
-		return;
-	}
-	if (!may_pass(api, route, req, res))
-		return;
-	if (req->user)
-		log_info(api->config->log, "request", LOG_STR("user", req->user),
-			LOG_STR("path", req->path), LOG_STR("query", req->query ? req->query : ""));
-	if (has_cors)
-		cors_headers(api, req, res);
-	if (!route->rooted)
-		json_headers(req, res);
-	route->handler(api, req, res);
-}
-
-void api_handle(struct api *api, struct api_request *req, struct api_response *res)
-{
-	const struct api_route *route = find_route(api, req->path);
-
-	res->status = 200;
-	if (route) {
-		if (within_rate(api, req, res))
-			answer(api, route, req, res);
-	} else {
-		text_answer(req, res, 404, "404 page not found\n");
-	}
-	if (buffer_error(res->body) && !res->next) {
-		int r = buffer_error(res->body);
-
-		api_error(req, res, 500, "internal",
-			r == -E2BIG ? "the answer is too large; ask for less" : err_name(r));
-	}
 }

@@ -56,8 +56,8 @@ static int run_admins(const struct listing *l, struct api_answer *answer, struct
 
 void api_get_users(struct api *api, struct api_request *req, struct api_response *res)
 {
-	const char *role = api_query_first(req, "role");
-	bool admins = req->admin && role && str_eq(role, "admin");
+	const char *role = req->admin ? api_query_first(req, "role") : NULL;
+	bool admins = role && str_eq(role, "admin");
 	struct store_query query;
 	struct api_lists l;
 

@@ -9,6 +9,7 @@
 
 enum {
 	HEADER_MAX_BYTES = 64 << 10, /* room for a thousand uuids in a query */
+	BODY_MAX_BYTES = 64 << 10, /* nobody needs one; small ones are read and dropped */
 	RESPONSE_MAX_BYTES = 256 << 20,
 	HEADER_TIMEOUT_MS = 2000,
 	IDLE_TIMEOUT_MS = 60 * 1000,
@@ -75,6 +76,11 @@ static void handle(void *ctx, struct http_request *http, struct http_response *h
 		http_response_stream(http_res, res.next, res.free_ctx, res.ctx);
 }
 
+static void http_stats(void *ctx, struct http_server_stats *ret_stats)
+{
+	http_server_stats(ctx, ret_stats);
+}
+
 int api_server_open(
 	const struct api_server_config *config, struct api_server **ret_server, struct err *err)
 {
@@ -86,7 +92,7 @@ int api_server_open(
 	server->config = *config;
 	server->config.http.handler = handle;
 	server->config.http.ctx = server;
-	server->config.http.max_request_body_bytes = 0;
+	server->config.http.max_request_body_bytes = BODY_MAX_BYTES;
 	server->config.http.max_header_bytes = HEADER_MAX_BYTES;
 	server->config.http.max_response_bytes = RESPONSE_MAX_BYTES;
 	server->config.http.header_timeout_ms = HEADER_TIMEOUT_MS;
@@ -107,6 +113,8 @@ int api_server_serve(struct api_server *server, struct store *store, struct err 
 	struct api_identity_config *identity = &server->config.identity;
 
 	server->api.store = store;
+	server->api.http_stats = http_stats;
+	server->api.http_ctx = server->http;
 	identity->own_uid = geteuid();
 	if (!server->config.told_whom_to_trust && !http_server_authenticates(server->http) &&
 		!http_server_is_local(server->http))

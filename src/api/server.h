@@ -13,6 +13,7 @@
 #include "api/timezone.h"
 #include "basic/clock.h"
 #include "basic/log.h"
+#include "format/exposition.h"
 #include "net/http_server.h"
 
 struct api_server_config {
@@ -27,6 +28,12 @@ struct api_server_config {
 	const struct clock *clock;
 	const struct log *log;
 	const char *version; /* for the landing page */
+	bool debug_server; /* /debug/ for localhost */
+	const char *external_url; /* in the API's description; NULL or "": the first address */
+	const char *data_dir; /* of the store, to tell its size; NULL: not told */
+	/* More metrics of the program, or NULL: 0 or -ENOMEM. Any thread. */
+	int (*add_metrics)(void *ctx, struct exposition *out);
+	void *metrics_ctx;
 };
 
 struct api_server;

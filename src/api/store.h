@@ -40,6 +40,10 @@ int store_ping(struct store *store);
  */
 int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms, struct err *err);
 
+/* All that are stored, by cluster, for those who tell how old the data is. */
+typedef int (*store_watermark_fn)(void *ctx, const char *cluster_id, int64_t end_ms);
+int store_get_watermarks(struct store *store, store_watermark_fn fn, void *ctx, struct err *err);
+
 /*
  * One collection step of one cluster, in one transaction: all of it or nothing. A row without a
  * start (started_at "N/A") is that of a unit that waits: the unit takes it over when it begins.

@@ -71,6 +71,7 @@ enum {
 /* Statements of the reading connections. */
 enum {
 	R_PING,
+	R_WATERMARKS,
 	R_IS_ADMIN,
 	R_OWNS_UNITS,
 	R_FIND_UNITS_BY_UUID,

@@ -374,6 +374,26 @@ int store_get_stats(struct store *store, const struct store_query *query, bool c
 	return read_rows(store, current ? R_STATS_CURRENT : R_STATS_ALL, query, true, fn, ctx, err);
 }
 
+struct watermarks {
+	store_watermark_fn fn;
+	void *ctx;
+};
+
+static int hand_out_watermark(void *ctx, const struct store_row *row)
+{
+	const struct watermarks *w = ctx;
+	/* Texts of columns end with a NUL. */
+	struct slice cluster_id = store_row_text(row, 0);
+
+	return w->fn(w->ctx, cluster_id.p ? cluster_id.p : "", store_row_i64(row, 1));
+}
+
+int store_get_watermarks(struct store *store, store_watermark_fn fn, void *ctx, struct err *err)
+{
+	return read_rows(store, R_WATERMARKS, &(struct store_query){ 0 }, false, hand_out_watermark,
+		&(struct watermarks){ fn, ctx }, err);
+}
+
 int store_is_admin(struct store *store, const char *name, bool *ret_admin, struct err *err)
 {
 	struct reading reading;

@@ -285,6 +285,7 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 
 const char *const store_reader_sql[N_READER_STATEMENTS] = {
 	[R_PING] = "SELECT count(*) FROM schema_migrations",
+	[R_WATERMARKS] = "SELECT cluster_id, end_ms FROM ceems_watermarks ORDER BY cluster_id",
 	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
 	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
 	[R_OWNS_UNITS] =

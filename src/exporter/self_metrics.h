@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Metrics about the exporter itself: its build, its metrics handler (promhttp_*, names as the Go
- * client library has them) and its process (process_*). go_* has no meaning here.
+ * client library has them). Those of its process are in host/process_metrics.h; go_* has no meaning
+ * here.
  */
 #ifndef CEEMS_EXPORTER_SELF_METRICS_H
 #define CEEMS_EXPORTER_SELF_METRICS_H
@@ -22,10 +23,8 @@ struct handler_counters {
 /* All return 0 or -ENOMEM. */
 int self_metrics_add_build(struct exposition *out);
 int self_metrics_add_handler(struct exposition *out, const struct handler_counters *counters);
-/* What cannot be read is left out. */
-int self_metrics_add_process(struct exposition *out, double start_time_seconds);
 
-/* Every family, for the reference page. */
+/* Every family, those of the process included, for the reference page. */
 extern const struct metric *const self_metrics[];
 extern const size_t n_self_metrics;
 

@@ -11,7 +11,8 @@
 
 enum {
 	OUT_BYTES = 16 << 10,
-	WINDOW_BITS = 15 + 16, /* the largest window, with gzip's header and trailer */
+	WINDOW_BITS = 15, /* the largest window */
+	WITH_GZIP_HEADER = 16, /* added to it; negated, there is none at all */
 	MEMORY_LEVEL = 8,
 	Q_ONE = 1000,
 };
@@ -20,13 +21,16 @@ struct gzip {
 	z_stream z;
 };
 
-struct gzip *gzip_new(int level)
+struct gzip *gzip_new(int level, enum gzip_format format)
 {
+	int window = format == GZIP_DEFLATE ? -WINDOW_BITS : WINDOW_BITS + WITH_GZIP_HEADER;
+	bool huffman_only = level <= GZIP_LEVEL_MIN;
 	struct gzip *gz = calloc(1, sizeof(*gz));
 
+	level = huffman_only ? Z_DEFAULT_COMPRESSION : MIN(level, GZIP_LEVEL_MAX);
 	if (gz &&
-		deflateInit2(&gz->z, MIN(MAX(level, 1), 9), Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL,
-			Z_DEFAULT_STRATEGY) != Z_OK) {
+		deflateInit2(&gz->z, level, Z_DEFLATED, window, MEMORY_LEVEL,
+			huffman_only ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(gz);
 		return NULL;
 	}
@@ -110,20 +114,24 @@ static bool is_name(struct slice name, const char *text)
 	return name.n == strlen(text) && strncasecmp(name.p, text, name.n) == 0;
 }
 
-bool gzip_is_wanted(const char *accept_encoding)
+enum gzip_format gzip_wanted(const char *accept_encoding, bool offer_deflate)
 {
 	struct slice rest = slice_from(accept_encoding ? accept_encoding : ""), element, name;
-	int gzip = -1, identity = -1;
+	int gzip = -1, deflate = -1, identity = -1;
 
 	while (slice_next(&rest, ',', &element)) {
 		int q = parse_coding(element, &name);
 
 		if (is_name(name, "gzip") || is_name(name, "x-gzip"))
 			gzip = MAX(gzip, q);
+		else if (is_name(name, "deflate"))
+			deflate = MAX(deflate, q);
 		else if (is_name(name, "identity") || is_name(name, "*"))
 			identity = MAX(identity, q);
 	}
-	return gzip > 0 && gzip > identity;
+	if (gzip > 0 && gzip > identity)
+		return GZIP_GZIP;
+	return offer_deflate && deflate > 0 && deflate > identity ? GZIP_DEFLATE : GZIP_NONE;
 }
 
 bool gzip_suits(const char *content_type)

@@ -10,8 +10,11 @@
 
 struct gzip;
 
-/* level 1..9; NULL without memory. */
-struct gzip *gzip_new(int level);
+enum gzip_format { GZIP_NONE, GZIP_GZIP, GZIP_DEFLATE /* raw, without zlib's header */ };
+enum { GZIP_LEVEL_MIN = -2, GZIP_LEVEL_MAX = 9 }; /* -2: Huffman codes only, -1: the usual */
+
+/* NULL without memory. Levels beyond the limits are taken as these. */
+struct gzip *gzip_new(int level, enum gzip_format format);
 void gzip_free(struct gzip *gz);
 
 /* Appends what comes out for these bytes, at the finish all that is left. The buffer's error tells.
@@ -19,10 +22,11 @@ void gzip_free(struct gzip *gz);
 void gzip_add(struct gzip *gz, const void *data, size_t len, bool finish, struct buffer *out);
 
 /*
- * Whether an Accept-Encoding header asks for gzip: named with a q above zero and above that of
- * identity if that is named too. "*" stands for identity, not for gzip. NULL: no header.
+ * What an Accept-Encoding header asks for: gzip, else deflate where that is offered, named with a q
+ * above zero and above that of identity if that is named too. "*" stands for identity. NULL: no
+ * header.
  */
-bool gzip_is_wanted(const char *accept_encoding);
+enum gzip_format gzip_wanted(const char *accept_encoding, bool offer_deflate);
 
 /* Whether compressing this media type pays: text, JSON, XML, scripts. NULL: no. */
 bool gzip_suits(const char *content_type);

@@ -18,6 +18,7 @@
 
 #include "basic/buffer.h"
 #include "net/basic_auth.h"
+#include "net/gzip.h"
 #include "net/http_conn.h"
 #include "net/http_listen.h"
 #include "net/http_pool.h"
@@ -114,6 +115,6 @@ void http_response_done(struct http_response *res);
 void http_response_build(struct http_request *req);
 
 /* Takes over the response's generator; NULL (generator untouched) without memory. */
-struct MHD_Response *http_stream_new(struct http_request *req, bool gzip);
+struct MHD_Response *http_stream_new(struct http_request *req, enum gzip_format format);
 
 #endif

@@ -10,6 +10,7 @@ struct http_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct http_job *head, **tail;
+	size_t n_waiting;
 	bool stopping;
 	unsigned n_threads;
 	pthread_t threads[];
@@ -25,6 +26,7 @@ static void *worker(void *arg)
 
 		if (job) {
 			pool->head = job->next;
+			pool->n_waiting--;
 			if (!pool->head)
 				pool->tail = &pool->head;
 			pthread_mutex_unlock(&pool->lock);
@@ -76,10 +78,21 @@ bool http_pool_add(struct http_pool *pool, struct http_job *job)
 	if (accepted) {
 		*pool->tail = job;
 		pool->tail = &job->next;
+		pool->n_waiting++;
 		pthread_cond_signal(&pool->work);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return accepted;
+}
+
+size_t http_pool_waiting(struct http_pool *pool)
+{
+	size_t n;
+
+	pthread_mutex_lock(&pool->lock);
+	n = pool->n_waiting;
+	pthread_mutex_unlock(&pool->lock);
+	return n;
 }
 
 void http_pool_stop(struct http_pool *pool)

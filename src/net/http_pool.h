@@ -4,6 +4,7 @@
 #define CEEMS_NET_HTTP_POOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct http_job {
 	struct http_job *next;
@@ -19,6 +20,8 @@ int http_pool_new(unsigned threads, struct http_pool **ret_pool);
 bool http_pool_add(struct http_pool *pool, struct http_job *job);
 
 /* Runs what is queued, waits for it and ends the threads. The pool still refuses jobs after it. */
+/* Jobs that wait for a worker. */
+size_t http_pool_waiting(struct http_pool *pool);
 void http_pool_stop(struct http_pool *pool);
 
 /* Stops and frees. */

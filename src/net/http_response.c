@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "net/gzip.h"
 #include "net/http_internal.h"
 
 void http_response_init(struct http_response *res, struct arena *arena, size_t limit)
@@ -95,24 +94,25 @@ static const char *find_header(const struct http_response *res, const char *name
 }
 
 /* Whether the answer is to be compressed; notes in it that this depends on the request. */
-static bool choose_gzip(struct http_request *req)
+static enum gzip_format choose_format(struct http_request *req)
 {
 	struct http_response *res = &req->response;
 
 	if (!req->server->config.gzip || !gzip_suits(find_header(res, "Content-Type")) ||
 		find_header(res, "Content-Encoding"))
-		return false;
+		return GZIP_NONE;
 	http_response_header(res, "Vary", "Accept-Encoding");
 	if (!res->next && res->body.len < HTTP_GZIP_MIN_BYTES)
-		return false;
-	return gzip_is_wanted(http_request_header(req, "Accept-Encoding"));
+		return GZIP_NONE;
+	return gzip_wanted(
+		http_request_header(req, "Accept-Encoding"), req->server->config.deflate);
 }
 
 /* False, with the body as it was, without memory. */
-static bool compress_body(struct http_request *req)
+static bool compress_body(struct http_request *req, enum gzip_format format)
 {
 	struct buffer *body = &req->response.body, packed;
-	struct gzip *gz = gzip_new(req->server->config.gzip_level);
+	struct gzip *gz = gzip_new(req->server->config.gzip_level, format);
 
 	buffer_init(&packed, body->limit);
 	if (gz)
@@ -130,15 +130,16 @@ static bool compress_body(struct http_request *req)
 static struct MHD_Response *make(struct http_request *req)
 {
 	struct http_response *res = &req->response;
-	bool gzip = choose_gzip(req);
+	enum gzip_format format = choose_format(req);
 	struct MHD_Response *built;
 
-	if (gzip && !res->next)
-		gzip = compress_body(req);
-	if (gzip)
-		http_response_header(res, "Content-Encoding", "gzip");
+	if (format && !res->next && !compress_body(req, format))
+		format = GZIP_NONE;
+	if (format)
+		http_response_header(
+			res, "Content-Encoding", format == GZIP_GZIP ? "gzip" : "deflate");
 	if (res->next)
-		return http_stream_new(req, gzip);
+		return http_stream_new(req, format);
 	built = MHD_create_response_from_buffer(
 		res->body.len, res->body.data, MHD_RESPMEM_MUST_FREE);
 	if (built)

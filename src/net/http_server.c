@@ -229,6 +229,15 @@ bool http_server_authenticates(struct http_server *server)
 	return does;
 }
 
+void http_server_stats(struct http_server *server, struct http_server_stats *ret_stats)
+{
+	pthread_mutex_lock(&server->conns.lock);
+	ret_stats->connections = server->conns.n;
+	ret_stats->busy = server->conns.n_busy;
+	pthread_mutex_unlock(&server->conns.lock);
+	ret_stats->queued = http_pool_waiting(server->pool);
+}
+
 bool http_server_is_local(const struct http_server *server)
 {
 	for (size_t i = 0; i < server->n_listeners; i++) {

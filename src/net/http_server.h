@@ -83,7 +83,8 @@ struct http_server_config {
 	size_t max_response_bytes; /* of buffered bodies */
 	int64_t header_timeout_ms, idle_timeout_ms;
 	bool gzip; /* compress buffered bodies and streams when the client asks for it */
-	int gzip_level; /* 1..9 */
+	bool deflate; /* with gzip: raw deflate, too, to those who take no gzip */
+	int gzip_level; /* GZIP_LEVEL_MIN..GZIP_LEVEL_MAX of net/gzip.h */
 	const struct log *log; /* listening, TLS on or off, web config trouble (each said once) */
 	http_handler_fn handler;
 	void *ctx;
@@ -112,6 +113,13 @@ int http_server_serve(struct http_server *server, struct err *err);
 /* Whether nobody gets an answer without a password or a verified certificate, by the web config
  * now. */
 bool http_server_authenticates(struct http_server *server);
+struct http_server_stats {
+	size_t connections;
+	size_t busy; /* connections with a request that is not answered to its end */
+	size_t queued; /* requests that wait for a worker */
+};
+/* While it serves. */
+void http_server_stats(struct http_server *server, struct http_server_stats *ret_stats);
 /* Whether only this machine can connect: loopback addresses and sockets in the file system. */
 bool http_server_is_local(const struct http_server *server);
 /* Port of listener i, useful after ":0". */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "net/gzip.h"
 #include "net/http_internal.h"
 
 enum { BLOCK_BYTES = 32 << 10 };
@@ -100,7 +99,7 @@ static void stream_free(void *cls)
 	free(s);
 }
 
-struct MHD_Response *http_stream_new(struct http_request *req, bool gzip)
+struct MHD_Response *http_stream_new(struct http_request *req, enum gzip_format format)
 {
 	struct http_stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *built;
@@ -114,11 +113,11 @@ struct MHD_Response *http_stream_new(struct http_request *req, bool gzip)
 	s->next = req->response.next;
 	s->ctx = req->response.ctx;
 	buffer_init(&s->block, 0);
-	if (gzip)
-		s->gzip = gzip_new(req->server->config.gzip_level);
-	built = gzip && !s->gzip ? NULL
-				 : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
-					   send_some, s, stream_free);
+	if (format)
+		s->gzip = gzip_new(req->server->config.gzip_level, format);
+	built = format && !s->gzip ? NULL
+				   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+					     BLOCK_BYTES, send_some, s, stream_free);
 	if (!built) {
 		stream_free(s);
 		return NULL;

@@ -60,6 +60,10 @@ static const char *header(void *ctx, const char *name)
 		return sent->client->origin;
 	if (strcasecmp(name, "X-Forwarded-For") == 0)
 		return sent->client->forwarded_for;
+	if (strcasecmp(name, "Host") == 0)
+		return sent->client->host;
+	if (strcasecmp(name, "Accept") == 0)
+		return sent->client->accept;
 	return NULL;
 }
 

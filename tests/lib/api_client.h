@@ -16,7 +16,7 @@ struct api_client {
 
 	/* Of the next request. */
 	const char *method; /* NULL: GET */
-	const char *origin, *forwarded_for;
+	const char *origin, *forwarded_for, *host, *accept;
 	struct api_peer peer; /* at first 127.0.0.1, which is trusted */
 
 	/* Of the last answer. */

@@ -10,6 +10,7 @@
 #include "basic/version.h"
 #include "exporter/pages/negotiate.h"
 #include "exporter/self_metrics.h"
+#include "host/process_metrics.h"
 
 struct pages {
 	struct pages_config config;
@@ -88,7 +89,7 @@ static int gather(struct pages *pages, struct exposition *out, struct arena *are
 	if (r >= 0 && pages->config.exporter_metrics)
 		r = self_metrics_add_handler(out, &pages->counters);
 	if (r >= 0 && pages->config.exporter_metrics)
-		r = self_metrics_add_process(out, pages->start_time_seconds);
+		r = process_metrics_add(out, pages->start_time_seconds);
 	return r;
 }
 

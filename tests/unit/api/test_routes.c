@@ -67,26 +67,61 @@ static const char *pluck(const char *user, const char *target, const char *key)
 
 #define API "/api/v1"
 
+static bool is_rooted(const struct api_route *route)
+{
+	return route->flags & API_ROOTED;
+}
+
 static void the_table_is_sorted_unique_and_whole(void **state)
 {
 	for (size_t i = 0; i < api_routes_count; i++) {
-		const struct api_route *route = &api_routes[i];
+		const struct api_route *route = &api_routes[i], *last = i ? route - 1 : NULL;
 
 		assert_non_null(route->handler);
 		assert_true(*route->help != '\0');
-		assert_int_equal(route->rooted, i < 2);
-		if (i > 2)
-			assert_true(strcmp(api_routes[i - 1].path, route->path) < 0);
+		if (last) {
+			assert_true(is_rooted(last) >= is_rooted(route));
+			if (is_rooted(last) == is_rooted(route))
+				assert_true(strcmp(last->path, route->path) < 0);
+		}
 		/* The name says who may ask. */
 		assert_int_equal(strstr(route->path, "admin") != NULL, route->access == API_ADMIN);
+		assert_int_equal(is_rooted(route) || str_starts(route->path, "/demo/"),
+			route->access == API_OPEN);
+		/* Only administrators say whom to see. */
+		if (route->access != API_ADMIN)
+			assert_false(route->params & (API_TAKES(USER) | API_TAKES(ROLE)));
+		if (route->params & API_TAKES(FIELD))
+			assert_non_null(api_models[route->model].table);
 	}
+}
+
+static void everything_is_explained(void **state)
+{
+	for (size_t i = 0; i < N_API_PARAMS; i++) {
+		assert_true(api_params[i].name && *api_params[i].help);
+		if (i)
+			assert_true(strcmp(api_params[i - 1].name, api_params[i].name) < 0);
+	}
+	for (size_t i = 0; i < N_API_MODELS; i++) {
+		const struct store_table *table = api_models[i].table;
+
+		assert_true(api_models[i].name && *api_models[i].help);
+		for (size_t k = 0; table && k < table->n; k++) {
+			if (!api_field_help(table->columns[k].name))
+				fail_msg("%s", table->columns[k].name);
+		}
+	}
+	assert_null(api_field_help("nope"));
 }
 
 static void every_route_asks_who_is_there(void **state)
 {
-	for (size_t i = 2; i < api_routes_count; i++) {
+	for (size_t i = 0; i < api_routes_count; i++) {
 		char target[128];
 
+		if (api_routes[i].access == API_OPEN)
+			continue;
 		snprintf(target, sizeof(target), API "%s", api_routes[i].path);
 		assert_refused(get(NULL, target), 401, "unauthorized", "no user identified");
 		assert_refused(get("", target), 401, "unauthorized", "no user identified");
@@ -135,6 +170,15 @@ static void other_methods_and_paths_are_refused(void **state)
 	c.method = "HEAD";
 	get(NULL, API "/units");
 	assert_int_equal(c.status, 401);
+	c.method = "POST";
+	assert_string_equal(get(NULL, API "/demo/units"), "");
+	assert_int_equal(c.status, 405);
+	assert_string_equal(get(NULL, "/swagger/doc.json"), "Method not allowed\n");
+	assert_int_equal(c.status, 405);
+	assert_string_equal(get(NULL, "/health"), "CEEMS API Server is healthy");
+	assert_int_equal(c.status, 200);
+	get(NULL, "/");
+	assert_int_equal(c.status, 200);
 }
 
 static void a_prefix_moves_the_api_and_nothing_else(void **state)
@@ -539,7 +583,9 @@ static void parameters_are_values_and_never_sql(void **state)
 
 	for (size_t a = 0; a < ARRAY_SIZE(attacks); a++) {
 		for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
-			for (size_t i = 2; i < api_routes_count; i++) {
+			for (size_t i = 0; i < api_routes_count; i++) {
+				if (api_routes[i].access == API_OPEN)
+					continue;
 				snprintf(target, sizeof(target), API "%s?%s=%s", api_routes[i].path,
 					names[n], attacks[a]);
 				get("boss", target);
@@ -706,7 +752,7 @@ static void the_internal_account_is_not_for_people(void **state)
 	struct strings names = { &account, 1 };
 
 	assert_int_equal(store_set_admins(s.store, &names, NULL, SAMPLE_T0_S * 1000, NULL), 0);
-	for (size_t i = 2; i < api_routes_count; i++) {
+	for (size_t i = 0; i < api_routes_count; i++) {
 		char target[128];
 
 		if (api_routes[i].access == API_OPEN)
@@ -728,6 +774,7 @@ int main(void)
 #define ROUTE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		ROUTE_TEST(the_table_is_sorted_unique_and_whole),
+		ROUTE_TEST(everything_is_explained),
 		ROUTE_TEST(every_route_asks_who_is_there),
 		ROUTE_TEST(without_administrators_known_nobody_is_one),
 		ROUTE_TEST(other_methods_and_paths_are_refused),

@@ -55,9 +55,31 @@ static void accept_encoding_is_read_with_its_weights(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (gzip_is_wanted(cases[i].header) != cases[i].wanted)
-			print_error("%s\n", cases[i].header);
-		assert_int_equal(gzip_is_wanted(cases[i].header), cases[i].wanted);
+		if (gzip_wanted(cases[i].header, false) !=
+			(cases[i].wanted ? GZIP_GZIP : GZIP_NONE))
+			fail_msg("%s", cases[i].header);
+	}
+}
+
+static void deflate_is_for_those_who_take_no_gzip(void **state)
+{
+	static const struct {
+		const char *header;
+		enum gzip_format wanted;
+	} cases[] = {
+		{ "deflate", GZIP_DEFLATE },
+		{ "Deflate;q=0.1", GZIP_DEFLATE },
+		{ "deflate, gzip;q=0.1", GZIP_GZIP },
+		{ "deflate, gzip;q=0", GZIP_DEFLATE },
+		{ "gzip;q=0, deflate;q=0", GZIP_NONE },
+		{ "deflate;q=0.5, identity", GZIP_NONE },
+		{ "br", GZIP_NONE },
+		{ NULL, GZIP_NONE },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (gzip_wanted(cases[i].header, true) != cases[i].wanted)
+			fail_msg("%s", cases[i].header);
 	}
 }
 
@@ -76,7 +98,7 @@ static void text_is_worth_compressing(void **state)
 	assert_false(gzip_suits(NULL));
 }
 
-static void unpack(const struct buffer *packed, char *out, size_t cap, size_t *ret_len)
+static void unpack(const struct buffer *packed, int window, char *out, size_t cap, size_t *ret_len)
 {
 	z_stream z = {
 		.next_in = (unsigned char *)packed->data,
@@ -85,17 +107,17 @@ static void unpack(const struct buffer *packed, char *out, size_t cap, size_t *r
 		.avail_out = (unsigned)cap,
 	};
 
-	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	assert_int_equal(inflateInit2(&z, window), Z_OK);
 	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
 	*ret_len = z.total_out;
 	inflateEnd(&z);
 }
 
-static void what_was_packed_unpacks(void **state)
+static void check_round_trip(int level, enum gzip_format format, int window)
 {
 	enum { SIZE = 300000 };
 	char *text = malloc(SIZE), *back = malloc(SIZE + 1);
-	struct gzip *gz = gzip_new(6);
+	struct gzip *gz = gzip_new(level, format);
 	struct buffer packed;
 	size_t len;
 
@@ -107,26 +129,39 @@ static void what_was_packed_unpacks(void **state)
 	for (size_t done = 0; done < SIZE; done += 30000)
 		gzip_add(gz, text + done, 30000, done + 30000 == SIZE, &packed);
 	assert_int_equal(buffer_error(&packed), 0);
-	unpack(&packed, back, SIZE + 1, &len);
+	unpack(&packed, window, back, SIZE + 1, &len);
 	assert_int_equal(len, SIZE);
 	assert_memory_equal(text, back, SIZE);
 	gzip_free(gz);
 	gzip_free(NULL);
 	buffer_done(&packed);
-
-	gz = gzip_new(99); /* clamped */
-	gzip_add(gz, NULL, 0, true, &packed);
-	unpack(&packed, back, SIZE, &len);
-	assert_int_equal(len, 0);
-	gzip_free(gz);
-	buffer_done(&packed);
 	free(text);
 	free(back);
 }
 
+static void what_was_packed_unpacks(void **state)
+{
+	struct buffer packed;
+	struct gzip *gz;
+	char back[1];
+	size_t len;
+
+	for (int level = GZIP_LEVEL_MIN; level <= GZIP_LEVEL_MAX; level++)
+		check_round_trip(level, GZIP_GZIP, 15 + 16);
+	check_round_trip(6, GZIP_DEFLATE, -15);
+	check_round_trip(-99, GZIP_DEFLATE, -15);
+	gz = gzip_new(99, GZIP_GZIP); /* clamped */
+	buffer_init(&packed, 0);
+	gzip_add(gz, NULL, 0, true, &packed);
+	unpack(&packed, 15 + 16, back, sizeof(back), &len);
+	assert_int_equal(len, 0);
+	gzip_free(gz);
+	buffer_done(&packed);
+}
+
 static void a_full_buffer_ends_packing(void **state)
 {
-	struct gzip *gz = gzip_new(1);
+	struct gzip *gz = gzip_new(1, GZIP_GZIP);
 	struct buffer packed;
 
 	buffer_init(&packed, 100);
@@ -140,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(accept_encoding_is_read_with_its_weights),
+		TEST(deflate_is_for_those_who_take_no_gzip),
 		TEST(text_is_worth_compressing),
 		TEST(what_was_packed_unpacks),
 		TEST(a_full_buffer_ends_packing),

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The description of the API for people: one page, without scripts or anything of other hosts. */
+#ifndef CEEMS_API_OPENAPI_PAGE_H
+#define CEEMS_API_OPENAPI_PAGE_H
+
+#include "api/openapi.h"
+
+void openapi_write_page(const struct openapi_config *config, struct buffer *out);
+
+#endif
