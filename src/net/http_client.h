@@ -111,4 +111,16 @@ int http_client_call(struct http_client *client, const struct http_call *call,
 	struct http_reply *ret_reply, struct err *err);
 void http_reply_done(struct http_reply *reply);
 
+/*
+ * For those who send requests themselves: appends what identifies the caller, and the configured
+ * headers, as "Name: value\r\n" lines. Blocks for files and, for at most timeout_ms, for a token.
+ * Errors as http_client_call().
+ */
+int http_client_fields(struct http_client *client, int64_t timeout_ms, struct buffer *ret_lines,
+	struct err *err);
+/* Whether those lines never change: no file and no token is behind them. */
+bool http_client_config_is_fixed(const struct http_client_config *config);
+/* Whether one of the kinds of authentication is configured. */
+bool http_client_config_has_auth(const struct http_client_config *config);
+
 #endif

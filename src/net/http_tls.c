@@ -308,3 +308,12 @@ bool http_tls_client_name(
 	gnutls_x509_crt_deinit(leaf);
 	return true;
 }
+
+bool http_tls_peer_is_verified(const struct http_tls *tls, gnutls_session_t session)
+{
+	unsigned n = 0;
+
+	return (tls->client_auth == HTTP_TLS_VERIFY_IF_GIVEN ||
+		       tls->client_auth == HTTP_TLS_REQUIRE_AND_VERIFY) &&
+		gnutls_certificate_get_peers(session, &n) && n;
+}

@@ -7,6 +7,7 @@
 #define CEEMS_NET_HTTP_TLS_H
 
 #include <gnutls/gnutls.h>
+#include <stdbool.h>
 
 #include <stdbool.h>
 
@@ -35,5 +36,8 @@ bool http_tls_client_name(
 
 /* Sets a session up before its handshake. tls must stay until the session's end. */
 int http_tls_attach(struct http_tls *tls, gnutls_session_t session);
+
+/* After the handshake: whether the client showed a certificate, and it was verified. */
+bool http_tls_peer_is_verified(const struct http_tls *tls, gnutls_session_t session);
 
 #endif
