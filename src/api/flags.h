@@ -10,9 +10,8 @@ struct api_flags {
 	bool expand_env;
 	struct strings listen_addresses, user_headers, trusted_proxies, internal_peers;
 	bool systemd_socket, compression, debug_server;
-	const char *route_prefix, *cors_origin, *external_url, *run_as_user;
+	const char *route_prefix, *cors_origin, *external_url, *run_as_user, *max_period;
 	int64_t max_requests, compression_level, gomaxprocs;
-	int64_t max_period_ms;
 	int log_level, log_format;
 	bool skip_purge, no_checks, disable_cap_awareness, drop_privileges;
 	struct options parsed; /* holds the strings */

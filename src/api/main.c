@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "api/flags.h"
 #include "api/server.h"
 #include "api/sources.h"
+#include "basic/duration.h"
 #include "basic/file.h"
 #include "basic/version.h"
 #include "host/privilege.h"
@@ -29,6 +31,8 @@ enum {
 	CATCH_UP_PAUSE_MS = 1000,
 	CONFIG_ARENA_BYTES = 64 << 20,
 	DATA_MODE = 0750,
+	CONNECTIONS_MAX = 2048,
+	OTHER_DESCRIPTORS = 128, /* database, commands, logs */
 	THREADS_MIN = 4,
 	THREADS_MAX = 64,
 	MS_PER_DAY = 24 * 3600 * 1000,
@@ -126,6 +130,22 @@ static int make_directories(struct program *p, struct err *err)
 	return r;
 }
 
+/* As many as descriptors allow: the soft limit is usually that of select(2). */
+static unsigned allow_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < CONNECTIONS_MAX + OTHER_DESCRIPTORS) {
+		limit.rlim_cur = MIN(limit.rlim_max, CONNECTIONS_MAX + OTHER_DESCRIPTORS);
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < 2 * OTHER_DESCRIPTORS)
+		return 0;
+	return (unsigned)MIN(limit.rlim_cur - OTHER_DESCRIPTORS, CONNECTIONS_MAX);
+}
+
 static int open_server(struct program *p, struct err *err)
 {
 	const struct api_flags *f = &p->flags;
@@ -134,6 +154,7 @@ static int open_server(struct program *p, struct err *err)
 			.listen_addresses = f->listen_addresses,
 			.web_config_file = f->web_config_file,
 			.systemd_socket = f->systemd_socket,
+			.max_connections = allow_connections(),
 			.threads = (unsigned)MIN(MAX(f->gomaxprocs, THREADS_MIN), THREADS_MAX),
 			.gzip = f->compression,
 			.deflate = true,
@@ -145,7 +166,6 @@ static int open_server(struct program *p, struct err *err)
 		.cors_origin = f->cors_origin,
 		.identity.user_headers = f->user_headers,
 		.told_whom_to_trust = options_given(&f->parsed, "web.trusted-proxies"),
-		.max_period_ms = f->max_period_ms,
 		.zone = p->zone,
 		.clock = clock_system(),
 		.log = &p->log,
@@ -157,6 +177,11 @@ static int open_server(struct program *p, struct err *err)
 
 	int r;
 
+	if (duration_parse_prometheus(slice_from(f->max_period), &config.max_period_ms) < 0)
+		return err_set(err, -EINVAL,
+			"failed to parse option for --query.max-period: '%s' is no duration "
+			"(90s, 1d12h)",
+			f->max_period);
 	if (f->compression_level < GZIP_LEVEL_MIN || f->compression_level > GZIP_LEVEL_MAX)
 		return err_set(err, -EINVAL, "--web.compression.level: %lld is not from %d to %d",
 			(long long)f->compression_level, GZIP_LEVEL_MIN, GZIP_LEVEL_MAX);
