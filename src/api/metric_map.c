@@ -167,13 +167,53 @@ static bool is_no_number(const char *word, size_t len)
 	return false;
 }
 
+/*
+ * Digits, and decimals behind a point. Where both fit into a double the quotient is the nearest one
+ * to the text, as strtod() would give it. NULL: it is for strtod() to read.
+ */
+static const char *read_decimal(const char *p, const char *end, double *ret_value)
+{
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10,
+		1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18 };
+	bool negative = p < end && *p == '-';
+	uint64_t digits = 0;
+	const char *start, *point = NULL;
+	size_t n, decimals;
+
+	start = p += negative;
+	for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point && p > start)); p++) {
+		if (*p == '.')
+			point = p;
+		else
+			digits = digits * 10 + (uint64_t)(*p - '0');
+		if (p - start > PLAIN_DIGITS_MAX)
+			return NULL;
+	}
+	n = (size_t)(p - start) - (point != NULL);
+	decimals = point ? (size_t)(p - point - 1) : 0;
+	if (!n || (point && !decimals) || digits >= UINT64_C(1) << 53)
+		return NULL;
+	*ret_value = (double)digits / powers[decimals];
+	if (negative)
+		*ret_value = -*ret_value;
+	return p;
+}
+
 static int parse_value(struct parser *in, double *ret_value)
 {
 	const char *start = in->p;
-	size_t len = strspn(start, "0123456789+-.eE");
-	double value;
+	double value = 0;
+	size_t len;
+	const char *plain = read_decimal(
+		start, start + strnlen(start, PLAIN_DIGITS_MAX + 4), &value);
 	char *end;
 
+	if (plain && (*plain == ',' || *plain == '}')) {
+		in->p = plain;
+		*ret_value = value;
+		return 0;
+	}
+	len = strspn(start, "0123456789+-.eE");
 	if (*start == '"') {
 		const char *text;
 		int r = parse_string(in, &text);
@@ -339,6 +379,41 @@ bool metric_map_is_plain(struct slice text)
 		if (*p++ != ',')
 			return false;
 	}
+}
+
+int metric_map_next(struct slice *rest, struct slice *ret_key, double *ret_value)
+{
+	const char *p = rest->p, *end = p + rest->n, *key, *after;
+
+	/* Behind the '{' or ',' of an entry, or at the end. */
+	if (end - p < 2 || (*p != '{' && *p != ','))
+		return rest->n == 1 && *p == '}' ? 0 : -EBADMSG;
+	if (*p == '{' && p[1] == '}' && end - p == 2)
+		return 0;
+	if (*++p != '"')
+		return -EBADMSG;
+	key = ++p;
+	while (p < end && *p != '"') {
+		if (*p == '\\' || (unsigned char)*p < ' ')
+			return -EBADMSG;
+		p++;
+	}
+	if (p == key || end - p < 3 || p[1] != ':')
+		return -EBADMSG;
+	after = read_decimal(p + 2, end, ret_value);
+	if (!after || after == end || (*after != ',' && *after != '}')) {
+		char *stop;
+
+		*ret_value = strtod(p + 2, &stop);
+		after = p + 2 + strspn(p + 2, "0123456789+-.eE");
+		if (stop != after || after == p + 2)
+			return -EBADMSG;
+	}
+	if (after >= end || (*after != ',' && *after != '}') || !isfinite(*ret_value))
+		return -EBADMSG;
+	*ret_key = (struct slice){ key, (size_t)(p - key) };
+	*rest = (struct slice){ after, (size_t)(end - after) };
+	return 1;
 }
 
 static void write_map(const struct metric_map *map, bool exact, struct buffer *out)

@@ -13,6 +13,12 @@
 int metric_map_parse(const char *text, struct arena *arena, struct metric_map *ret_map);
 /* Whether the text is JSON as metric_map_write() makes it, so that it may be passed on as it is. */
 bool metric_map_is_plain(struct slice text);
+/*
+ * Walks through such a text from its '{' on, without memory: 1 an entry, 0 the end, -EBADMSG it is
+ * not as metric_map_write() makes it (metric_map_parse() may know it nevertheless). Keys point into
+ * the text, which a NUL follows.
+ */
+int metric_map_next(struct slice *rest, struct slice *ret_key, double *ret_value);
 /* Appends {"a":1,"b":0.50000000}. */
 void metric_map_write(const struct metric_map *map, struct buffer *out);
 /* The same with the shortest digits that read back as the number: no sum of sums is rounded. */

@@ -234,7 +234,6 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	"SELECT cluster_id, resource_manager, num_units, project, groupname, username, " METRICS
 #define UNIT_USAGE_COLUMNS \
 	"SELECT cluster_id, resource_manager, 1, project, groupname, username, " METRICS
-#define BY_MEMBERSHIP "(cluster_id, project) IN " MEMBERSHIPS("?1")
 #define BY_USERS_PROJECTS                                                      \
 	"(?2 IS NULL OR (cluster_id, project) IN (SELECT cluster_id, project " \
 	"FROM " MEMBERS " WHERE username IN " LIST("?2") "))"
@@ -247,13 +246,22 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 #define ASKED_OF_MEMBER                                       \
 	"(SELECT cluster_id AS c, project AS p FROM " MEMBERS \
 	" WHERE username = ?1 AND " IN_PROJECTS " AND " IN_CLUSTERS ")"
-#define ASKED_OF_ALL                                                                                  \
-	"(SELECT cluster_id AS c, project AS p FROM ceems_accounts WHERE ?2 IS NULL AND " IN_PROJECTS \
-	" AND " IN_CLUSTERS " UNION SELECT cluster_id, project FROM usage WHERE "                     \
-	"?2 IS NULL AND " IN_PROJECTS " AND " IN_CLUSTERS " UNION SELECT cluster_id, project "        \
-	"FROM " MEMBERS " WHERE ?2 IS NOT NULL AND username IN " LIST("?2") " AND " IN_PROJECTS       \
-									    " AND " IN_CLUSTERS       \
-									    ")"
+/* From one cluster to the next by an index. */
+#define CLUSTERS_OF(table)                                                             \
+	"SELECT id FROM (WITH RECURSIVE k (id) AS (SELECT min(cluster_id) FROM " table \
+	" UNION ALL SELECT (SELECT min(cluster_id) FROM " table                        \
+	" WHERE cluster_id > k.id) FROM k WHERE k.id IS NOT NULL) SELECT id FROM k "   \
+	"WHERE id IS NOT NULL)"
+#define ASKED_OF_ALL                                                                                           \
+	"(SELECT k.id AS c, value AS p FROM (" CLUSTERS_OF("ceems_accounts") " UNION " CLUSTERS_OF(            \
+		"usage") ") k, json_each(?3) WHERE ?2 IS NULL AND ?3 IS NOT NULL AND " ANY_OR_IN("k.id",       \
+		"?4") " UNION SELECT cluster_id, project FROM ceems_accounts WHERE ?2 IS NULL AND ?3 IS NULL " \
+		      "AND " IN_CLUSTERS                                                                       \
+		      " UNION SELECT cluster_id, project FROM usage WHERE ?2 IS NULL "                         \
+		      "AND ?3 IS NULL AND " IN_CLUSTERS                                                        \
+		      " UNION SELECT cluster_id, project FROM " MEMBERS                                        \
+		      " WHERE ?2 IS NOT NULL AND username IN " LIST("?2") " AND " IN_PROJECTS                  \
+									  " AND " IN_CLUSTERS ")"
 #define UNIT_SOURCES(asked)                                              \
 	UNIT_USAGE_COLUMNS                                               \
 	" FROM " asked " CROSS JOIN units INDEXED BY "                   \
@@ -314,8 +322,9 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 		"started_at_ts, elapsed, state, allocation, tags, last_updated_at FROM units "
 		"WHERE ended_at_ts = 0 AND cluster_id = ?1",
 
-	[R_USAGE_OF_MEMBER] = USAGE_COLUMNS " FROM usage WHERE " BY_MEMBERSHIP " AND " IN_PROJECTS
-					    " AND " IN_CLUSTERS USAGE_ORDER,
+	[R_USAGE_OF_MEMBER] = USAGE_COLUMNS
+	" FROM " ASKED_OF_MEMBER " CROSS JOIN usage INDEXED BY "
+	"ceems_usage_project ON cluster_id = c AND project = p" USAGE_ORDER,
 	[R_USAGE_OF_ALL] = USAGE_COLUMNS " FROM usage WHERE " BY_USERS_PROJECTS " AND " IN_PROJECTS
 					 " AND " IN_CLUSTERS USAGE_ORDER,
 	[R_UNIT_SOURCES_OF_MEMBER] = UNIT_SOURCES(ASKED_OF_MEMBER),

@@ -10,6 +10,7 @@
 enum {
 	SUM_MAX_BYTES = 512 << 20, /* all groups of one answer */
 	ROW_MAX_BYTES = 16 << 20,
+	ENTRIES_MAX = 1024, /* numbers of one row */
 	FIRST_SLOTS = 256,
 	KEYS_MAX = 4096, /* of one metric */
 };
@@ -37,8 +38,16 @@ struct group {
 
 /* All keys of a metric in the order of their appearance. */
 struct keys {
-	const char **v;
+	struct slice *v; /* with a NUL behind each */
 	size_t n, cap;
+};
+
+/* One number of a row. */
+struct entry {
+	size_t metric;
+	bool is_weight;
+	struct slice key; /* in the row, or in row_arena */
+	double value;
 };
 
 struct usage_sum {
@@ -46,6 +55,9 @@ struct usage_sum {
 	uint64_t fields, group_by;
 	struct arena arena; /* groups and keys */
 	struct arena row_arena; /* reset for each row */
+	struct entry entries[ENTRIES_MAX]; /* of the present row */
+	size_t n_entries;
+	struct group *last; /* of the row before */
 	struct keys keys[N_UNIT_METRICS];
 	struct group **slots; /* hash table, open addressing */
 	size_t n_slots, n_groups;
@@ -144,16 +156,38 @@ static int grow_slots(struct usage_sum *sum)
 	return 0;
 }
 
+static int add_group(struct usage_sum *sum, const struct store_row *row, struct group **ret_group)
+{
+	struct group *group = ARENA_NEW(&sum->arena, struct group);
+
+	for (size_t i = 0; group && i < FIRST_METRIC; i++) {
+		struct slice text = store_row_text(row, i);
+
+		group->names[i] = arena_strdup(&sum->arena, text.p ? text.p : "");
+		if (!group->names[i])
+			group = NULL;
+	}
+	if (!group)
+		return -ENOMEM;
+	*ret_group = group;
+	return 0;
+}
+
 static int find_group(struct usage_sum *sum, const struct store_row *row, struct group **ret_group)
 {
 	const char *names[FIRST_METRIC] = { 0 };
-	struct group **slot, *group;
+	struct group **slot;
 	int r;
 
 	for (size_t i = 0; i < FIRST_METRIC; i++) {
-		struct slice text = store_row_text(row, i);
-
-		names[i] = text.p ? text.p : "";
+		if (sum->group_by >> i & 1) {
+			names[i] = store_row_text(row, i).p;
+			names[i] = names[i] ? names[i] : "";
+		}
+	}
+	if (sum->last && same_group(sum, sum->last->names, names)) {
+		*ret_group = sum->last;
+		return 0;
 	}
 	if (sum->n_groups * 2 >= sum->n_slots) {
 		r = grow_slots(sum);
@@ -162,70 +196,67 @@ static int find_group(struct usage_sum *sum, const struct store_row *row, struct
 	}
 	slot = find_slot(sum, sum->slots, sum->n_slots, names);
 	if (!*slot) {
-		group = ARENA_NEW(&sum->arena, struct group);
-		for (size_t i = 0; group && i < FIRST_METRIC; i++) {
-			group->names[i] = arena_strdup(&sum->arena, names[i]);
-			if (!group->names[i])
-				group = NULL;
-		}
-		if (!group)
-			return -ENOMEM;
-		*slot = group;
+		r = add_group(sum, row, slot);
+		if (r < 0)
+			return r;
 		sum->n_groups++;
 	}
-	*ret_group = *slot;
+	*ret_group = sum->last = *slot;
 	return 0;
 }
 
-/* Number of the key among its metric's. */
-static int find_key(struct usage_sum *sum, struct keys *keys, const char *key, size_t *ret_number)
+static bool same_text(struct slice a, struct slice b)
 {
-	const char **v;
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+/* Number of the key among its metric's; guess is tried first. */
+static int find_key(struct usage_sum *sum, struct keys *keys, struct slice key, size_t guess,
+	size_t *ret_number)
+{
 	size_t i = 0;
 
-	while (i < keys->n && !str_eq(keys->v[i], key))
+	if (guess < keys->n && same_text(keys->v[guess], key)) {
+		*ret_number = guess;
+		return 0;
+	}
+	while (i < keys->n && !same_text(keys->v[i], key))
 		i++;
 	if (i == keys->n) {
 		if (i == KEYS_MAX)
 			return -E2BIG;
 		if (keys->n == keys->cap) {
 			size_t cap = keys->cap ? keys->cap * 2 : 8;
+			struct slice *v = arena_grow(
+				&sum->arena, keys->v, keys->n, cap, sizeof(*v));
 
-			v = arena_grow(&sum->arena, keys->v, keys->n, cap, sizeof(*v));
 			if (!v)
 				return -ENOMEM;
 			keys->v = v;
 			keys->cap = cap;
 		}
-		keys->v[i] = arena_strdup(&sum->arena, key);
-		if (!keys->v[i])
+		key.p = arena_strndup(&sum->arena, key.p, key.n);
+		if (!key.p)
 			return -ENOMEM;
-		keys->n++;
+		keys->v[keys->n++] = key;
 	}
 	*ret_number = i;
 	return 0;
 }
 
-static int add_map(struct usage_sum *sum, struct keys *keys, struct numbers *numbers,
-	const struct metric_map *map, double weight)
+static int add_number(struct usage_sum *sum, const struct keys *keys, struct numbers *numbers,
+	size_t i, double value)
 {
-	for (size_t i = 0; i < map->n; i++) {
-		size_t number;
-		int r = find_key(sum, keys, map->keys[i], &number);
+	if (i >= numbers->n) {
+		size_t n = MAX(i + 1, keys->n);
+		double *v = arena_grow(&sum->arena, numbers->v, numbers->n, n, sizeof(*v));
 
-		if (r < 0)
-			return r;
-		if (number >= numbers->n) {
-			size_t n = MAX(number + 1, keys->n);
-			double *v = arena_grow(&sum->arena, numbers->v, numbers->n, n, sizeof(*v));
-
-			if (!v)
-				return -ENOMEM;
-			numbers->v = v;
-			numbers->n = n;
-		}
-		numbers->v[number] += map->values[i] * weight;
+		if (!v)
+			return -ENOMEM;
+		numbers->v = v;
+		numbers->n = n;
 	}
+	numbers->v[i] += value;
 	return 0;
 }
 
@@ -234,63 +265,136 @@ static bool is_shown(const struct usage_sum *sum, size_t metric)
 	return sum->fields >> (FIRST_METRIC + metric) & 1;
 }
 
-/* What is read of a row. */
-struct row_maps {
-	struct metric_map metrics[N_UNIT_METRICS], weights[N_UNIT_METRICS];
-};
-
-static int parse_column(struct usage_sum *sum, const struct store_row *row, size_t column,
-	struct metric_map *ret_map)
+static int keep_entry(struct usage_sum *sum, const struct entry *entry)
 {
-	return metric_map_parse(store_row_text(row, column).p, &sum->row_arena, ret_map);
+	if (sum->n_entries == ENTRIES_MAX)
+		return -E2BIG;
+	sum->entries[sum->n_entries++] = *entry;
+	return 0;
 }
 
-/* The maps of the row that are shown, and what weighs them. */
-static int parse_row(struct usage_sum *sum, const struct store_row *row, struct row_maps *maps)
+/* The forms that other programs and older versions wrote. */
+static int read_odd_map(struct usage_sum *sum, const char *text, size_t metric, bool is_weight)
+{
+	struct metric_map map;
+	int r = metric_map_parse(text, &sum->row_arena, &map);
+
+	for (size_t i = 0; r >= 0 && i < map.n; i++)
+		r = keep_entry(sum,
+			&(struct entry){
+				metric, is_weight, slice_from(map.keys[i]), map.values[i] });
+	return r;
+}
+
+static bool comes_before(struct slice a, struct slice b)
+{
+	int c = memcmp(a.p, b.p, MIN(a.n, b.n));
+
+	return c < 0 || (c == 0 && a.n < b.n);
+}
+
+static int read_map(struct usage_sum *sum, struct slice text, size_t metric, bool is_weight)
+{
+	struct entry entry = { .metric = metric, .is_weight = is_weight };
+	size_t first = sum->n_entries;
+	struct slice rest = text;
+	int r;
+
+	if (!text.n || slice_eq(text, "null"))
+		return 0;
+	while ((r = metric_map_next(&rest, &entry.key, &entry.value)) == 1) {
+		/* Of equal keys the last one counts, which the parser knows. */
+		if (sum->n_entries > first &&
+			!comes_before(sum->entries[sum->n_entries - 1].key, entry.key)) {
+			r = -EBADMSG;
+			break;
+		}
+		r = keep_entry(sum, &entry);
+		if (r < 0)
+			return r;
+	}
+	if (r == -EBADMSG) {
+		sum->n_entries = first;
+		r = read_odd_map(sum, text.p, metric, is_weight);
+	}
+	return r;
+}
+
+/* The numbers of the row that are shown, and the times that weigh them. */
+static int read_row(struct usage_sum *sum, const struct store_row *row)
 {
 	bool shares = sum->rows == USAGE_SUM_SHARES;
 	size_t weight = STORE_WEIGHTS;
 	int r = 0;
 
-	*maps = (struct row_maps){ 0 };
+	sum->n_entries = 0;
 	for (size_t m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
 		bool average = unit_metric_weight((enum unit_metric)m) != NULL;
 
 		if (is_shown(sum, m) || (m == TOTAL_TIME_SECONDS && !shares))
-			r = parse_column(sum, row, FIRST_METRIC + m, &maps->metrics[m]);
+			r = read_map(sum, store_row_text(row, FIRST_METRIC + m), m, false);
 		if (r >= 0 && average && shares && is_shown(sum, m))
-			r = parse_column(sum, row, weight, &maps->weights[m]);
+			r = read_map(sum, store_row_text(row, weight), m, true);
 		weight += average;
 	}
 	return r;
 }
 
-static int add_metric(
-	struct usage_sum *sum, struct group *group, size_t m, const struct row_maps *maps)
+/* What the values of each metric are multiplied by. */
+static void find_weights(const struct usage_sum *sum, double weights[N_UNIT_METRICS])
 {
-	const char *key = unit_metric_weight((enum unit_metric)m);
-	struct sums *sums = &group->sums[m];
-	double weight = 1;
-	int r = 0;
+	for (size_t m = 0; m < N_UNIT_METRICS; m++) {
+		const char *key = unit_metric_weight((enum unit_metric)m);
 
-	if (sum->rows == USAGE_SUM_SHARES) {
-		r = add_map(sum, &sum->keys[m], &sums->weights, &maps->weights[m], 1);
-	} else if (key) {
-		weight = metric_map_get(&maps->metrics[TOTAL_TIME_SECONDS], key);
-		sums->weight += weight;
+		weights[m] = 1;
+		if (!key || sum->rows == USAGE_SUM_SHARES)
+			continue;
+		weights[m] = 0;
+		for (size_t i = 0; i < sum->n_entries; i++) {
+			const struct entry *e = &sum->entries[i];
+
+			if (e->metric == TOTAL_TIME_SECONDS && slice_eq(e->key, key))
+				weights[m] = e->value;
+		}
 	}
-	return r < 0 ? r : add_map(sum, &sum->keys[m], &sums->values, &maps->metrics[m], weight);
+}
+
+static int add_entries(
+	struct usage_sum *sum, struct group *group, const double weights[N_UNIT_METRICS])
+{
+	size_t place = 0;
+
+	for (size_t i = 0; i < sum->n_entries; i++) {
+		const struct entry *e = &sum->entries[i];
+		struct sums *sums = &group->sums[e->metric];
+		struct keys *keys = &sum->keys[e->metric];
+		size_t number;
+		int r;
+
+		place = i && e[-1].metric == e->metric && e[-1].is_weight == e->is_weight
+			? place + 1
+			: 0;
+		if (!is_shown(sum, e->metric))
+			continue;
+		r = find_key(sum, keys, e->key, place, &number);
+		if (r >= 0)
+			r = add_number(sum, keys, e->is_weight ? &sums->weights : &sums->values,
+				number, e->is_weight ? e->value : e->value * weights[e->metric]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int usage_sum_add(void *ctx, const struct store_row *row)
 {
+	double weights[N_UNIT_METRICS];
 	struct usage_sum *sum = ctx;
-	struct row_maps maps;
 	struct group *group;
 	int r;
 
 	arena_reset(&sum->row_arena);
-	r = parse_row(sum, row, &maps);
+	r = read_row(sum, row);
 	if (r == -EBADMSG || r == -E2BIG) {
 		sum->unreadable++;
 		return 0;
@@ -300,11 +404,10 @@ int usage_sum_add(void *ctx, const struct store_row *row)
 	if (r < 0)
 		return r;
 	group->num_units += store_row_i64(row, NUM_UNITS);
-	for (size_t m = 0; r >= 0 && m < N_UNIT_METRICS; m++) {
-		if (is_shown(sum, m))
-			r = add_metric(sum, group, m, &maps);
-	}
-	return r;
+	find_weights(sum, weights);
+	for (size_t m = 0; m < N_UNIT_METRICS; m++)
+		group->sums[m].weight += weights[m];
+	return add_entries(sum, group, weights);
 }
 
 static int compare_groups(const void *a, const void *b)
@@ -323,9 +426,9 @@ static int compare_groups(const void *a, const void *b)
 
 static int compare_keys(const void *a, const void *b, void *keys)
 {
-	const char *const *v = ((const struct keys *)keys)->v;
+	const struct slice *v = ((const struct keys *)keys)->v;
 
-	return strcmp(v[*(const size_t *)a], v[*(const size_t *)b]);
+	return strcmp(v[*(const size_t *)a].p, v[*(const size_t *)b].p);
 }
 
 /* Numbers of the metric's keys in the order of their names. */
@@ -365,7 +468,7 @@ static void write_metric(const struct usage_sum *sum, size_t m, const size_t *or
 
 			value = weight > 0 ? value / weight : 0;
 		}
-		json_writer_key(w, sum->keys[m].v[order[i]]);
+		json_writer_key(w, sum->keys[m].v[order[i]].p);
 		json_writer_raw(w, text, num_metric_map(value, text));
 	}
 	json_writer_close_object(w);

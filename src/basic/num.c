@@ -178,11 +178,48 @@ size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX])
 	return n;
 }
 
+/* Eight decimals as printf() rounds them. 0: it isn't sure how. */
+static size_t eight_decimals(double value, char text[static NUM_TEXT_MAX])
+{
+	/* The product is off by half a unit of 64 bits at most. */
+	long double scaled = fabsl((long double)value) * 1e8L, rest;
+	uint64_t n, fraction;
+	size_t len = 0;
+
+	if (scaled >= 1e16L)
+		return 0;
+	n = (uint64_t)scaled;
+	rest = scaled - (long double)n;
+	if (fabsl(rest - 0.5L) < 1e-2L)
+		return 0;
+	n += rest > 0.5L;
+	if (value < 0)
+		text[len++] = '-';
+	len += (size_t)put_whole(n / 100000000, text + len);
+	text[len++] = '.';
+	fraction = n % 100000000;
+	for (int i = 8; i-- > 0; fraction /= 10)
+		text[len + (size_t)i] = (char)('0' + fraction % 10);
+	text[len + 8] = '\0';
+	return len + 8;
+}
+
 size_t num_metric_map(double value, char text[static NUM_TEXT_MAX])
 {
+	size_t n;
+
 	if (!isfinite(value))
 		value = 0;
-	if (value == trunc(value) && fabs(value) < 9223372036854775808.0)
-		return (size_t)sprintf(text, "%lld", (long long)value);
-	return (size_t)snprintf(text, NUM_TEXT_MAX, "%.8f", value);
+	if (value == trunc(value) && fabs(value) < 9223372036854775808.0) {
+		int64_t whole = (int64_t)value;
+
+		n = 0;
+		if (whole < 0)
+			text[n++] = '-';
+		n += (size_t)put_whole(whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole, text + n);
+		text[n] = '\0';
+		return n;
+	}
+	n = eight_decimals(value, text);
+	return n ? n : (size_t)snprintf(text, NUM_TEXT_MAX, "%.8f", value);
 }

@@ -147,6 +147,47 @@ static void averages_are_weighted_by_what_each_side_has(void **state)
 	assert_string_equal(write_map(&a), "{\"global\":0,\"new\":0}");
 }
 
+static void the_quick_reader_takes_what_is_written(void **state)
+{
+	static const struct {
+		const char *text;
+		int n; /* entries, or -EBADMSG */
+		double sum;
+	} cases[] = {
+		{ "{}", 0, 0 },
+		{ "{\"a\":1}", 1, 1 },
+		{ "{\"a\":-1,\"b b\":0.12500000,\"c\":12345678901234567890}", 3,
+			12345678901234567890.0 - 0.875 },
+		{ "{\"a\":0.000000000000000012345}", 1, 0.000000000000000012345 },
+		{ "{\"a\":1e3}", 1, 1000 },
+		{ "", -EBADMSG, 0 },
+		{ "null", -EBADMSG, 0 },
+		{ "{\"a\": 1}", -EBADMSG, 0 },
+		{ "{\"a\\n\":1}", -EBADMSG, 0 },
+		{ "{\"a\":NaN}", -EBADMSG, 0 },
+		{ "{\"a\":0x10}", -EBADMSG, 0 },
+		{ "{\"a\":1", -EBADMSG, 0 },
+		{ "{\"a\":1}}", -EBADMSG, 0 },
+		{ "{\"a\":1,}", -EBADMSG, 0 },
+		{ "{\"a\":1e999}", -EBADMSG, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct slice rest = slice_from(cases[i].text), key;
+		double value, sum = 0;
+		int r, n = 0;
+
+		while ((r = metric_map_next(&rest, &key, &value)) == 1) {
+			assert_true(key.n > 0);
+			sum += value;
+			n++;
+		}
+		assert_int_equal(r < 0 ? r : n, cases[i].n);
+		if (r == 0)
+			assert_true(sum == cases[i].sum);
+	}
+}
+
 static void put_keeps_order_and_replaces(void **state)
 {
 	struct metric_map map = { 0 };
@@ -222,6 +263,7 @@ int main(void)
 		TEST(too_many_keys_or_bytes_are_refused),
 		TEST(sums_cover_the_union_of_keys),
 		TEST(averages_are_weighted_by_what_each_side_has),
+		TEST(the_quick_reader_takes_what_is_written),
 		TEST(put_keeps_order_and_replaces),
 		TEST(only_averages_have_a_weight),
 		TEST(out_of_memory_is_reported_and_changes_nothing),

@@ -75,6 +75,27 @@ static void plain_form_has_no_exponent(void **state)
 	assert_int_equal(num_plain(-2.2250738585072014e-308, text), 327);
 }
 
+static void eight_decimals_are_rounded_as_printf_does(void **state)
+{
+	uint64_t random = 6;
+	char expected[NUM_TEXT_MAX];
+
+	for (int i = 0; i < 200000; i++) {
+		double value;
+
+		random = random * 6364136223846793005U + 1442695040888963407U;
+		/* Of all sizes, and close to the middle between two texts. */
+		value = (double)(int64_t)random / pow(10, 8 + i % 20);
+		if (i % 3 == 0)
+			value = (floor(value * 1e8) + 0.5) / 1e8;
+		if (value == trunc(value))
+			continue;
+		snprintf(expected, sizeof(expected), "%.8f", value);
+		num_metric_map(value, text);
+		assert_string_equal(text, expected);
+	}
+}
+
 static void metric_map_form_has_eight_decimals_or_none(void **state)
 {
 	static const struct row rows[] = {
@@ -187,6 +208,7 @@ int main(void)
 		TEST(exposition_form_is_as_specified),
 		TEST(plain_form_has_no_exponent),
 		TEST(metric_map_form_has_eight_decimals_or_none),
+		TEST(eight_decimals_are_rounded_as_printf_does),
 		TEST(millionths_are_exact),
 		TEST(random_doubles_are_shortest_and_read_back),
 		TEST(random_decimals_are_shortest_and_read_back),
