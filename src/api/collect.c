@@ -1,44 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/collect.h"
+#include "api/collect_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "api/ticker.h"
-
-enum { MS = 1000, CLUSTERS_MAX = 256, CAUSES_MAX = 8 };
+enum { MS = 1000, CLUSTERS_MAX = 256, QUEUE_ARENA_BYTES = 1 << 20 };
 
 static const size_t step_arena_bytes = (size_t)4 << 30;
 
-struct cluster {
-	struct collect *collect;
-	const struct collect_cluster *in;
-	struct arena arena; /* reset for each window */
-	struct ticker *ticker;
-	bool known; /* watermark_ms was read */
-	bool recalled; /* the manager knows what runs as far as the database knows */
-	int64_t watermark_ms;
-	int64_t origin_ms; /* no unit is listed from before it; 0: no such time */
-	int said[CAUSES_MAX]; /* causes of the present failure, each is said once */
-	size_t n_said; /* 0: it works */
-	bool ahead; /* likewise that the watermark lies in the future */
-	int64_t failing_since_ms;
-};
-
-struct collect {
-	struct collect_config config;
-	struct cluster *clusters;
-	size_t n;
-};
-
-static int64_t now_ms(const struct collect *collect)
+int64_t collect_now_ms(const struct collect *collect)
 {
 	return clock_realtime_ns(collect->config.clock) / 1000000;
+}
+
+bool collect_cancelled(const struct collect *collect)
+{
+	return ticker_sleep(collect->config.cancel_fd, 0);
 }
 
 static int64_t floor_to_second(int64_t ms)
 {
 	return ms - (ms % MS + MS) % MS;
+}
+
+static int make_cluster(struct collect *collect, const struct collect_cluster *in,
+	struct cluster *cluster, struct err *err)
+{
+	int r;
+
+	cluster->collect = collect;
+	cluster->in = in;
+	arena_init(&cluster->arena, step_arena_bytes);
+	arena_init(&cluster->queue_arena, QUEUE_ARENA_BYTES);
+	r = lanes_make(in, &cluster->lanes, err);
+	if (r < 0)
+		return r;
+	cluster->lane_states = calloc(cluster->lanes.n + 1, sizeof(*cluster->lane_states));
+	if (!cluster->lane_states)
+		return err_errno(err, -ENOMEM, "cluster '%s'", in->id);
+	for (size_t i = 0; i < cluster->lanes.n; i++)
+		cluster->lane_states[i].lane = cluster->lanes.v[i];
+	return 0;
 }
 
 int collect_new(const struct collect_config *config, const struct collect_cluster *clusters,
@@ -58,9 +60,12 @@ int collect_new(const struct collect_config *config, const struct collect_cluste
 	c->config = *config;
 	c->n = n_clusters;
 	for (size_t i = 0; i < n_clusters; i++) {
-		c->clusters[i].collect = c;
-		c->clusters[i].in = &clusters[i];
-		arena_init(&c->clusters[i].arena, step_arena_bytes);
+		int r = make_cluster(c, &clusters[i], &c->clusters[i], err);
+
+		if (r < 0) {
+			collect_free(c);
+			return r;
+		}
 	}
 	*ret_collect = c;
 	return 0;
@@ -71,8 +76,13 @@ void collect_free(struct collect *collect)
 	if (!collect)
 		return;
 	for (size_t i = 0; i < collect->n; i++) {
-		ticker_join(collect->clusters[i].ticker);
-		arena_done(&collect->clusters[i].arena);
+		struct cluster *cluster = &collect->clusters[i];
+
+		ticker_join(cluster->ticker);
+		arena_done(&cluster->arena);
+		arena_done(&cluster->queue_arena);
+		lanes_free(&cluster->lanes);
+		free(cluster->lane_states);
 	}
 	free(collect->clusters);
 	free(collect);
@@ -108,6 +118,14 @@ static int recall(struct cluster *cluster, struct err *err)
 	return r;
 }
 
+void collect_say_failed_rows(const struct cluster *cluster, const struct store_step_result *result)
+{
+	if (result->failed)
+		log_error(cluster->collect->config.log, "rows could not be stored and are left out",
+			LOG_STR("cluster_id", cluster->in->id),
+			LOG_INT("rows", (int64_t)result->failed), LOG_ERR(&result->first_failure));
+}
+
 static void log_stored(const struct cluster *cluster, const struct window *window,
 	const struct store_step_result *result)
 {
@@ -118,10 +136,92 @@ static void log_stored(const struct cluster *cluster, const struct window *windo
 		LOG_INT("window_end", window->end_ms / MS), LOG_INT("window_seconds", seconds),
 		LOG_INT("rows", (int64_t)result->stored),
 		LOG_INT("purged", (int64_t)result->purged));
-	if (result->failed)
-		log_error(log, "rows could not be stored and are left out",
+	if (result->given_up)
+		log_error(log, "windows waited for metrics until their units were deleted",
 			LOG_STR("cluster_id", cluster->in->id),
-			LOG_INT("rows", (int64_t)result->failed), LOG_ERR(&result->first_failure));
+			LOG_INT("windows", (int64_t)result->given_up));
+	collect_say_failed_rows(cluster, result);
+}
+
+/* Which lanes answer for this window, and which let it wait. */
+struct lane_plan {
+	const char *waiting[LANE_UPDATERS_MAX];
+	struct strings queue_lanes; /* the first of these */
+	const char *metric_lanes[N_UNIT_METRICS]; /* where older windows wait */
+	bool behind; /* in any of these */
+};
+
+static void put_metric_lanes(const struct lane_state *state, struct lane_plan *plan)
+{
+	for (int m = 0; m < N_UNIT_METRICS; m++)
+		if (state->lane.metrics & 1U << m)
+			plan->metric_lanes[m] = state->lane.name;
+	plan->behind = true;
+}
+
+/* Windows of a lane stay in order: while one is due, the next wait behind it. */
+static int update(struct cluster *cluster, const struct window *window, struct unit_list *units,
+	struct lane_plan *plan, struct err *err)
+{
+	plan->queue_lanes.v = plan->waiting;
+	for (size_t i = 0; units->n && i < cluster->lanes.n; i++) {
+		struct lane_state *state = &cluster->lane_states[i];
+		struct err why;
+		int r;
+
+		if (state->waiting)
+			put_metric_lanes(state, plan);
+		if (state->due || state->failed) {
+			plan->waiting[plan->queue_lanes.n++] = state->lane.name;
+			continue;
+		}
+		r = lane_update(&state->lane, cluster->in, window, units, &cluster->arena, &why);
+		if (r == -ECANCELED) {
+			*err = why;
+			return r;
+		}
+		if (r < 0) {
+			state->failed = true;
+			lane_say_failure(cluster, state, r, &why);
+			plan->waiting[plan->queue_lanes.n++] = state->lane.name;
+		} else {
+			lane_say_recovery(cluster, state);
+		}
+	}
+	return 0;
+}
+
+/* Memory and disk are finite: then the cluster's units wait with their metrics, at their source. */
+static int check_queue(const struct cluster *cluster, struct err *err)
+{
+	const struct store_queue_state *queue = &cluster->queue;
+
+	if (queue->windows < STORE_QUEUE_WINDOWS_MAX && queue->units < STORE_QUEUE_UNITS_MAX)
+		return 0;
+	return err_set(err, -EAGAIN,
+		"%lld windows with %lld units wait for metrics, which is the most that are kept",
+		(long long)queue->windows, (long long)queue->units);
+}
+
+static int commit(struct cluster *cluster, const struct store_step *step,
+	const struct window *window, struct err *err)
+{
+	const struct collect_config *config = &cluster->collect->config;
+	const struct collect_cluster *in = cluster->in;
+	struct store_step_result result = { 0 };
+	int r;
+
+	r = config->sink.commit(config->sink.ctx, step, &result, err);
+	if (r < 0)
+		return r;
+	if (in->manager->stored)
+		in->manager->stored(in->state, window);
+	for (size_t i = 0; !cluster->queue.windows && !step->queue_lanes->n && i < cluster->lanes.n;
+		i++)
+		lane_stored(
+			&cluster->lane_states[i].lane, in, window, step->units, &cluster->arena);
+	log_stored(cluster, window, &result);
+	return step->queue_lanes->n ? cluster_look_at_queue(cluster, err) : 0;
 }
 
 /* One window: all of it or nothing. */
@@ -133,42 +233,38 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 	struct unit_list units = { 0 };
 	struct user_list users = { 0 };
 	struct project_list projects = { 0 };
-	struct store_step_result result = { 0 };
+	struct lane_plan plan = { 0 };
 	int r;
 
 	arena_reset(arena);
-	r = recall(cluster, err);
+	r = check_queue(cluster, err);
+	if (r >= 0)
+		r = recall(cluster, err);
 	if (r >= 0)
 		r = in->manager->fetch_units(in->state, window, arena, &units, err);
 	if (r >= 0)
 		r = in->manager->fetch_accounts(
 			in->state, window->end_ms, arena, &users, &projects, err);
-	for (size_t i = 0; r >= 0 && units.n && i < in->n_updaters; i++) {
-		const struct collect_updater *u = &in->updaters[i];
-
-		r = u->updater->update(u->state, window, &units, arena, err);
-	}
+	if (r >= 0)
+		r = update(cluster, window, &units, &plan, err);
 	if (r < 0)
 		return r;
 
 	const struct store_step stored = {
 		.cluster_id = in->id,
 		.start_ms = window->start_ms,
+		.since_ms = window->since_ms,
 		.end_ms = window->end_ms,
 		.units = &units,
 		.users = &users,
 		.projects = &projects,
 		.purge = config->purge,
 		.retention_days = config->retention_days,
-		.now_ms = now_ms(cluster->collect),
+		.now_ms = collect_now_ms(cluster->collect),
+		.queue_lanes = &plan.queue_lanes,
+		.metric_lanes = plan.behind ? plan.metric_lanes : NULL,
 	};
-	r = config->sink.commit(config->sink.ctx, &stored, &result, err);
-	if (r < 0)
-		return r;
-	if (in->manager->stored)
-		in->manager->stored(in->state, window);
-	log_stored(cluster, window, &result);
-	return 0;
+	return commit(cluster, &stored, window, err);
 }
 
 /* How far and how fine windows may go, from what the updaters need. */
@@ -185,21 +281,20 @@ static void find_limits(struct cluster *cluster, int64_t *ret_limit_ms, int64_t 
 		settle_ms = MAX(settle_ms, timing.settle_ms);
 		min_ms = MAX(min_ms, timing.min_window_ms);
 	}
-	*ret_limit_ms = floor_to_second(now_ms(cluster->collect) - settle_ms);
+	*ret_limit_ms = floor_to_second(collect_now_ms(cluster->collect) - settle_ms);
 	*ret_min_ms = MIN(min_ms, config->max_update_interval_ms);
 }
 
-/* Whether the cause is new. When there is no room left for causes, nothing is. */
-static bool remember_cause(struct cluster *cluster, int r)
+bool failing_note(struct failing *failing, int r, int64_t now_ms)
 {
-	for (size_t i = 0; i < cluster->n_said; i++)
-		if (cluster->said[i] == r)
+	for (size_t i = 0; i < failing->n; i++)
+		if (failing->said[i] == r)
 			return false;
-	if (cluster->n_said == CAUSES_MAX)
+	if (failing->n == COLLECT_CAUSES_MAX)
 		return false;
-	if (!cluster->n_said)
-		cluster->failing_since_ms = now_ms(cluster->collect);
-	cluster->said[cluster->n_said++] = r;
+	if (!failing->n)
+		failing->since_ms = now_ms;
+	failing->said[failing->n++] = r;
 	return true;
 }
 
@@ -209,7 +304,7 @@ static void say_failure(struct cluster *cluster, int r, const struct err *err)
 
 	if (r == -ECANCELED)
 		return;
-	if (!remember_cause(cluster, r)) {
+	if (!failing_note(&cluster->failing, r, collect_now_ms(collect))) {
 		log_debug(collect->config.log, "collection still fails",
 			LOG_STR("cluster_id", cluster->in->id), LOG_ERR(err));
 		return;
@@ -224,19 +319,20 @@ static void say_recovery(struct cluster *cluster)
 {
 	const struct collect *collect = cluster->collect;
 
-	if (!cluster->n_said)
+	if (!cluster->failing.n)
 		return;
-	cluster->n_said = 0;
+	cluster->failing.n = 0;
 	log_info(collect->config.log, "collection works again",
 		LOG_STR("cluster_id", cluster->in->id),
-		LOG_INT("failed_seconds", (now_ms(collect) - cluster->failing_since_ms) / MS));
+		LOG_INT("failed_seconds",
+			(collect_now_ms(collect) - cluster->failing.since_ms) / MS));
 }
 
 /* A clock that went back leaves the watermark in the future: nothing happens until it is reached.
  */
 static void say_ahead(struct cluster *cluster)
 {
-	bool ahead = cluster->watermark_ms > now_ms(cluster->collect);
+	bool ahead = cluster->watermark_ms > collect_now_ms(cluster->collect);
 
 	if (ahead && !cluster->ahead)
 		log_warn(cluster->collect->config.log,
@@ -260,14 +356,17 @@ static struct window next_window(const struct cluster *cluster, int64_t limit_ms
 	};
 }
 
-int collect_tick(struct collect *collect, size_t i)
+/* All windows that are due. */
+static int collect_windows(struct cluster *cluster)
 {
-	struct cluster *cluster = &collect->clusters[i];
+	struct collect *collect = cluster->collect;
 	int64_t limit_ms, min_ms;
 	struct err err;
 	int r;
 
 	r = find_watermark(cluster, &err);
+	if (r >= 0)
+		r = cluster_look_at_queue(cluster, &err);
 	if (r < 0) {
 		say_failure(cluster, r, &err);
 		return r;
@@ -284,6 +383,8 @@ int collect_tick(struct collect *collect, size_t i)
 			r = find_watermark(cluster, &err);
 			if (r >= 0 && cluster->watermark_ms <= window.start_ms)
 				r = err_set(&err, -EEXIST, "the window was stored before");
+			if (r >= 0)
+				r = cluster_look_at_queue(cluster, &err);
 		} else if (r >= 0) {
 			cluster->watermark_ms = window.end_ms;
 		}
@@ -297,6 +398,24 @@ int collect_tick(struct collect *collect, size_t i)
 			break;
 	}
 	return r;
+}
+
+int collect_tick(struct collect *collect, size_t i)
+{
+	struct cluster *cluster = &collect->clusters[i];
+	int r;
+
+	for (;;) {
+		int64_t until_ms = collect_now_ms(collect) + collect->config.update_interval_ms;
+
+		for (size_t l = 0; l < cluster->lanes.n; l++)
+			cluster->lane_states[l].failed = false;
+		r = collect_windows(cluster);
+		cluster_drain(cluster, until_ms);
+		/* A long queue doesn't hold up new windows. */
+		if (collect_now_ms(collect) < until_ms || collect_cancelled(collect))
+			return r;
+	}
 }
 
 static void tick(void *ctx)

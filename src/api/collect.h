@@ -3,13 +3,17 @@
  * The collection loop (spec api-server.md 4): fetches the units of each cluster window by window,
  * has the updaters add metrics, and commits each window at once, exactly once. Each cluster has its
  * own thread and its own watermark (the end of its last committed window), so that a cluster whose
- * manager, updater or disk fails loses nothing and holds up nobody: the window is fetched later.
+ * manager or disk fails loses nothing and holds up nobody: the window is fetched later. Where an
+ * updater fails, the window is committed without its metrics and waits for them in the database,
+ * in the queue of that updater (store_queue.h, lanes.h); windows of a queue are tried oldest first,
+ * and one that fails again and again while others succeed steps aside.
  */
 #ifndef CEEMS_API_COLLECT_H
 #define CEEMS_API_COLLECT_H
 
 #include "api/manager.h"
 #include "api/store.h"
+#include "api/store_queue.h"
 #include "api/updater.h"
 
 struct collect_updater {
@@ -35,6 +39,19 @@ struct collect_sink {
 		struct err *err);
 	int (*commit)(void *ctx, const struct store_step *step,
 		struct store_step_result *ret_result, struct err *err);
+	/* store_queue_state(), _next(), _load(), _commit(), _delay() */
+	int (*queue_state)(void *ctx, const char *cluster_id, int64_t now_ms, struct arena *arena,
+		struct store_queue_state *ret_state, struct err *err);
+	int (*queue_next)(void *ctx, const char *cluster_id, const char *lane,
+		enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window,
+		struct err *err);
+	int (*queue_load)(void *ctx, const char *cluster_id, const struct store_queued *window,
+		struct arena *arena, struct unit_list *units, struct store_queue_ids **ret_ids,
+		struct err *err);
+	int (*queue_commit)(void *ctx, const struct store_late *late,
+		struct store_step_result *ret_result, struct err *err);
+	int (*queue_delay)(void *ctx, const struct store_queued *window, const char *lane,
+		int attempts, int64_t not_before_ms, struct err *err);
 };
 
 struct collect_config {
@@ -62,8 +79,9 @@ int collect_start(struct collect *collect, struct err *err);
 void collect_free(struct collect *collect);
 
 /*
- * One tick of one cluster, in the calling thread: all windows up to now. 0: the cluster is up to
- * date; -errno: the window that begins at the watermark failed and is tried again next time.
+ * One tick of one cluster, in the calling thread: all windows up to now, and those that wait for
+ * metrics. 0: the cluster is up to date (but for these); -errno: the window that begins at the
+ * watermark failed and is tried again next time.
  */
 int collect_tick(struct collect *collect, size_t cluster);
 

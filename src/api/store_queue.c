@@ -208,8 +208,8 @@ int store_queue_expire(
 	return r;
 }
 
-static int read_lanes(struct store *store, const char *cluster_id, struct arena *arena,
-	struct store_queue_state *state, struct err *err)
+static int read_lanes(struct store *store, const char *cluster_id, int64_t now_ms,
+	struct arena *arena, struct store_queue_state *state, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_QUEUE_LANES);
 	struct store_queue_lane *v = NULL;
@@ -217,6 +217,7 @@ static int read_lanes(struct store *store, const char *cluster_id, struct arena 
 	int r;
 
 	stmt_bind_text(q, 1, cluster_id);
+	stmt_bind_i64(q, 2, now_ms);
 	while ((r = stmt_step(q, err)) > 0) {
 		if (n == cap) {
 			v = arena_grow(arena, v, cap, cap + 8, sizeof(*v));
@@ -227,7 +228,8 @@ static int read_lanes(struct store *store, const char *cluster_id, struct arena 
 		if (!v || !v[n].name)
 			return err_errno(err, -ENOMEM, "queue of cluster '%s'", cluster_id);
 		v[n].n = stmt_i64(q, 1);
-		v[n++].oldest_start_ms = stmt_i64(q, 2);
+		v[n].oldest_start_ms = stmt_i64(q, 2);
+		v[n++].due = stmt_i64(q, 3);
 	}
 	state->lanes = v;
 	state->n_lanes = n;
@@ -250,8 +252,8 @@ static int read_state(struct store *store, const char *cluster_id, struct store_
 	return 0;
 }
 
-int store_queue_state(struct store *store, const char *cluster_id, struct arena *arena,
-	struct store_queue_state *ret_state, struct err *err)
+int store_queue_state(struct store *store, const char *cluster_id, int64_t now_ms,
+	struct arena *arena, struct store_queue_state *ret_state, struct err *err)
 {
 	struct store_queue_state state = { 0 };
 	int r;
@@ -259,7 +261,7 @@ int store_queue_state(struct store *store, const char *cluster_id, struct arena 
 	pthread_mutex_lock(&store->write_lock);
 	r = read_state(store, cluster_id, &state, err);
 	if (r >= 0 && state.windows)
-		r = read_lanes(store, cluster_id, arena, &state, err);
+		r = read_lanes(store, cluster_id, now_ms, arena, &state, err);
 	pthread_mutex_unlock(&store->write_lock);
 	if (r >= 0)
 		*ret_state = state;
@@ -322,6 +324,7 @@ static int load_unit(struct stmt *q, const char *cluster_id, struct arena *arena
 	unit->groupname = text_of(q, column++, arena);
 	unit->username = text_of(q, column++, arena);
 	unit->project = text_of(q, column++, arena);
+	unit->ignore = stmt_i64(q, column++) != 0;
 	return unit->uuid && unit->started_at && unit->ended_at && unit->resource_manager &&
 			unit->groupname && unit->username && unit->project
 		? 0

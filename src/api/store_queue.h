@@ -27,14 +27,15 @@ struct store_queued {
 struct store_queue_lane {
 	const char *name;
 	int64_t n, oldest_start_ms;
+	int64_t due; /* of n; the others failed and aren't tried before their time */
 };
 struct store_queue_state {
 	int64_t windows, units, oldest_start_ms; /* 0 if there are none */
 	const struct store_queue_lane *lanes; /* that have windows, sorted by name */
 	size_t n_lanes;
 };
-int store_queue_state(struct store *store, const char *cluster_id, struct arena *arena,
-	struct store_queue_state *ret_state, struct err *err);
+int store_queue_state(struct store *store, const char *cluster_id, int64_t now_ms,
+	struct arena *arena, struct store_queue_state *ret_state, struct err *err);
 
 /* The oldest window of a lane that may be tried by now, or the newest. 1, or 0 if there is none. */
 enum store_queue_end { STORE_QUEUE_OLDEST, STORE_QUEUE_NEWEST };

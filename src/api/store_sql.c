@@ -160,9 +160,10 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_QUEUE_LOAD] =
 		"SELECT q.unit_id, q.account, " QUEUE_TIMES ", u.uuid, u.started_at, "
 		"u.started_at_ts, u.ended_at, u.ended_at_ts, a.resource_manager, a.groupname, "
-		"a.username, a.project FROM ceems_window_units q JOIN units u ON u.id = q.unit_id "
+		"a.username, a.project, u.ignore FROM ceems_window_units q JOIN units u ON u.id = q.unit_id "
 		"JOIN ceems_accounts a ON a.id = q.account WHERE q.window_id = ?1 ORDER BY q.seq",
-	[W_QUEUE_LANES] = "SELECT q.lane, count(*), min(w.start_ms) FROM ceems_windows w "
+	[W_QUEUE_LANES] = "SELECT q.lane, count(*), min(w.start_ms), "
+			  "coalesce(sum(q.not_before_ms <= ?2), 0) FROM ceems_windows w "
 			  "JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 "
 			  "GROUP BY q.lane ORDER BY q.lane",
 	[W_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "

@@ -34,12 +34,22 @@ struct updater {
 	const char *name; /* "tsdb" */
 	const struct config_table *extra_config; /* its keys */
 	int (*open)(const struct updater_env *env, void **ret_state, struct err *err);
+	/* The metrics that it may fill, as bits of enum unit_metric; the same as long as it is
+	 * open. */
+	unsigned (*metrics)(void *state);
 	/*
 	 * Fills metrics and ignore of the units. -errno if the window should be tried again later
 	 * (the server was unreachable); a single bad query is logged and leaves its sub-key out.
+	 * Nothing changes at the server, so that it may be asked again.
 	 */
 	int (*update)(void *state, const struct window *window, struct unit_list *units,
 		struct arena *arena, struct err *err);
+	/*
+	 * These units are in the database with their metrics, and no older window waits for any:
+	 * what they don't need any more may be deleted. NULL: nothing is.
+	 */
+	void (*stored)(void *state, const struct window *window, const struct unit_list *units,
+		struct arena *arena);
 	void (*timing)(void *state, struct updater_timing *ret_timing);
 	void (*close)(void *state);
 };

@@ -128,16 +128,19 @@ ok "administrators see all users" sh -c "curl -sSf -H 'X-Grafana-User: boss' \
 # Each of the three fails for a while. Nothing may be lost or said twice.
 energy() { unit mira '.data[0].total_cpu_energy_usage_kwh.total'; }
 walltime_zoe() { unit zoe '.data[0].total_time_seconds.walltime'; }
+stored_windows() { grep -c 'units stored' "$T/api.log"; }
+more_windows() { [ "$(stored_windows)" -ge "$1" ]; }
 echo down >"$T/prom/mode"
-ok "Prometheus that is down is said" wait_until 20 grep -q 'collection fails' "$T/api.log"
-asked 3
-ok "and said once" log_count 1 'collection fails'
+ok "Prometheus that is down is said" wait_until 20 grep -q 'an updater fails' "$T/api.log"
+ok "and units are stored all the same" wait_until 20 more_windows $(($(stored_windows) + 3))
+ok "and said once" log_count 1 'an updater fails'
 rm "$T/prom/mode"
-ok "when it is back, so is the collection" wait_until 20 grep -q 'collection works again' "$T/api.log"
+ok "when it is back, so are metrics" wait_until 20 grep -q 'updater works again' "$T/api.log"
+ok "for all windows" wait_until 20 sh -c "[ \"\$(sqlite3 '$T/data/ceems.db' 'select count(*) from ceems_windows')\" = 0 ]"
 echo fail >"$T/sacct-mode"
 ok "sacct that fails is said with its words" wait_until 20 grep -q 'slurmdbd is away' "$T/api.log"
 rm "$T/sacct-mode"
-ok "and forgiven" wait_until 20 log_count 2 'collection works again'
+ok "and forgiven" wait_until 20 log_count 1 'collection works again'
 
 list_jobs <<J
 101 mira -900 -600

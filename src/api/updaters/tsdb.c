@@ -472,7 +472,6 @@ static int updater_update(void *state, const struct window *window, struct unit_
 {
 	struct updater_state *u = state;
 	int64_t range_ms = window->end_ms - window->start_ms;
-	struct err why;
 	int r;
 
 	if (!u->tsdb)
@@ -489,17 +488,37 @@ static int updater_update(void *state, const struct window *window, struct unit_
 		r = query_units(u, window, units, arena, err);
 	if (r < 0)
 		return err_prefix(err, r, "updater '%s'", u->env.config->id);
-	if (delete_series(u, window, units, arena, &why) < 0)
-		log_warn(u->env.log, "series could not be deleted",
-			LOG_STR("id", u->env.config->id), LOG_ERR(&why));
 	return 0;
+}
+
+static void updater_stored(void *state, const struct window *window, const struct unit_list *units,
+	struct arena *arena)
+{
+	struct updater_state *u = state;
+	struct err err;
+
+	if (u->tsdb && delete_series(u, window, units, arena, &err) < 0)
+		log_warn(u->env.log, "series could not be deleted",
+			LOG_STR("id", u->env.config->id), LOG_ERR(&err));
+}
+
+static unsigned updater_metrics(void *state)
+{
+	const struct updater_state *u = state;
+	unsigned metrics = 0;
+
+	for (size_t i = 0; u->tsdb && i < u->queries.n; i++)
+		metrics |= 1U << u->queries.v[i].metric;
+	return metrics;
 }
 
 const struct updater updater_tsdb = {
 	.name = "tsdb",
 	.extra_config = &extra_table,
 	.open = updater_open,
+	.metrics = updater_metrics,
 	.update = updater_update,
+	.stored = updater_stored,
 	.timing = updater_timing,
 	.close = updater_close,
 };

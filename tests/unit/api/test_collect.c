@@ -16,13 +16,21 @@
 #include "remote/sacct.h"
 #include "unit_test.h"
 
-enum { MS = 1000, T0 = 1900000000, WATTS = 100, SEEN_AFTER_S = 20, JOBS = 40 };
+enum { MS = 1000, T0 = 1900000000, WATTS = 100, SEEN_AFTER_S = 20, JOBS = 40, QUEUE_MAX = 400 };
 
 struct job {
 	char uuid[16];
 	int64_t start_s, end_s;
-	double stored_seconds, stored_joules; /* what came into the store */
+	double stored_seconds, stored_joules, stored_gpu; /* what came into the store */
 	int64_t stored_end_ms;
+};
+
+/* A window that waits in a lane. */
+struct waiting {
+	struct store_queued window; /* id 0: free */
+	char lane[32];
+	int64_t not_before_ms;
+	size_t jobs[JOBS], n;
 };
 
 /* One cluster with its store. */
@@ -40,7 +48,13 @@ struct world {
 	int cancel_fd, log_fd;
 	struct clock clock;
 	struct log log;
-	struct collect_updater updater;
+	int64_t bad_window_ms; /* the updater fails for the window that begins then */
+	int gpu_error; /* of the second updater, as updater_error of the first */
+	struct waiting queue[QUEUE_MAX];
+	int64_t queue_units; /* is added to what the queue says of itself */
+	int64_t told_end_ms; /* of the last window that the updater was told to be complete */
+	size_t told;
+	struct collect_updater updaters[2];
 	struct collect_cluster cluster;
 	struct collect *collect;
 };
@@ -100,6 +114,8 @@ static int world_update(void *state, const struct window *window, struct unit_li
 
 	if (w->updater_error)
 		return err_set(err, w->updater_error, "connection refused");
+	if (w->bad_window_ms == window->start_ms)
+		return err_set(err, -EIO, "this block is broken");
 	for (size_t i = 0; i < units->n; i++)
 		for (size_t j = 0; j < JOBS; j++)
 			if (strcmp(units->v[i].uuid, w->jobs[j].uuid) == 0)
@@ -112,6 +128,42 @@ static int world_update(void *state, const struct window *window, struct unit_li
 	return 0;
 }
 
+static unsigned world_metrics(void *state)
+{
+	return 1U << TOTAL_CPU_ENERGY_USAGE_KWH;
+}
+
+static void world_stored(void *state, const struct window *window, const struct unit_list *units,
+	struct arena *arena)
+{
+	struct world *w = state;
+
+	w->told_end_ms = window->end_ms;
+	w->told++;
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		assert_true(
+			!w->queue[i].window.id || w->queue[i].window.start_ms > window->start_ms);
+}
+
+/* The second updater sees a quarter of it, in the GPUs. */
+static int gpu_update(void *state, const struct window *window, struct unit_list *units,
+	struct arena *arena, struct err *err)
+{
+	struct world *w = state;
+
+	if (w->gpu_error)
+		return err_set(err, w->gpu_error, "connection reset");
+	for (size_t i = 0; i < units->n; i++)
+		metric_map_put(&units->v[i].metrics[TOTAL_GPU_ENERGY_USAGE_KWH], arena, "total",
+			metric_map_get(&units->v[i].metrics[TOTAL_TIME_SECONDS], "walltime"));
+	return 0;
+}
+
+static unsigned gpu_metrics(void *state)
+{
+	return 1U << TOTAL_GPU_ENERGY_USAGE_KWH;
+}
+
 static void world_timing(void *state, struct updater_timing *ret_timing)
 {
 	*ret_timing = ((struct world *)state)->timing;
@@ -121,6 +173,38 @@ static int world_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, s
 {
 	*ret_ms = ((struct world *)ctx)->watermark_ms;
 	return 0;
+}
+
+static struct job *find_job(struct world *w, const char *uuid)
+{
+	for (size_t j = 0; j < JOBS; j++)
+		if (strcmp(uuid, w->jobs[j].uuid) == 0)
+			return &w->jobs[j];
+	fail_msg("no job '%s'", uuid);
+	return NULL;
+}
+
+static void add_metrics(struct world *w, const struct unit *unit)
+{
+	struct job *job = find_job(w, unit->uuid);
+
+	job->stored_joules += metric_map_get(&unit->metrics[TOTAL_CPU_ENERGY_USAGE_KWH], "total");
+	job->stored_gpu += metric_map_get(&unit->metrics[TOTAL_GPU_ENERGY_USAGE_KWH], "total");
+}
+
+static void queue_window(struct world *w, const struct store_step *step, const char *lane)
+{
+	size_t free_one = 0;
+	struct waiting *q;
+
+	while (w->queue[free_one].window.id)
+		assert_true(++free_one < QUEUE_MAX);
+	q = &w->queue[free_one];
+	*q = (struct waiting){ .window = { step->start_ms, step->since_ms, step->start_ms,
+				       step->end_ms, 0 } };
+	snprintf(q->lane, sizeof(q->lane), "%s", lane);
+	for (size_t i = 0; i < step->units->n; i++)
+		q->jobs[q->n++] = (size_t)(find_job(w, step->units->v[i].uuid) - w->jobs);
 }
 
 static int world_commit(void *ctx, const struct store_step *step,
@@ -136,24 +220,128 @@ static int world_commit(void *ctx, const struct store_step *step,
 	if (w->watermark_ms)
 		assert_int_equal(step->start_ms, w->watermark_ms);
 	assert_true(step->end_ms > step->start_ms && step->end_ms % MS == 0);
-	for (size_t i = 0; i < step->units->n; i++)
-		for (size_t j = 0; j < JOBS; j++) {
-			const struct unit *unit = &step->units->v[i];
+	for (size_t i = 0; i < step->units->n; i++) {
+		const struct unit *unit = &step->units->v[i];
+		struct job *job = find_job(w, unit->uuid);
 
-			if (strcmp(unit->uuid, w->jobs[j].uuid))
-				continue;
-			w->jobs[j].stored_seconds += metric_map_get(
-				&unit->metrics[TOTAL_TIME_SECONDS], "walltime");
-			w->jobs[j].stored_joules += metric_map_get(
-				&unit->metrics[TOTAL_CPU_ENERGY_USAGE_KWH], "total");
-			w->jobs[j].stored_end_ms = unit->ended_at_ms;
-		}
+		job->stored_seconds += metric_map_get(
+			&unit->metrics[TOTAL_TIME_SECONDS], "walltime");
+		job->stored_end_ms = unit->ended_at_ms;
+		add_metrics(w, unit);
+	}
+	for (size_t i = 0; i < step->queue_lanes->n; i++)
+		queue_window(w, step, step->queue_lanes->v[i]);
 	w->watermark_ms = step->end_ms;
 	__atomic_add_fetch(&w->commits, 1, __ATOMIC_RELEASE);
 	w->shortest_ms = MIN(w->shortest_ms, step->end_ms - step->start_ms);
 	w->longest_ms = MAX(w->longest_ms, step->end_ms - step->start_ms);
 	if (w->lost_answer)
 		return err_set(err, w->lost_answer, "the answer was lost");
+	return 0;
+}
+
+static int world_queue_state(void *ctx, const char *cluster_id, int64_t now_ms, struct arena *arena,
+	struct store_queue_state *ret_state, struct err *err)
+{
+	struct world *w = ctx;
+	struct store_queue_lane *lanes = ARENA_ARRAY(arena, struct store_queue_lane, 8);
+	struct store_queue_state state = { .units = w->queue_units, .lanes = lanes };
+
+	for (size_t i = 0; i < QUEUE_MAX; i++) {
+		const struct waiting *q = &w->queue[i];
+		size_t l = 0;
+
+		if (!q->window.id)
+			continue;
+		state.windows++;
+		if (!state.oldest_start_ms || q->window.start_ms < state.oldest_start_ms)
+			state.oldest_start_ms = q->window.start_ms;
+		while (l < state.n_lanes && strcmp(lanes[l].name, q->lane))
+			l++;
+		if (l == state.n_lanes)
+			lanes[state.n_lanes++] = (struct store_queue_lane){ arena_strdup(
+				arena, q->lane) };
+		lanes[l].n++;
+		lanes[l].due += q->not_before_ms <= now_ms;
+	}
+	*ret_state = state;
+	return 0;
+}
+
+static struct waiting *find_waiting(
+	struct world *w, const struct store_queued *window, const char *lane)
+{
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		if (w->queue[i].window.id == window->id && !strcmp(w->queue[i].lane, lane))
+			return &w->queue[i];
+	fail_msg("no such window");
+	return NULL;
+}
+
+static int world_queue_next(void *ctx, const char *cluster_id, const char *lane,
+	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
+{
+	struct world *w = ctx;
+	const struct waiting *found = NULL;
+
+	for (size_t i = 0; i < QUEUE_MAX; i++) {
+		const struct waiting *q = &w->queue[i];
+
+		if (!q->window.id || strcmp(q->lane, lane) || q->not_before_ms > now_ms)
+			continue;
+		if (!found ||
+			(end == STORE_QUEUE_OLDEST ? q->window.start_ms < found->window.start_ms
+						   : q->window.start_ms > found->window.start_ms))
+			found = q;
+	}
+	if (found)
+		*ret_window = found->window;
+	return found != NULL;
+}
+
+static int world_queue_load(void *ctx, const char *cluster_id, const struct store_queued *window,
+	struct arena *arena, struct unit_list *units, struct store_queue_ids **ret_ids,
+	struct err *err)
+{
+	struct world *w = ctx;
+	const struct waiting *q = NULL;
+
+	for (size_t i = 0; !q; i++)
+		if (w->queue[i].window.id == window->id)
+			q = &w->queue[i];
+	for (size_t i = 0; i < q->n; i++) {
+		const struct job *job = &w->jobs[q->jobs[i]];
+		struct unit *unit = unit_list_push(units, arena);
+
+		unit->uuid = job->uuid;
+		metric_map_put(&unit->metrics[TOTAL_TIME_SECONDS], arena, "walltime",
+			(double)sacct_window_seconds(job->start_s * MS, job->end_s * MS,
+				window->since_ms, window->start_ms, window->end_ms));
+	}
+	*ret_ids = NULL;
+	return 0;
+}
+
+static int world_queue_commit(void *ctx, const struct store_late *late,
+	struct store_step_result *ret_result, struct err *err)
+{
+	struct world *w = ctx;
+
+	if (w->commit_error)
+		return err_set(err, w->commit_error, "disk full");
+	for (size_t i = 0; i < late->units->n; i++)
+		add_metrics(w, &late->units->v[i]);
+	find_waiting(w, late->window, late->lane)->window.id = 0;
+	return 0;
+}
+
+static int world_queue_delay(void *ctx, const struct store_queued *window, const char *lane,
+	int attempts, int64_t not_before_ms, struct err *err)
+{
+	struct waiting *q = find_waiting(ctx, window, lane);
+
+	q->window.attempts = attempts;
+	q->not_before_ms = not_before_ms;
 	return 0;
 }
 
@@ -186,7 +374,22 @@ static const struct manager world_manager = {
 };
 static const struct updater world_updater = {
 	.name = "world",
+	.metrics = world_metrics,
 	.update = world_update,
+	.stored = world_stored,
+	.timing = world_timing,
+};
+static const struct updater gpu_updater = {
+	.name = "gpu",
+	.metrics = gpu_metrics,
+	.update = gpu_update,
+	.timing = world_timing,
+};
+/* The same metric as the first updater, so that they wait for each other. */
+static const struct updater rival_updater = {
+	.name = "rival",
+	.metrics = world_metrics,
+	.update = gpu_update,
 	.timing = world_timing,
 };
 
@@ -201,7 +404,8 @@ static void start_collect(struct world *w)
 		.clock = &w->clock,
 		.log = &w->log,
 		.cancel_fd = w->cancel_fd,
-		.sink = { w, world_watermark, world_running, world_commit },
+		.sink = { w, world_watermark, world_running, world_commit, world_queue_state,
+			world_queue_next, world_queue_load, world_queue_commit, world_queue_delay },
 	};
 	struct err err;
 
@@ -230,8 +434,9 @@ static struct world *make_world(void)
 	assert_true(w->log_fd >= 0);
 	w->clock = (struct clock){ realtime, realtime, w };
 	w->log = (struct log){ w->log_fd, LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, &w->clock };
-	w->updater = (struct collect_updater){ "u", &world_updater, w };
-	w->cluster = (struct collect_cluster){ "c", &world_manager, w, &w->updater, 1 };
+	w->updaters[0] = (struct collect_updater){ "u", &world_updater, w };
+	w->updaters[1] = (struct collect_updater){ "v", &gpu_updater, w };
+	w->cluster = (struct collect_cluster){ "c", &world_manager, w, w->updaters, 2 };
 	start_collect(w);
 	return w;
 }
@@ -272,9 +477,11 @@ static void assert_everything_counted_once(const struct world *w)
 		const struct job *job = &w->jobs[i];
 		double seconds = (double)(job->end_s - job->start_s);
 
-		if (job->stored_seconds != seconds || job->stored_joules != WATTS * seconds)
-			fail_msg("job %s: %g of %g s, %g of %g J", job->uuid, job->stored_seconds,
-				seconds, job->stored_joules, WATTS * seconds);
+		if (job->stored_seconds != seconds || job->stored_joules != WATTS * seconds ||
+			job->stored_gpu != seconds * (w->cluster.n_updaters > 1))
+			fail_msg("job %s: %g of %g s, %g of %g J, %g J in GPUs", job->uuid,
+				job->stored_seconds, seconds, job->stored_joules, WATTS * seconds,
+				job->stored_gpu);
 		assert_int_equal(job->stored_end_ms, job->end_s * MS);
 	}
 }
@@ -311,11 +518,160 @@ static void run_with_failure(struct world *w, int *which, int error)
 	assert_everything_counted_once(w);
 }
 
+static size_t waiting_in(const struct world *w, const char *lane)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		n += w->queue[i].window.id && strcmp(w->queue[i].lane, lane) == 0;
+	return n;
+}
+
+/* Units are stored in time; their energy comes when it can be had. */
 static void prometheus_down_for_ten_minutes_loses_nothing(void **state)
 {
 	struct world *w = make_world();
 
-	run_with_failure(w, &w->updater_error, -ECONNREFUSED);
+	run_minutes(w, 20);
+	w->updater_error = -ECONNREFUSED;
+	run_minutes(w, 10);
+	assert_int_equal(w->watermark_ms, (w->now_s - 30) * MS);
+	assert_int_equal(waiting_in(w, "u"), 10);
+	assert_int_equal(waiting_in(w, "v"), 0);
+	assert_int_equal(count_log(w, "level=ERROR"), 1);
+	assert_int_equal(count_log(w, "an updater fails"), 1);
+	w->updater_error = 0;
+	run_minutes(w, 1);
+	assert_int_equal(waiting_in(w, "u"), 0);
+	run_minutes(w, 49);
+	assert_int_equal(count_log(w, "level=ERROR"), 1);
+	assert_int_equal(count_log(w, "updater works again"), 1);
+	assert_int_equal(count_log(w, "failed_seconds=600"), 1);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
+/* Whatever fails when, with restarts. */
+static void random_failures_lose_nothing(void **state)
+{
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		struct world *w = make_world();
+		uint32_t random = seed;
+
+		for (int i = 0; i < 150; i++) {
+			random = random * 1664525 + 1013904223;
+			w->manager_error = random >> 28 == 1 ? -EIO : 0;
+			w->accounts_error = random >> 28 == 2 ? -EIO : 0;
+			w->updater_error = (random >> 20 & 3) == 1 ? -EIO : 0;
+			w->gpu_error = (random >> 16 & 3) == 2 ? -ETIMEDOUT : 0;
+			w->commit_error = (random >> 12 & 7) == 3 ? -ENOSPC : 0;
+			w->lost_answer = (random >> 9 & 7) == 4 ? -EIO : 0;
+			if ((random >> 6 & 7) == 5)
+				start_collect(w);
+			run_minutes(w, 1);
+		}
+		w->manager_error = w->accounts_error = w->updater_error = w->gpu_error = 0;
+		w->commit_error = w->lost_answer = 0;
+		run_minutes(w, 2);
+		assert_everything_counted_once(w);
+		assert_int_equal(waiting_in(w, "u") + waiting_in(w, "v"), 0);
+		free_world(w);
+	}
+}
+
+static void updaters_of_one_metric_wait_for_each_other(void **state)
+{
+	struct world *w = make_world();
+
+	w->updaters[1].updater = &rival_updater;
+	start_collect(w);
+	run_minutes(w, 5);
+	w->gpu_error = -EIO;
+	run_minutes(w, 5);
+	assert_int_equal(waiting_in(w, "u+v"), 5);
+	assert_int_equal(waiting_in(w, "u") + waiting_in(w, "v"), 0);
+	/* Without the second one, the first one's answer counts. */
+	w->cluster.n_updaters = 1;
+	start_collect(w);
+	run_minutes(w, 1);
+	assert_int_equal(waiting_in(w, "u+v"), 0);
+	free_world(w);
+}
+
+static void windows_of_an_updater_that_is_gone_stay(void **state)
+{
+	struct world *w = make_world();
+
+	run_minutes(w, 5);
+	w->gpu_error = -EIO;
+	run_minutes(w, 5);
+	w->cluster.n_updaters = 1;
+	start_collect(w);
+	run_minutes(w, 5);
+	assert_int_equal(waiting_in(w, "v"), 5);
+	assert_int_equal(count_log(w, "doesn't have any more"), 1);
+	/* It comes back. */
+	w->cluster.n_updaters = 2;
+	w->gpu_error = 0;
+	start_collect(w);
+	run_minutes(w, 1);
+	assert_int_equal(waiting_in(w, "v"), 0);
+	free_world(w);
+}
+
+static void a_window_that_always_fails_steps_aside(void **state)
+{
+	struct world *w = make_world();
+
+	run_minutes(w, 10);
+	w->bad_window_ms = w->watermark_ms;
+	run_minutes(w, 30);
+	assert_int_equal(waiting_in(w, "u"), 1);
+	assert_true(count_log(w, "for this window only") >= 2);
+	assert_true(count_log(w, "for this window only") <= 8);
+	w->bad_window_ms = 0;
+	run_minutes(w, 100);
+	assert_int_equal(waiting_in(w, "u"), 0);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
+static void a_full_queue_holds_the_units_back_and_loses_nothing(void **state)
+{
+	struct world *w = make_world();
+	int64_t reached;
+
+	run_minutes(w, 10);
+	w->updater_error = -ECONNREFUSED;
+	run_minutes(w, 5);
+	w->queue_units = STORE_QUEUE_UNITS_MAX;
+	reached = w->watermark_ms;
+	run_minutes(w, 5);
+	assert_int_equal(w->watermark_ms, reached);
+	assert_int_equal(count_log(w, "which is the most that are kept"), 1);
+	w->queue_units = 0;
+	w->updater_error = 0;
+	run_minutes(w, 60);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
+/* What is deleted at the server must not be needed by a window that waits. */
+static void updaters_are_told_when_nothing_older_waits(void **state)
+{
+	struct world *w = make_world();
+	int64_t told_end_ms;
+
+	run_minutes(w, 10);
+	told_end_ms = w->told_end_ms;
+	assert_int_equal(told_end_ms, w->watermark_ms);
+	w->gpu_error = -EIO;
+	run_minutes(w, 10);
+	assert_int_equal(w->told_end_ms, told_end_ms);
+	w->gpu_error = 0;
+	run_minutes(w, 1);
+	assert_int_equal(w->told_end_ms, w->watermark_ms);
+	assert_int_equal(w->told, w->commits);
 	free_world(w);
 }
 
@@ -487,6 +843,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_second_and_joule_is_counted_once),
 		TEST(prometheus_down_for_ten_minutes_loses_nothing),
+		TEST(random_failures_lose_nothing),
+		TEST(updaters_of_one_metric_wait_for_each_other),
+		TEST(windows_of_an_updater_that_is_gone_stay),
+		TEST(a_window_that_always_fails_steps_aside),
+		TEST(a_full_queue_holds_the_units_back_and_loses_nothing),
+		TEST(updaters_are_told_when_nothing_older_waits),
 		TEST(a_hanging_sacct_loses_nothing),
 		TEST(a_failing_sacctmgr_loses_nothing),
 		TEST(a_full_disk_loses_nothing),

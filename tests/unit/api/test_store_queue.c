@@ -329,13 +329,15 @@ static void a_lane_tells_what_waits_in_it(void **state)
 	struct store_queue_state queue;
 	struct store_queued queued;
 
-	assert_int_equal(store_queue_state(stormy.store, cluster, &stormy.arena, &queue, &err), 0);
+	assert_int_equal(
+		store_queue_state(stormy.store, cluster, 1, &stormy.arena, &queue, &err), 0);
 	assert_int_equal(queue.windows, 0);
 	store_window(&stormy, 3, 0, &lanes, NULL);
 	store_window(&stormy, 4, 0, &lanes, NULL);
 	assert_true(next(&stormy, "gpus", STORE_QUEUE_OLDEST, &queued));
 	finish(&stormy, &queued, "gpus", GPUS);
-	assert_int_equal(store_queue_state(stormy.store, cluster, &stormy.arena, &queue, &err), 0);
+	assert_int_equal(
+		store_queue_state(stormy.store, cluster, 1, &stormy.arena, &queue, &err), 0);
 	assert_int_equal(queue.windows, 2);
 	assert_int_equal(queue.units, 2 + 3);
 	assert_int_equal(queue.oldest_start_ms, start_of(3));
@@ -344,7 +346,7 @@ static void a_lane_tells_what_waits_in_it(void **state)
 	assert_int_equal(queue.lanes[0].n, 1);
 	assert_int_equal(queue.lanes[0].oldest_start_ms, start_of(4));
 	assert_int_equal(queue.lanes[1].n, 2);
-	assert_int_equal(store_queue_state(stormy.store, "x", &stormy.arena, &queue, &err), 0);
+	assert_int_equal(store_queue_state(stormy.store, "x", 1, &stormy.arena, &queue, &err), 0);
 	assert_int_equal(queue.windows, 0);
 
 	/* What failed isn't due before its time. */

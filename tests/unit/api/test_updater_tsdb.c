@@ -376,6 +376,8 @@ static void short_units_are_marked_and_deleted_when_asked_for(void **state)
 	assert_false(units.v[1].ignore);
 	assert_true(units.v[2].ignore);
 	assert_true(units.v[3].ignore);
+	assert_int_equal(count(get_file("requests"), "delete_series"), 0);
+	updater_tsdb.stored(u, &window, &units, &arena);
 	requests = get_file("requests");
 	assert_int_equal(count(requests, "delete_series"), 1);
 	assert_non_null(strstr(requests,
@@ -392,12 +394,14 @@ static void the_whole_database_is_never_deleted(void **state)
 
 	add_unit(&units, "1");
 	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
+	updater_tsdb.stored(u, &minute, &units, &arena);
 	assert_non_null(strstr(get_file("requests"), "\"match[]\": [\"{job=\\\"old\\\"}\"]"));
 	updater_tsdb.close(u);
 
 	put_file("requests", "");
 	u = opened("  labels_to_drop: ['{uuid=~\"\"}']\n" ENERGY_QUERY);
 	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
+	updater_tsdb.stored(u, &minute, &units, &arena);
 	assert_int_equal(count(get_file("requests"), "delete_series"), 0);
 	assert_int_equal(count_log("would match too many"), 1);
 	updater_tsdb.close(u);

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Windows that are stored and wait for metrics. */
+#include <errno.h>
+
+#include "api/collect_internal.h"
+
+enum {
+	MS = 1000,
+	/* From that failure on it is asked whether the fault is the window's or the updater's. */
+	PATIENCE = 4,
+	BACKOFF_DOUBLINGS_MAX = 10,
+	BACKOFF_MAX_MS = 24 * 3600 * MS,
+};
+
+int cluster_look_at_queue(struct cluster *cluster, struct err *err)
+{
+	const struct collect *collect = cluster->collect;
+	const struct collect_sink *sink = &collect->config.sink;
+	struct store_queue_state queue;
+	int r;
+
+	arena_reset(&cluster->queue_arena);
+	cluster->queue = (struct store_queue_state){ 0 };
+	r = sink->queue_state(sink->ctx, cluster->in->id, collect_now_ms(collect),
+		&cluster->queue_arena, &queue, err);
+	if (r < 0)
+		return r;
+	cluster->queue = queue;
+	for (size_t i = 0; i < cluster->lanes.n; i++) {
+		struct lane_state *state = &cluster->lane_states[i];
+
+		state->waiting = state->due = 0;
+		for (size_t q = 0; q < queue.n_lanes; q++)
+			if (str_eq(queue.lanes[q].name, state->lane.name)) {
+				state->waiting = queue.lanes[q].n;
+				state->due = queue.lanes[q].due;
+			}
+	}
+	return 0;
+}
+
+void lane_say_failure(
+	const struct cluster *cluster, struct lane_state *state, int r, const struct err *err)
+{
+	const struct collect *collect = cluster->collect;
+	const struct log *log = collect->config.log;
+
+	if (r == -ECANCELED)
+		return;
+	if (failing_note(&state->failing, r, collect_now_ms(collect)))
+		log_error(log,
+			"an updater fails; units are stored, their metrics are added when it works",
+			LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", state->lane.name),
+			LOG_ERR(err));
+	else
+		log_debug(log, "updater still fails", LOG_STR("cluster_id", cluster->in->id),
+			LOG_STR("id", state->lane.name), LOG_ERR(err));
+}
+
+void lane_say_recovery(const struct cluster *cluster, struct lane_state *state)
+{
+	const struct collect *collect = cluster->collect;
+
+	if (!state->failing.n)
+		return;
+	state->failing.n = 0;
+	log_info(collect->config.log, "updater works again", LOG_STR("cluster_id", cluster->in->id),
+		LOG_STR("id", state->lane.name),
+		LOG_INT("failed_seconds", (collect_now_ms(collect) - state->failing.since_ms) / MS),
+		LOG_INT("windows_waiting", state->waiting));
+}
+
+/* All are told, as each of them may have waited for the others. */
+static void tell_updaters(struct cluster *cluster, const struct store_queued *queued,
+	const struct window *window, const struct unit_list *units)
+{
+	struct err err;
+
+	if (cluster_look_at_queue(cluster, &err) < 0 ||
+		(cluster->queue.windows && cluster->queue.oldest_start_ms <= queued->start_ms))
+		return;
+	for (size_t i = 0; i < cluster->lanes.n; i++)
+		lane_stored(
+			&cluster->lane_states[i].lane, cluster->in, window, units, &cluster->arena);
+}
+
+/* One window of a lane whose name in the database this is. */
+static int finish(struct cluster *cluster, const struct lane *lane, const char *name,
+	const struct store_queued *queued, struct err *err)
+{
+	const struct collect *collect = cluster->collect;
+	const struct collect_sink *sink = &collect->config.sink;
+	const struct window window = { queued->since_ms, queued->start_ms, queued->end_ms };
+	struct store_step_result result = { 0 };
+	struct unit_list units = { 0 };
+	struct store_queue_ids *ids;
+	struct store_late late;
+	int r;
+
+	arena_reset(&cluster->arena);
+	r = sink->queue_load(
+		sink->ctx, cluster->in->id, queued, &cluster->arena, &units, &ids, err);
+	if (r >= 0 && units.n)
+		r = lane_update(lane, cluster->in, &window, &units, &cluster->arena, err);
+	if (r < 0)
+		return r;
+	late = (struct store_late){ cluster->in->id, name, queued, lane->metrics, &units, ids,
+		collect_now_ms(collect) };
+	r = sink->queue_commit(sink->ctx, &late, &result, err);
+	if (r == -ENOENT)
+		return 0; /* It was added, though we were told otherwise. */
+	if (r < 0)
+		return r;
+	log_info(collect->config.log, "metrics added to stored units",
+		LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", name),
+		LOG_INT("window_end", queued->end_ms / MS),
+		LOG_INT("rows", (int64_t)result.stored));
+	collect_say_failed_rows(cluster, &result);
+	tell_updaters(cluster, queued, &window, &units);
+	return 0;
+}
+
+/* A lane that is drained. */
+struct drain {
+	struct cluster *cluster;
+	struct lane lane;
+	const char *name;
+	struct lane_state *state; /* of the same lane in this configuration; NULL: it has none */
+};
+
+static int next(const struct drain *d, enum store_queue_end end, struct store_queued *ret_queued,
+	struct err *err)
+{
+	const struct collect *collect = d->cluster->collect;
+	const struct collect_sink *sink = &collect->config.sink;
+
+	return sink->queue_next(sink->ctx, d->cluster->in->id, d->name, end,
+		collect_now_ms(collect), ret_queued, err);
+}
+
+static int delay(const struct drain *d, const struct store_queued *queued, int64_t not_before_ms,
+	struct err *err)
+{
+	const struct collect_sink *sink = &d->cluster->collect->config.sink;
+
+	return sink->queue_delay(
+		sink->ctx, queued, d->name, queued->attempts + 1, not_before_ms, err);
+}
+
+static void say_failure(const struct drain *d, int r, const struct err *err)
+{
+	if (d->state)
+		lane_say_failure(d->cluster, d->state, r, err);
+	else
+		log_warn(d->cluster->collect->config.log, "an updater fails",
+			LOG_STR("cluster_id", d->cluster->in->id), LOG_STR("id", d->name),
+			LOG_ERR(err));
+}
+
+/* The updater answers for others: this window is tried less and less often. */
+static int set_aside(const struct drain *d, const struct store_queued *queued,
+	const struct err *why, struct err *err)
+{
+	const struct collect *collect = d->cluster->collect;
+	int64_t wait_ms = MIN(
+		collect->config.update_interval_ms << MIN(queued->attempts, BACKOFF_DOUBLINGS_MAX),
+		(int64_t)BACKOFF_MAX_MS);
+
+	log_warn(collect->config.log, "an updater fails for this window only, which is tried later",
+		LOG_STR("cluster_id", d->cluster->in->id), LOG_STR("id", d->name),
+		LOG_INT("window_end", queued->end_ms / MS), LOG_INT("times", queued->attempts + 1),
+		LOG_INT("wait_seconds", wait_ms / MS), LOG_ERR(why));
+	return delay(d, queued, collect_now_ms(collect) + wait_ms, err);
+}
+
+static bool is_out_of_patience(const struct drain *d, const struct store_queued *queued)
+{
+	struct lane_state *state = d->state;
+
+	if (!state)
+		return true;
+	if (state->head_id != queued->id)
+		state->head_failures = 0;
+	state->head_id = queued->id;
+	return ++state->head_failures >= PATIENCE;
+}
+
+/*
+ * After a failure. 1: go on with other windows; 0: the updater doesn't answer; -errno: the database
+ * fails. An updater that comes back this very moment must not be taken for one that lacks a window,
+ * so the window has another try.
+ */
+static int judge(const struct drain *d, const struct store_queued *queued, struct err *err)
+{
+	struct store_queued newest;
+	struct err why;
+	int r;
+
+	if (!is_out_of_patience(d, queued))
+		return 0;
+	r = next(d, STORE_QUEUE_NEWEST, &newest, err);
+	if (r < 0)
+		return r;
+	if (r == 0 || newest.id == queued->id ||
+		finish(d->cluster, &d->lane, d->name, &newest, &why) < 0)
+		return 0;
+	r = finish(d->cluster, &d->lane, d->name, queued, &why);
+	if (r == -ECANCELED)
+		return 0;
+	if (r < 0)
+		r = set_aside(d, queued, &why, err);
+	return r < 0 ? r : 1;
+}
+
+static int drain_lane(const struct drain *d, int64_t until_ms, struct err *err)
+{
+	const struct collect *collect = d->cluster->collect;
+	struct store_queued queued;
+	int r;
+
+	while ((r = next(d, STORE_QUEUE_OLDEST, &queued, err)) > 0) {
+		struct err why;
+
+		if (collect_cancelled(collect) || collect_now_ms(collect) >= until_ms)
+			return 0;
+		r = finish(d->cluster, &d->lane, d->name, &queued, &why);
+		if (r == -ECANCELED)
+			return 0;
+		if (r >= 0) {
+			if (d->state)
+				lane_say_recovery(d->cluster, d->state);
+			continue;
+		}
+		say_failure(d, r, &why);
+		r = judge(d, &queued, err);
+		if (r <= 0)
+			return r;
+	}
+	return r;
+}
+
+static void say_orphans(struct cluster *cluster, const struct store_queue_lane *lane)
+{
+	if (!cluster->orphans_said)
+		log_warn(cluster->collect->config.log,
+			"units wait for metrics of an updater that the cluster doesn't have any "
+			"more; they are given up when the units are deleted",
+			LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", lane->name),
+			LOG_INT("windows", lane->n));
+	cluster->orphans_said = true;
+}
+
+static struct lane_state *find_state(struct cluster *cluster, const char *name)
+{
+	for (size_t i = 0; i < cluster->lanes.n; i++)
+		if (str_eq(cluster->lane_states[i].lane.name, name))
+			return &cluster->lane_states[i];
+	return NULL;
+}
+
+void cluster_drain(struct cluster *cluster, int64_t until_ms)
+{
+	struct arena names;
+	struct strings lanes = { 0 };
+	struct err err;
+	int r;
+
+	r = cluster_look_at_queue(cluster, &err);
+	if (r < 0 || !cluster->queue.n_lanes)
+		return; /* A database that fails is told by the windows. */
+	arena_init(&names, 1 << 20);
+	lanes.v = ARENA_ARRAY(&names, const char *, cluster->queue.n_lanes);
+	for (size_t i = 0; lanes.v && i < cluster->queue.n_lanes; i++) {
+		struct drain d = { .cluster = cluster };
+
+		if (!lane_find(cluster->in, cluster->queue.lanes[i].name, &d.lane)) {
+			say_orphans(cluster, &cluster->queue.lanes[i]);
+			continue;
+		}
+		lanes.v[lanes.n] = arena_strdup(&names, cluster->queue.lanes[i].name);
+		lanes.n += lanes.v[lanes.n] != NULL;
+	}
+	for (size_t i = 0; i < lanes.n; i++) {
+		struct drain d = { .cluster = cluster, .name = lanes.v[i] };
+
+		d.state = find_state(cluster, d.name);
+		if (!lane_find(cluster->in, d.name, &d.lane) || (d.state && d.state->failed))
+			continue;
+		r = drain_lane(&d, until_ms, &err);
+		if (r < 0)
+			log_warn(cluster->collect->config.log, "the queue of an updater fails",
+				LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", d.name),
+				LOG_ERR(&err));
+	}
+	arena_done(&names);
+	if (cluster_look_at_queue(cluster, &err) < 0)
+		cluster->queue = (struct store_queue_state){ 0 };
+}
