@@ -1,165 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Requests and what becomes of them: spec lb-and-proxies.md 2.16 and promql.md 3, 4, 6. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "gate_case.h"
 
-#include "unit_test.h"
-
-#include "basic/buffer.h"
 #include "basic/macros.h"
-#include "lb/access/gate.h"
-
-enum { ARENA_BYTES = 64 << 20 };
-
-#define FORM_TYPE "application/x-www-form-urlencoded"
-#define NOW_MS 1900000000000
-
-struct asked {
-	const char *method, *path, *query, *type, *body;
-};
-
-static struct slice maybe(const char *text)
-{
-	return text ? slice_from(text) : (struct slice){ NULL, 0 };
-}
-
-static void put_units(struct buffer *out, const struct strings *units)
-{
-	for (size_t i = 0; i < units->n; i++)
-		buffer_printf(out, "%s%s", i ? "," : " ", units->v[i]);
-}
-
-/* Decoded, to be read. */
-static void put_decoded(struct buffer *out, struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
-		if (c == '%') {
-			const char hex[3] = { text.p[i + 1], text.p[i + 2], '\0' };
-
-			c = (char)strtol(hex, NULL, 16);
-			i += 2;
-		}
-		buffer_putc(out, c);
-	}
-}
-
-static void put_forward(struct buffer *out, const struct gate_forward *f)
-{
-	buffer_printf(out, " %s %.*s", f->method, (int)f->path.n, f->path.p);
-	if (f->query.p)
-		buffer_putc(out, '?');
-	put_decoded(out, f->query);
-	if (f->body.p) {
-		assert_string_equal(f->content_type, FORM_TYPE);
-		buffer_putc(out, ' ');
-		put_decoded(out, f->body);
-	}
-	if (f->answer)
-		buffer_printf(out, " = %.*s", (int)strcspn(f->answer, "\n"), f->answer);
-}
-
-struct setting {
-	struct gate_options options;
-	struct gate_cluster cluster;
-	const struct gate_unit_lives *lives; /* of all units alike */
-};
-
-/* "OUTCOME CLUSTER UNITS REQUEST", or "STATUS REASON: why"; freed by the caller's buffer. */
-static void decide(const struct asked *asked, const struct setting *setting, struct buffer *out)
-{
-	static const struct gate_life always = { 0, INT64_MAX };
-	static const struct gate_unit_lives own = { &always, 1, NULL, 0 };
-	struct gate_unit_lives *lives;
-	const struct gate_request request = {
-		.kind = GATE_TSDB,
-		.method = asked->method,
-		.path = maybe(asked->path),
-		.query = maybe(asked->query),
-		.content_type = maybe(asked->type),
-		.body = maybe(asked->body),
-		.cluster = "alpha",
-		.now_ms = NOW_MS,
-	};
-	struct gate_forward forward;
-	struct gate_refusal refusal;
-	struct gate_plan plan;
-	struct arena arena;
-	int r;
-
-	arena_init(&arena, ARENA_BYTES);
-	assert_int_equal(gate_read(&setting->options, &request, &arena, &plan), 0);
-	if (plan.outcome != GATE_REFUSED) {
-		lives = ARENA_ARRAY(&arena, struct gate_unit_lives, plan.units.n + 1);
-		for (size_t i = 0; i < plan.units.n; i++)
-			lives[i] = setting->lives ? *setting->lives : own;
-		r = gate_write(&setting->options, &request, &plan,
-			plan.outcome == GATE_BOUND ? lives : NULL, &setting->cluster, &arena,
-			&forward, &refusal);
-		assert_true(r == 0 || r == -EACCES);
-		if (r == 0) {
-			buffer_puts(out, plan.outcome == GATE_FREE ? "free " : "bound ");
-			buffer_puts(out, plan.cluster);
-			put_units(out, &plan.units);
-			put_forward(out, &forward);
-		} else {
-			buffer_printf(out, "%d %s: %s", gate_status(refusal.reason),
-				gate_reason_name(refusal.reason), refusal.why);
-		}
-	} else {
-		buffer_printf(out, "%d %s: %s", gate_status(plan.refusal.reason),
-			gate_reason_name(plan.refusal.reason), plan.refusal.why);
-	}
-	arena_done(&arena);
-}
-
-static void check(const struct asked *asked, const struct setting *setting, const char *expected)
-{
-	struct buffer out;
-
-	buffer_init(&out, 0);
-	decide(asked, setting, &out);
-	/* A refusal's words count only where they are given. */
-	if (!strchr(expected, ':') && out.len > strlen(expected) &&
-		out.data[strlen(expected)] == ':')
-		out.data[strlen(expected)] = '\0';
-	if (!str_eq(buffer_text(&out), expected))
-		print_message("%s %s?%s %s\n", asked->method, asked->path,
-			asked->query ? asked->query : "", asked->body ? asked->body : "");
-	assert_string_equal(buffer_text(&out), expected);
-	buffer_done(&out);
-}
-
-struct row {
-	struct asked asked;
-	const char *expected;
-};
 
 static const struct setting plain = { .options = { .experimental_functions = true } };
 
-static void check_rows(const struct row *rows, size_t n, const struct setting *setting)
-{
-	for (size_t i = 0; i < n; i++)
-		check(&rows[i].asked, setting, rows[i].expected);
-}
-
-#define API "/api/v1/"
-#define GET(path, query)                       \
-	{                                      \
-		"GET", path, query, NULL, NULL \
-	}
-#define POST(path, body)                            \
-	{                                           \
-		"POST", path, NULL, FORM_TYPE, body \
-	}
 #define M1 "m{uuid=\"7001\"}"
 
 /* Of user 'ines'; what belongs to whom is for the owners to say. */
 static void the_acceptance_matrix_is_met(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=" M1), "bound alpha 7001 GET /api/v1/query?query=" M1 },
 		{ POST(API "query", "query=" M1), "bound alpha 7001 POST /api/v1/query query=" M1 },
 		{ GET(API "query", "query=rate(m{uuid=~\"7001|7002\"}[5m])"),
@@ -187,7 +39,7 @@ static void the_acceptance_matrix_is_met(void **state)
 			"?query=m{uuid=\"7001\",ceems_id=\"beta\"}" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void other_paths_are_for_administrators(void **state)
@@ -208,15 +60,15 @@ static void other_paths_are_for_administrators(void **state)
 		"api/v1/query", "", "/.", "/api/v1/..", "/api/v1/query?query=" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		const struct row row = { GET(paths[i], "query=" M1), "403 resource" };
+		const struct gate_row row = { GET(paths[i], "query=" M1), "403 resource" };
 
-		check_rows(&row, 1, &plain);
+		gate_case_check_rows(&row, 1, &plain);
 	}
 }
 
 static void paths_are_decoded_once_and_written_anew(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET("/%61pi/v1/%71uery", "query=" M1),
 			"bound alpha 7001 GET /api/v1/query?query=" M1 },
 		{ GET(API "label/a%20b%25/values", "match[]=" M1),
@@ -227,13 +79,13 @@ static void paths_are_decoded_once_and_written_anew(void **state)
 			"bound alpha 7001 GET /api/v1/label/%C3%A9/values?match[]=" M1 },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void the_route_prefix_goes_on(void **state)
 {
 	static const struct setting setting = { .options = { .route_prefix = "/lb/x" } };
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET("/lb/x" API "query", "query=1"),
 			"free alpha GET /lb/x/api/v1/query?query=1" },
 		{ GET(API "query", "query=1"), "free alpha GET /api/v1/query?query=1" },
@@ -242,12 +94,12 @@ static void the_route_prefix_goes_on(void **state)
 		{ GET("/lb/x", "query=1"), "403 resource" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &setting);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &setting);
 }
 
 static void methods_are_those_of_the_table(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ { "HEAD", API "query", "query=" M1, NULL, NULL },
 			"bound alpha 7001 HEAD /api/v1/query?query=" M1 },
 		{ { "HEAD", API "query", "query=m", NULL, NULL }, "403 unbound" },
@@ -264,12 +116,12 @@ static void methods_are_those_of_the_table(void **state)
 		{ { "OPTIONS", API "admin/tsdb/snapshot", NULL, NULL, NULL }, "403 resource" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void what_concerns_no_series_is_free(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "status/buildinfo", "a=b"), "free alpha GET /api/v1/status/buildinfo" },
 		{ GET("/-/healthy", NULL), "free alpha GET /-/healthy" },
 		{ GET("/-/ready", NULL), "free alpha GET /-/ready" },
@@ -285,12 +137,12 @@ static void what_concerns_no_series_is_free(void **state)
 			"free alpha GET /api/v1/query?query=1" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void parameters_are_known_checked_and_written_anew(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query",
 			  "stats=x&x=1&time=2031-05-06T07:08:09.1239Z&limit=5&timeout=1m30s&"
 			  "lookback_delta=.5&query=" M1 "&dedup=true"),
@@ -330,12 +182,12 @@ static void parameters_are_known_checked_and_written_anew(void **state)
 			"bound alpha 7001 GET /api/v1/query?query=" M1 },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void what_two_readers_could_read_differently_is_refused(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=" M1 "&query=" M1),
 			"400 malformed: parameter 'query' is given more than once" },
 		{ { "POST", API "query", "query=m", FORM_TYPE, "query=" M1 }, "400 malformed" },
@@ -394,7 +246,7 @@ static void what_two_readers_could_read_differently_is_refused(void **state)
 		{ GET(API "label/instance/values", NULL), "403 unbound" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 /* Selectors that are bound, as expressions: the text that goes on. */
@@ -441,17 +293,12 @@ static void selectors_with_known_ids_are_bound(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct buffer query, expected;
+		struct buffer expected;
 
-		buffer_init(&query, 0);
 		buffer_init(&expected, 0);
-		buffer_puts(&query, "query=");
-		for (const char *c = rows[i].query; *c; c++)
-			buffer_printf(&query, "%%%02x", (unsigned char)*c);
 		buffer_printf(&expected, "bound alpha %s GET /api/v1/query?query=%s", rows[i].units,
 			rows[i].printed);
-		check(&(struct asked)GET(API "query", query.data), &plain, expected.data);
-		buffer_done(&query);
+		gate_case_check_query(API "query", rows[i].query, "", &plain, expected.data);
 		buffer_done(&expected);
 	}
 }
@@ -486,10 +333,11 @@ static void other_selectors_are_refused(void **state)
 			buffer_printf(&alone, "%%%02x", (unsigned char)*c);
 		buffer_printf(&beside, "query=" M1 "%%20or%%20(%s%%0a)", alone.data + 6);
 		/* A string or a range is no operand: then it is no query at all. */
-		check(&(struct asked)GET(API "query", alone.data), &plain,
+		gate_case_check(&(struct asked)GET(API "query", alone.data), &plain,
 			strstr(queries[i], "\" or m") ? "403 syntax" : "403 unbound");
 		if (!strstr(queries[i], "\" or m") && !str_eq(queries[i], "m[5m:]"))
-			check(&(struct asked)GET(API "query", beside.data), &plain, "403 unbound");
+			gate_case_check(&(struct asked)GET(API "query", beside.data), &plain,
+				"403 unbound");
 		buffer_done(&alone);
 		buffer_done(&beside);
 	}
@@ -497,7 +345,7 @@ static void other_selectors_are_refused(void **state)
 
 static void what_is_no_query_is_refused(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=info(" M1 ")"),
 			"403 syntax: info() reads series that the query does not name" },
 		{ GET(API "query", "query=info(" M1 ", {uuid=\"7001\"})"), "403 syntax" },
@@ -510,23 +358,23 @@ static void what_is_no_query_is_refused(void **state)
 		{ GET(API "query", "query=nosuch(" M1 ")"), "403 syntax" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 static void experimental_functions_are_a_setting(void **state)
 {
 	static const struct setting setting = { .options = { .experimental_functions = false } };
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=limitk(1," M1 ")"), "403 syntax" },
 		{ GET(API "query", "query=info(" M1 ")"), "403 syntax" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &setting);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &setting);
 }
 
 static void a_query_may_name_another_cluster_once(void **state)
 {
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=a{uuid=\"1\",ceems_id=\"beta\"} %2B b{uuid=\"2\"}"),
 			"bound beta 1,2 GET /api/v1/query?query=a{uuid=\"1\",ceems_id=\"beta\"} "
 			"+ b{uuid=\"2\"}" },
@@ -554,7 +402,7 @@ static void a_query_may_name_another_cluster_once(void **state)
 		{ GET(API "query", "query=a{uuid=\"1\",ceems_id=\"a\\x00b\"}"), "403 unbound" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &plain);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &plain);
 }
 
 /* Administrators' requests go on as they came, to the cluster that they name. */
@@ -569,13 +417,11 @@ static void the_cluster_is_told_of_refused_requests_too(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct gate_request request = { GATE_TSDB, rows[i].method,
-			maybe(rows[i].path), maybe(rows[i].query), maybe(rows[i].type), { NULL, 0 },
-			{ NULL, 0 }, maybe(rows[i].body), "alpha", NOW_MS };
+		const struct gate_request request = gate_case_request(&rows[i]);
 		struct gate_plan plan;
 		struct arena arena;
 
-		arena_init(&arena, ARENA_BYTES);
+		arena_init(&arena, GATE_CASE_ARENA_BYTES);
 		assert_int_equal(gate_read(&plain.options, &request, &arena, &plan), 0);
 		assert_int_equal(plan.outcome, GATE_REFUSED);
 		assert_string_equal(plan.cluster, "beta");
@@ -587,7 +433,7 @@ static void the_clusters_label_is_added_once(void **state)
 {
 	static const struct setting setting = { .options = { .experimental_functions = true },
 		.cluster = { .label = "ceems_id" } };
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "query", "query=" M1 " or {uuid=\"2\",ceems_id!=\"x\"}"),
 			"bound alpha 2,7001 GET /api/v1/query?query=m{uuid=\"7001\",ceems_id="
 			"\"alpha\"} or {uuid=\"2\",ceems_id!=\"x\",ceems_id=\"alpha\"}" },
@@ -606,7 +452,7 @@ static void the_clusters_label_is_added_once(void **state)
 			"\"alpha\"}" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &setting);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &setting);
 }
 
 static void hidden_labels_may_not_be_asked_for(void **state)
@@ -640,7 +486,7 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 		buffer_puts(&query, "query=");
 		for (const char *c = refuse ? refused[i] : passed[i - ARRAY_SIZE(refused)]; *c; c++)
 			buffer_printf(&query, "%%%02x", (unsigned char)*c);
-		decide(&(struct asked)GET(API "query", query.data), &setting, &out);
+		gate_case_decide(&(struct asked)GET(API "query", query.data), &setting, &out);
 		if (!str_eq(refuse ? "403" : "bou", (out.data[3] = '\0', out.data)))
 			print_message("%zu\n", i);
 		assert_string_equal(out.data, refuse ? "403" : "bou");
@@ -653,7 +499,7 @@ static void values_of_a_hidden_label_are_answered_without_asking(void **state)
 {
 	static const char *hidden[] = { "rack", "a.b" };
 	const struct setting setting = { .cluster = { .hidden_labels = { hidden, 2 } } };
-	static const struct row rows[] = {
+	static const struct gate_row rows[] = {
 		{ GET(API "label/rack/values", "match[]=" M1),
 			"bound alpha 7001 GET /api/v1/label/rack/values?match[]=" M1
 			" = {\"status\":\"success\"}" },
@@ -665,7 +511,7 @@ static void values_of_a_hidden_label_are_answered_without_asking(void **state)
 			"hidden here" },
 	};
 
-	check_rows(rows, ARRAY_SIZE(rows), &setting);
+	gate_case_check_rows(rows, ARRAY_SIZE(rows), &setting);
 }
 
 int main(void)
