@@ -60,4 +60,7 @@ bool str_is_utf8(const char *text, size_t len);
  * none. */
 size_t str_utf8_next(const char *text, size_t len, uint32_t *ret_code);
 
+/* Writes a code point up to 0x10ffff in UTF-8; returns the length. */
+size_t str_utf8_put(char out[static 4], uint32_t code);
+
 #endif

@@ -244,30 +244,6 @@ size_t promql_scan_number(struct slice text, enum promql_level level, struct pro
 	return n ? n : scan_decimal(text, level, token);
 }
 
-static size_t put_utf8(char *out, uint32_t code)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
 /* n digits of a base; false: others stand there. */
 static bool read_digits(struct slice text, size_t n, int base, uint32_t *ret)
 {
@@ -314,7 +290,7 @@ static size_t unescape(struct slice text, char quote, char *out, size_t *ret_len
 		(c == 'U' && read_digits(rest, 8, 16, &code))) {
 		if (code > UNICODE_MAX || (code >= SURROGATE_MIN && code <= SURROGATE_MAX))
 			return 0;
-		*ret_len = put_utf8(out, code);
+		*ret_len = str_utf8_put(out, code);
 		return c == 'u' ? 5 : 9;
 	}
 	return 0;

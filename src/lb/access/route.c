@@ -246,30 +246,6 @@ void route_print_path(const struct route_match *match, struct buffer *out)
 	buffer_puts(out, star + 1);
 }
 
-static size_t put_code(char *out, uint32_t code)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
 /* "_", or "HEX_", after the '_' that begins an escape; how many bytes, 0: malformed. */
 static size_t scan_escape(struct slice s, uint32_t *ret_code)
 {
@@ -320,7 +296,7 @@ int route_unescape_label(struct slice name, struct arena *arena, struct slice *r
 		taken = scan_escape((struct slice){ rest.p + i + 1, rest.n - i - 1 }, &code);
 		if (!taken)
 			return 0;
-		n += put_code(out + n, code);
+		n += str_utf8_put(out + n, code);
 		i += taken;
 	}
 	*ret_name = (struct slice){ out, n };

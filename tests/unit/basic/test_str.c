@@ -135,8 +135,13 @@ static void every_code_point_is_valid_utf8_and_nothing_else(void **state)
 		if (n > 1)
 			text[0] = (char)((0xf00 >> n & 0xff) | code >> (6 * (n - 1)));
 		assert_int_equal(str_utf8_next(text, n, &back), surrogate ? 0 : n);
-		if (!surrogate)
+		if (!surrogate) {
+			char again[4];
+
 			assert_int_equal(back, code);
+			assert_int_equal(str_utf8_put(again, code), n);
+			assert_memory_equal(again, text, n);
+		}
 		if (n > 1)
 			assert_int_equal(str_utf8_next(text, n - 1, &back), 0);
 	}
