@@ -8,11 +8,11 @@
 
 enum { MS_PER_DAY = 24 * 3600 * 1000 };
 
-static const struct manager *const managers[] = { &manager_slurm };
+static const struct manager *const managers[] = { &manager_k8s, &manager_slurm };
 static const struct updater *const updaters[] = { &updater_tsdb };
 
 /* Kinds that the file may name but this version doesn't have. */
-static const char *const other_managers[] = { "openstack", "k8s" };
+static const char *const other_managers[] = { "openstack" };
 
 #define DATA(name, type, field, fallback, help)                   \
 	{                                                         \
@@ -95,7 +95,8 @@ static const struct config_table cli_table = { .keys = cli_keys, .n_keys = ARRAY
 	}
 static const struct config_key cluster_keys[] = {
 	CLUSTER("id", CONFIG_STRING, id, NULL, "Name of the cluster."),
-	CLUSTER("manager", CONFIG_STRING, manager, NULL, "Kind of the resource manager: slurm."),
+	CLUSTER("manager", CONFIG_STRING, manager, NULL,
+		"Kind of the resource manager: slurm, k8s."),
 	CLUSTER("updaters", CONFIG_STRINGS, updaters, NULL, "Ids of updaters, in order."),
 	CLUSTER("cli", CONFIG_SECTION, cli, &cli_table, "Commands of the manager."),
 	CLUSTER("web", CONFIG_NODE, web, NULL, "Address of the manager."),

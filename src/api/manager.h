@@ -62,6 +62,6 @@ struct manager {
 	void (*close)(void *state);
 };
 
-extern const struct manager manager_slurm;
+extern const struct manager manager_k8s, manager_slurm;
 
 #endif

@@ -29,6 +29,8 @@ static int print_config(void)
 	print_section("All keys", &api_config_table, "");
 	print_section("Clusters with `manager: slurm`", api_manager_find("slurm")->extra_config,
 		"clusters[].extra_config.");
+	print_section("Clusters with `manager: k8s`", api_manager_find("k8s")->extra_config,
+		"clusters[].extra_config.");
 	print_section("Updaters with `updater: tsdb`", api_updater_find("tsdb")->extra_config,
 		"updaters[].extra_config.");
 	puts("\n`web` of such an updater holds `url` and the keys of HTTP clients.");

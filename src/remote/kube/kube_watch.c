@@ -199,6 +199,11 @@ int kube_watch_step(struct kube_watch *w, int cancel_fd, struct err *err)
 	return w->version ? watch(w, cancel_fd, err) : list(w, cancel_fd, err);
 }
 
+bool kube_watch_knows(const struct kube_watch *w)
+{
+	return w->version != NULL;
+}
+
 static int hand_out(struct kube_lines *lines, struct slice line)
 {
 	line = slice_trim(line);

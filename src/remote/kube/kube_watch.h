@@ -53,6 +53,9 @@ void kube_watch_free(struct kube_watch *watch); /* NULL is fine */
  */
 int kube_watch_step(struct kube_watch *watch, int cancel_fd, struct err *err);
 
+/* Whether it is known where to watch from; otherwise the next step lists. */
+bool kube_watch_knows(const struct kube_watch *watch);
+
 /*
  * The lines of a stream, cut out of pieces of any size. For kube_watch_step() and its tests.
  * -E2BIG: a line is longer than limit; what each() returned.
