@@ -258,6 +258,7 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 		.units = &units,
 		.users = &users,
 		.projects = &projects,
+		.all_accounts = in->manager->all_accounts,
 		.purge = config->purge,
 		.retention_days = config->retention_days,
 		.now_ms = collect_now_ms(cluster->collect),

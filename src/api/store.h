@@ -55,6 +55,9 @@ struct store_step {
 	const struct unit_list *units; /* those with an empty uuid are left out */
 	const struct user_list *users;
 	const struct project_list *projects; /* each list may be NULL */
+	/* Both lists name all there are: who is missing in one that isn't empty belongs nowhere
+	 * now. */
+	bool all_accounts;
 	bool purge; /* apply retention first, in transactions of its own */
 	int retention_days;
 	int64_t now_ms;

@@ -135,6 +135,12 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"ON CONFLICT (cluster_id, name) DO UPDATE SET uid = excluded.uid, "
 		"resource_manager = excluded.resource_manager, users = excluded.users, "
 		"tags = excluded.tags, last_updated_at = excluded.last_updated_at",
+	/* Rows stay, as those of CEEMS 0.10.2 do, but give no rights. */
+	[W_REVOKE_USERS] = "UPDATE users SET projects = '[]' WHERE cluster_id = ?1 AND projects <> "
+			   "'[]' AND name NOT IN (SELECT value FROM json_each(?2))",
+	[W_REVOKE_PROJECTS] =
+		"UPDATE projects SET users = '[]' WHERE cluster_id = ?1 AND users <> '[]' AND name NOT "
+		"IN (SELECT value FROM json_each(?2))",
 	[W_FILL_MEMBERS] =
 		"INSERT OR IGNORE INTO ceems_members (username, cluster_id, project) " CHANGED_MEMBERS,
 	[W_CLEAR_CHANGED] = "DELETE FROM ceems_projects_changed",

@@ -9,6 +9,7 @@
 
 #include "api/store_merge.h"
 #include "api/store_usage.h"
+#include "format/json_writer.h"
 
 enum {
 	UNIT_ARENA_BYTES = 64 << 20, /* for the maps of one unit */
@@ -240,6 +241,48 @@ static int store_account(struct step *s, size_t statement, const struct account 
 	return stmt_run(q, err);
 }
 
+/* s->text has the JSON list of the names that stay. */
+static int revoke_others(struct step *s, size_t statement, struct err *err)
+{
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
+
+	if (buffer_error(&s->text))
+		return err_errno(err, buffer_error(&s->text), "list of accounts");
+	stmt_bind_text(q, 1, s->in->cluster_id);
+	stmt_bind_slice(q, 2, (struct slice){ s->text.data, s->text.len });
+	return stmt_run(q, err);
+}
+
+static int revoke_users(struct step *s, const struct user_list *users, struct err *err)
+{
+	struct json_writer w;
+
+	if (!users || !users->n)
+		return 0;
+	buffer_clear(&s->text);
+	w = json_writer(&s->text);
+	json_writer_open_array(&w);
+	for (size_t i = 0; i < users->n; i++)
+		json_writer_string(&w, users->v[i].name);
+	json_writer_close_array(&w);
+	return revoke_others(s, W_REVOKE_USERS, err);
+}
+
+static int revoke_projects(struct step *s, const struct project_list *projects, struct err *err)
+{
+	struct json_writer w;
+
+	if (!projects || !projects->n)
+		return 0;
+	buffer_clear(&s->text);
+	w = json_writer(&s->text);
+	json_writer_open_array(&w);
+	for (size_t i = 0; i < projects->n; i++)
+		json_writer_string(&w, projects->v[i].name);
+	json_writer_close_array(&w);
+	return revoke_others(s, W_REVOKE_PROJECTS, err);
+}
+
 static int store_accounts(struct step *s, struct err *err)
 {
 	const struct user_list *users = s->in->users;
@@ -265,6 +308,10 @@ static int store_accounts(struct step *s, struct err *err)
 			&failure);
 		r = judge_row(s, r, &failure, err);
 	}
+	if (r >= 0 && s->in->all_accounts)
+		r = revoke_users(s, users, err);
+	if (r >= 0 && s->in->all_accounts)
+		r = revoke_projects(s, projects, err);
 	return r;
 }
 

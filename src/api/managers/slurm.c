@@ -300,6 +300,7 @@ const struct manager manager_slurm = {
 	.extra_config = &extra_table,
 	.open = slurm_open,
 	.fetch_units = slurm_fetch_units,
+	.all_accounts = true,
 	.fetch_accounts = slurm_fetch_accounts,
 	.close = slurm_close,
 };
