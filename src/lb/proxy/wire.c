@@ -11,7 +11,13 @@
 
 #include "lb/proxy/internal.h"
 
-enum { KEEPALIVE_S = 30, FIRST_ADDRESS_MS = 250 };
+enum {
+	KEEPALIVE_S = 30,
+	FIRST_ADDRESS_MS = 250,
+	/* Later the server may be closing it just now, as idle; too bad for what can't be repeated.
+	 */
+	SURE_IDLE_MS = 30000,
+};
 
 enum wire_state { WIRE_CONNECTING, WIRE_BUSY, WIRE_IDLE, WIRE_CLOSED };
 
@@ -26,7 +32,7 @@ struct wire {
 	struct exchange *x;
 	struct upstream_address addresses[UPSTREAM_ADDRESSES_MAX];
 	unsigned n_addresses, at;
-	int64_t connect_end_ms;
+	int64_t connect_end_ms, idle_since_ms;
 	bool reused;
 	/* Of the exchange under way: */
 	bool sent_any, sent_all, send_failed, got_any, head_seen, keep_alive;
@@ -118,7 +124,8 @@ static void keep(struct wire *w)
 		w->next->prev = w;
 	pool->idle = w;
 	pool->n_idle++;
-	loop_timer_set(loop_of(w), &w->timer, loop_of(w)->now_ms + UPSTREAM_IDLE_MS);
+	w->idle_since_ms = loop_of(w)->now_ms;
+	loop_timer_set(loop_of(w), &w->timer, w->idle_since_ms + UPSTREAM_IDLE_MS);
 }
 
 static void on_ready(struct loop_watch *watch, uint32_t events)
@@ -188,7 +195,8 @@ static bool has_ended(const struct wire *w)
 {
 	char byte;
 
-	return w->io.hangup || recv(w->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+	return w->io.hangup || loop_of(w)->now_ms - w->idle_since_ms > SURE_IDLE_MS ||
+		recv(w->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
 static struct wire *take_idle(struct upstream_pool *pool, bool sure)

@@ -1,0 +1,961 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases against the proxy engine (tests/lib/proxy_peer.c): raw clients, servers with faults.
+
+    proxy_cases.py PROGRAM [CASE...]
+
+prints TAP. A server is a function that is called with each connection, on a thread of its own.
+"""
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PROGRAM = None
+LIMIT = 30  # seconds until something is taken for hung
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+GET = b'GET %s HTTP/1.1\r\nHost: h\r\n\r\n'
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > end:
+            raise Failed(f'timed out waiting for {what}')
+        time.sleep(0.01)
+
+
+class Server:
+    """Calls serve(self, connection) on a thread for each connection."""
+
+    def __init__(self, serve):
+        self.serve = serve
+        self.connections = 0
+        self.heads = []
+        self.bodies = []
+        self.gone = 0
+        self.ended = 0
+        self.sent = 0
+        self.hold = threading.Event()
+        self.open = []
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=2048)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    @property
+    def url(self):
+        return f'http://127.0.0.1:{self.port}'
+
+    def run(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.open.append(conn)
+            threading.Thread(target=self.one, args=(conn,), daemon=True).start()
+
+    def one(self, conn):
+        with conn:
+            try:
+                self.serve(self, conn)
+            except (OSError, Failed):
+                self.gone += 1
+        self.ended += 1
+
+    def close(self):
+        self.hold.set()
+        # A thread in accept() keeps the socket listening.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for conn in self.open:
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
+
+    def request(self, conn, body=True):
+        """The next head, and its body; b'' at the end."""
+        data = b''
+        while b'\r\n\r\n' not in data:
+            more = conn.recv(1 << 16)
+            if not more:
+                check(not data, 'a request that is cut off')
+                return b''
+            data += more
+        head, rest = data.split(b'\r\n\r\n', 1)
+        self.heads.append(head)
+        length = re.search(rb'(?mi)^content-length: *(\d+)', head)
+        if not body:
+            return head
+        if length:
+            while len(rest) < int(length[1]):
+                more = conn.recv(1 << 16)
+                check(more, 'a body that is cut off')
+                rest += more
+        elif re.search(rb'(?mi)^transfer-encoding: *chunked', head):
+            while not rest.endswith(b'0\r\n\r\n'):
+                more = conn.recv(1 << 16)
+                check(more, 'a body that is cut off')
+                rest += more
+        self.bodies.append(rest)
+        return head
+
+
+def good(server, conn):
+    """Keeps its connection and tells what it got."""
+    while True:
+        head = server.request(conn)
+        if not head:
+            return
+        text = head + b'\n' + server.bodies[-1]
+        if head.startswith(b'HEAD'):
+            text = b''
+        conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(text), text))
+
+
+def answers(text, close=False, reset=False):
+    """A server that says the same to each request."""
+    def serve(server, conn):
+        while server.request(conn):
+            conn.sendall(text)
+            if reset:
+                conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            if close or reset:
+                return
+    return serve
+
+
+def hung(server, conn):
+    server.request(conn)
+    if conn.recv(1) == b'':
+        server.gone += 1
+
+
+class Proxy:
+    def __init__(self, *urls, **options):
+        args = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([PROGRAM, *args, *urls], stdout=subprocess.PIPE,
+                                        stderr=self.log)
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed('no start: ' + self.text())
+        self.port = int(line)
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors='replace')
+
+    def connect(self, **options):
+        sock = socket.socket()
+        if 'rcvbuf' in options:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options['rcvbuf'])
+        sock.settimeout(LIMIT)
+        sock.connect(('127.0.0.1', self.port))
+        return sock
+
+    def ask(self, data):
+        """Sends it, and everything that comes until the end."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+    def rss(self):
+        with open(f'/proc/{self.process.pid}/status') as f:
+            return int(re.search(r'VmRSS:\s+(\d+)', f.read())[1]) << 10
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failed('it does not end') from None
+        text = self.text()
+        check(status == 0 and 'ERROR' not in text and 'WARNING: Thread' not in text,
+              f'ended with {status}: {text[-4000:]}')
+        return text
+
+
+def read_all(sock):
+    data = b''
+    while True:
+        try:
+            more = sock.recv(1 << 16)
+        except ConnectionResetError:
+            return data + b'RESET'
+        if not more:
+            return data
+        data += more
+
+
+def read_answer(sock, head_only=False):
+    """One answer with a length or chunked; its status, head and body."""
+    data = b''
+    while b'\r\n\r\n' not in data:
+        more = sock.recv(1)
+        check(more, f'the connection ends in a head: {data!r}')
+        data += more
+    status = int(data.split(b' ', 2)[1])
+    if status == 100:
+        return status, data, b''
+    length = re.search(rb'(?mi)^content-length: *(\d+)', data)
+    body = b''
+    if head_only or status in (204, 304):
+        return status, data, b''
+    if length:
+        while len(body) < int(length[1]):
+            more = sock.recv(int(length[1]) - len(body))
+            check(more, 'a short body')
+            body += more
+    else:
+        while True:
+            line = b''
+            while not line.endswith(b'\r\n'):
+                more = sock.recv(1)
+                check(more, 'a short chunked body')
+                line += more
+            size = int(line, 16) + 2
+            chunk = b''
+            while len(chunk) < size:
+                more = sock.recv(size - len(chunk))
+                check(more, 'a short chunk')
+                chunk += more
+            if size == 2:
+                break
+            body += chunk[:-2]
+    return status, data, body
+
+
+@contextlib.contextmanager
+def setup(*serves, **options):
+    servers = [Server(s) if callable(s) else s for s in serves]
+    proxy = Proxy(*[s.url for s in servers], **options)
+    try:
+        yield (proxy, *servers)
+        for server in servers:
+            server.hold.set()
+        proxy.stop()
+    finally:
+        if proxy.process.poll() is None:
+            proxy.process.kill()
+            proxy.process.wait()
+        for server in servers:
+            server.close()
+
+
+def closed_port():
+    """A server's URL where nobody listens."""
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        port = s.getsockname()[1]
+
+    class Nobody:
+        url = f'http://127.0.0.1:{port}'
+        hold = threading.Event()
+
+        def close(self):
+            pass
+    return Nobody()
+
+
+# ---- clients ------------------------------------------------------------------------------------
+
+def case_answers_come_in_the_order_of_pipelined_requests():
+    with setup(good) as (proxy, _):
+        paths = [b'/answer1', b'/x', b'/work2', b'/y', b'/answer3']
+        with proxy.connect() as sock:
+            sock.sendall(b''.join(GET % p for p in paths))
+            for path in paths:
+                status, _, body = read_answer(sock)
+                check(status == 200 and path in body, f'{path}: {status} {body!r}')
+
+
+def case_thousands_of_pipelined_requests_are_bounded_and_answered():
+    with setup(good) as (proxy, _):
+        n = 5000
+        with proxy.connect() as sock:
+            sender = threading.Thread(
+                target=lambda: sock.sendall(b''.join(GET % (b'/answer%d' % i) for i in range(n))))
+            sender.start()
+            data = b''
+            while data.count(b'cert=0\n') < n:
+                more = sock.recv(1 << 16)
+                check(more, 'closed early')
+                data += more
+            sender.join()
+        check(re.findall(rb'GET /answer(\d+) ', data) == [b'%d' % i for i in range(n)], 'order')
+
+
+def case_one_connection_to_the_server_serves_many_requests():
+    with setup(good) as (proxy, server):
+        for _ in range(3):
+            with proxy.connect() as sock:
+                for i in range(20):
+                    sock.sendall(GET % b'/x')
+                    check(read_answer(sock)[0] == 200, 'status')
+        check(server.connections == 1, f'{server.connections} connections')
+
+
+def case_a_client_that_closes_cancels_its_request():
+    with setup(hung) as (proxy, server):
+        for half in (False, True):
+            before = server.gone
+            sock = proxy.connect()
+            sock.sendall(GET % b'/x')
+            wait_for(lambda: len(server.heads) > half, 'the request')
+            if half:
+                sock.shutdown(socket.SHUT_WR)
+            else:
+                sock.close()
+            wait_for(lambda b=before: server.gone > b, 'the cancellation')
+            sock.close()
+        wait_for(lambda: proxy.text().count('outcome=client gone') == 2, 'the report')
+        check('result=client gone' in proxy.text(), proxy.text())
+
+
+def case_slow_heads_are_cut_off_while_others_are_served():
+    with setup(good, header_ms=300) as (proxy, _):
+        slow = proxy.connect()
+        silent = proxy.connect()
+        slow.sendall(b'GET / HTT')
+        data = b''
+        end = time.monotonic() + LIMIT
+        slow.settimeout(0.02)
+        while b'408' not in data and time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                slow.sendall(b'P')
+            with contextlib.suppress(socket.timeout):
+                data += slow.recv(1000)
+            check(b'200 OK' in proxy.ask(b'GET /answer HTTP/1.0\r\n\r\n'), 'another client')
+        check(b'408 Request Timeout' in data, f'{data!r}')
+        check(silent.recv(10) == b'', 'a silent connection')
+
+
+def case_slow_bodies_are_cut_off():
+    with setup(good, body_ms=300) as (proxy, server):
+        for path in (b'/body', b'/x'):
+            with proxy.connect() as sock:
+                sock.sendall(b'POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n' % path)
+                sock.sendall(b'x')
+                data = read_all(sock)
+                check(b' 408 ' in data, f'{data!r}')
+        check(all(b'/body' not in h for h in server.heads), 'forwarded too early')
+
+
+def case_idle_connections_are_closed():
+    with setup(good, idle_ms=200) as (proxy, _):
+        with proxy.connect() as sock:
+            sock.sendall(GET % b'/answer')
+            check(read_answer(sock)[0] == 200, 'status')
+            check(sock.recv(1) == b'', 'still open')
+
+
+def case_floods_of_headers_are_refused():
+    with setup(good, header_bytes=4096) as (proxy, server):
+        for head in (b'GET /' + b'a' * 100000, b'GET / HTTP/1.1\r\nHost: h\r\n' + b'A: b\r\n' * 9999,
+                     b'GET / HTTP/1.1\r\nHost: h\r\nA: ' + b'b' * 100000,
+                     b'GET / HTTP/1.1\r\nHost: h\r\n' + b'A: b\r\n' * 200 + b'\r\n'):
+            with proxy.connect() as sock:
+                with contextlib.suppress(OSError):
+                    sock.sendall(head)
+                data = read_all(sock)
+                check(data.startswith(b'HTTP/1.1 431') or data == b'RESET', f'{data[:100]!r}')
+        check(not server.heads, 'something went on')
+
+
+SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n'
+AMBIGUOUS = [
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length : 40\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0, 40\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: +40\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    b'POST /x HTTP/1.1\r\nHost: h\r\nX: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    b'GET /x HTTP/1.1\nHost: h\n\n',
+    b'GET /x HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n',
+    b'GET http://i/x HTTP/1.1\r\nHost: h\r\n\r\n',
+    b'GET /x HTTP/1.1\r\n\r\n',
+    b'GET /x\x00 HTTP/1.1\r\nHost: h\r\n\r\n',
+    b'GET /x HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n',
+    b'GET  /x HTTP/1.1\r\nHost: h\r\n\r\n',
+    b'POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+]
+
+
+def case_ambiguous_heads_are_answered_400_and_nothing_goes_on():
+    with setup(good) as (proxy, server):
+        for text in AMBIGUOUS:
+            data = proxy.ask(text + SMUGGLED)
+            check(data.startswith(b'HTTP/1.1 400 ') and data.count(b'HTTP/1.1') == 1,
+                  f'{text!r}: {data!r}')
+        for text in (b'POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+                     b'POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n'):
+            data = proxy.ask(text + SMUGGLED)
+            check(data.startswith(b'HTTP/1.1 501 ') and data.count(b'HTTP/1.1') == 1, f'{data!r}')
+        check(proxy.ask(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').startswith(b'HTTP/1.1 505'), 'HTTP/2')
+        check(not server.heads, f'{server.heads}')
+
+
+def case_malformed_chunks_are_answered_400_and_nothing_follows():
+    bad = [b'x\r\n', b'1\r\nab\r\n', b'0x1\r\na\r\n0\r\n\r\n', b'1\na\n0\n\n', b'ffffffffffffffffff\r\n',
+           b'1;\x01\r\na\r\n0\r\n\r\n', b'-1\r\n', b'1\r\na\r\n0\r\n x: y\r\n\r\n']
+    with setup(good) as (proxy, server):
+        for chunks in bad:
+            for path in (b'/body', b'/x'):
+                data = proxy.ask(b'POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n'
+                                 % path + chunks + SMUGGLED)
+                check(data.startswith(b'HTTP/1.1 400 ') and data.count(b'HTTP/1.1') == 1,
+                      f'{chunks!r}: {data!r}')
+        check(not any(b'smuggled' in h for h in server.heads), f'{server.heads}')
+
+
+def case_continue_is_said_when_the_body_is_wanted():
+    with setup(good) as (proxy, _):
+        for path in (b'/body', b'/x'):
+            with proxy.connect() as sock:
+                sock.sendall(b'POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n'
+                             b'Expect: 100-continue\r\n\r\n' % path)
+                check(read_answer(sock)[0] == 100, '100')
+                sock.sendall(b'hello')
+                status, head, body = read_answer(sock)
+                check(status == 200 and b'hello' in body and b'xpect' not in body, f'{body!r}')
+        with proxy.connect() as sock:
+            sock.sendall(b'POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n'
+                         b'Expect: 100-continue\r\n\r\n')
+            data = read_all(sock)
+            check(data.startswith(b'HTTP/1.1 413'), f'{data!r}')
+
+
+def case_a_body_over_the_limit_is_refused_before_it_is_read():
+    with setup(good) as (proxy, _):
+        data = proxy.ask(b'POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n')
+        check(data.startswith(b'HTTP/1.1 413'), f'{data!r}')
+        with proxy.connect() as sock:
+            sock.sendall(b'POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n')
+            with contextlib.suppress(OSError):
+                for _ in range(40):
+                    sock.sendall(b'8000\r\n' + b'x' * 0x8000 + b'\r\n')
+            data = read_all(sock)
+            check(data.startswith(b'HTTP/1.1 413') or data.endswith(b'RESET'), f'{data[:99]!r}')
+
+
+def case_the_longest_idle_connection_makes_room():
+    with setup(good, connections=8) as (proxy, _):
+        socks = []
+        for i in range(12):
+            sock = proxy.connect()
+            sock.sendall(GET % b'/answer')
+            check(read_answer(sock)[0] == 200, f'connection {i}')
+            socks.append(sock)
+        check(socks[0].recv(1) == b'', 'the first one')
+        socks[11].sendall(GET % b'/answer')
+        check(read_answer(socks[11])[0] == 200, 'the last one')
+
+
+def case_a_thousand_clients_at_once():
+    with setup(good, loops=2) as (proxy, _):
+        socks = [proxy.connect() for _ in range(1000)]
+        for sock in socks:
+            sock.sendall(GET % b'/x')
+        for sock in socks:
+            check(read_answer(sock)[0] == 200, 'status')
+        for sock in socks:
+            sock.close()
+
+
+# ---- servers ------------------------------------------------------------------------------------
+
+def case_headers_are_handled_hop_by_hop():
+    text = (b'HTTP/1.1 200 Fine\r\nConnection: x-one , keep-alive\r\nX-One: 1\r\nX-Two: 2\r\n'
+            b'Keep-Alive: timeout=5\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok')
+    with setup(answers(text)) as (proxy, server):
+        with proxy.connect() as sock:
+            sock.sendall(b'GET /p%2f?a=%20&b HTTP/1.1\r\nHost: site:1\r\nConnection: close-not, X-Mine\r\n'
+                         b'X-Mine: 1\r\nX-Yours: 2\r\nAuthorization: Basic eDp5\r\nUser-Agent: me\r\n'
+                         b'Te: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 1\r\nProxy-Connection: x\r\n'
+                         b'Proxy-Authorization: y\r\nX-Forwarded-For: 10.0.0.1\r\n'
+                         b'x-forwarded-for: 10.0.0.2\r\nAccept-Encoding: gzip\r\n\r\n')
+            status, head, _ = read_answer(sock)
+        lines = set(server.heads[0].split(b'\r\n'))
+        check(lines == {b'GET /p%2f?a=%20&b HTTP/1.1', b'Host: site:1', b'User-Agent: proxy_peer',
+                        b'X-Yours: 2', b'Accept-Encoding: gzip',
+                        b'X-Forwarded-For: 10.0.0.1, 10.0.0.2, 127.0.0.1'}, f'{lines}')
+        check(b'200 Fine' in head and b'X-Two: 2' in head, f'{head!r}')
+        for word in (b'X-One', b'Keep-Alive', b'Upgrade', b'Connection'):
+            check(word not in head, f'{word} in {head!r}')
+
+
+def case_bodies_pass_in_every_framing():
+    def serve(server, conn):
+        while True:
+            head = server.request(conn)
+            if not head:
+                return
+            if b'/chunked' in head:
+                conn.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+                             b'3;ext="a"\r\none\r\n4\r\n')
+                conn.sendall(b'-two\r\n0\r\nTrailer: x\r\n\r\n')
+            elif b'/length' in head:
+                conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\none')
+                conn.sendall(b'-two')
+            elif b'/empty' in head:
+                conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+            elif b'/204' in head:
+                conn.sendall(b'HTTP/1.1 204 No Content\r\n\r\n')
+            elif b'/304' in head:
+                conn.sendall(b'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n')
+            elif b'/hints' in head:
+                conn.sendall(b'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n'
+                             b'Content-Length: 7\r\n\r\none-two')
+            else:
+                conn.sendall(b'HTTP/1.0 200 OK\r\n\r\none')
+                conn.sendall(b'-two')
+                return
+    with setup(serve) as (proxy, server):
+        with proxy.connect() as sock:
+            for path in (b'/chunked', b'/length', b'/close', b'/hints', b'/chunked'):
+                sock.sendall(GET % path)
+                status, head, body = read_answer(sock)
+                check(status == 200 and body == b'one-two', f'{path}: {status} {body!r}')
+                check(b'railer' not in head, f'{head!r}')
+            for path, want in ((b'/204', 204), (b'/304', 304), (b'/empty', 200)):
+                sock.sendall(GET % path)
+                status, head, body = read_answer(sock)
+                check(status == want and body == b'', f'{path}: {status} {body!r}')
+        for path in (b'/chunked', b'/length', b'/close'):
+            data = proxy.ask(b'GET %s HTTP/1.0\r\n\r\n' % path)
+            check(data.endswith(b'\r\n\r\none-two') and b'ransfer' not in data, f'{data!r}')
+        check(server.connections == 2, f'{server.connections} connections')
+
+
+def case_head_requests_have_no_body():
+    text = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n'
+    with setup(answers(text)) as (proxy, _):
+        with proxy.connect() as sock:
+            for path in (b'/x', b'/answer', b'/x'):
+                sock.sendall(b'HEAD %s HTTP/1.1\r\nHost: h\r\n\r\n' % path)
+                status, head, _ = read_answer(sock, head_only=True)
+                check(status == 200 and b'Content-Length: ' in head, f'{head!r}')
+
+
+def case_chunked_requests_pass_without_their_extensions():
+    with setup(good) as (proxy, server):
+        with proxy.connect() as sock:
+            for path in (b'/x', b'/body', b'/read'):
+                sock.sendall(b'POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n'
+                             b'3;a=b\r\none\r\n4\r\n-two\r\n0\r\nT: r\r\n\r\n' % path)
+                status, _, body = read_answer(sock)
+                check(status == 200, 'status')
+        check(server.bodies[0] == b'3\r\none\r\n4\r\n-two\r\n0\r\n\r\n', f'{server.bodies}')
+        check(server.bodies[1] == b'one-two' and b'Content-Length: 7' in server.heads[1],
+              f'{server.bodies}')
+
+
+def case_answers_that_are_cut_off_are_seen_to_be():
+    for head in (b'Content-Length: 100\r\n\r\nsome', b'Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n',
+                 b'Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nzz\r\n',
+                 b'Transfer-Encoding: chunked\r\n\r\n40\r\nsome'):
+        with setup(answers(b'HTTP/1.1 200 OK\r\n' + head, close=True)) as (proxy, _):
+            data = proxy.ask(GET % b'/x')
+            check(b' 502 ' in data or not data.endswith(b'0\r\n\r\n'), f'{data!r}')
+            check(b' 502 ' in data or data.endswith(b'RESET') or b'Length: 100' in data, f'{data!r}')
+            wait_for(lambda p=proxy: 'outcome=cut' in p.text() or 'status=502' in p.text(), 'a report')
+    # Only a reset tells a client that reads until the end.
+    with setup(answers(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n',
+                       reset=True)) as (proxy, _):
+        data = proxy.ask(b'GET /x HTTP/1.0\r\n\r\n')
+        check(data.endswith(b'RESET') or b' 502 ' in data, f'{data!r}')
+
+
+def case_a_server_that_closes_kept_connections_costs_no_request():
+    def serve(server, conn):
+        if server.request(conn):
+            conn.sendall(OK)
+    with setup(serve) as (proxy, server):
+        with proxy.connect() as sock:
+            for i in range(30):
+                body = b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab' if i % 2 else GET % b'/x'
+                sock.sendall(body)
+                status, _, _ = read_answer(sock)
+                check(status == 200, f'{i}: {status} {proxy.text()}')
+                # What can't be repeated needs to know of the end.
+                wait_for(lambda n=i: server.ended > n, 'the end of the connection')
+        check(server.connections == 30, f'{server.connections}')
+
+
+def case_the_next_server_is_asked_when_one_refuses():
+    with setup(closed_port(), good) as (proxy, _, server):
+        with proxy.connect() as sock:
+            sock.sendall(GET % b'/x')
+            check(read_answer(sock)[0] == 200, 'GET')
+            sock.sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc')
+            status, _, body = read_answer(sock)
+            check(status == 200 and body.endswith(b'abc'), f'{status} {body!r}')
+        check(server.heads[0].count(b'X-Forwarded-For') == 1, f'{server.heads}')
+        text = proxy.text()
+        check('server=0 result=unreachable why=connecting: Connection refused' in text, text)
+    with setup(closed_port(), closed_port()) as (proxy, _, _):
+        data = proxy.ask(GET % b'/x' + b'GET /x HTTP/1.0\r\n\r\n')
+        check(data.count(b'HTTP/1.1 503 Service Unavailable') == 2, f'{data!r}')
+        check(data.endswith(b'X-Content-Type-Options: nosniff\r\nContent-Length: 22\r\n'
+                            b'Connection: close\r\n\r\nService not available\n'), f'{data!r}')
+
+
+def case_only_what_is_safe_is_repeated():
+    def broken(server, conn):
+        server.request(conn)
+    with setup(broken, good) as (proxy, first, second):
+        def ask(method, path):
+            body = b'' if method == b'GET' else b'Content-Length: 2\r\n'
+            data = proxy.ask(b'%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n%s' % (
+                method, path, body, b'ab' if body else b''))
+            return int(data.split(b' ')[1])
+        check(ask(b'GET', b'/x') == 200, 'GET')
+        check(len(first.heads) == 1 and len(second.heads) == 1, 'GET is repeated')
+        check(ask(b'POST', b'/x') == 503, 'POST')
+        check(ask(b'POST', b'/read') == 503, 'POST, read')
+        check(len(second.heads) == 1, 'POST is not')
+        check(ask(b'POST', b'/safe') == 200, 'safe')
+        check(second.bodies[-1] == b'ab', 'the body of a repeated request')
+
+
+def case_garbage_from_a_server_is_a_failure():
+    for text in (b'garbage\r\n\r\n', b'HTTP/1.1 200 OK\r\nA : b\r\n\r\n', b'x' * 200000,
+                 b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na',
+                 b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\na',
+                 b'HTTP/1.1 101 Switching Protocols\r\n\r\n', b'HTTP/1.1 200 OK\r\nA: b\n\n',
+                 b'\x16\x03\x01\x00\x01'):
+        with setup(answers(text, close=True), good) as (proxy, _, second):
+            data = proxy.ask(b'GET /x HTTP/1.0\r\n\r\n')
+            check(data.startswith(b'HTTP/1.1 200') and len(second.heads) == 1, f'{text!r}: {data!r}')
+            check('server=0 result=broken' in proxy.text(), proxy.text())
+
+
+def case_a_hung_server_costs_its_time_limit_and_no_other_client():
+    def serve(server, conn):
+        while True:
+            head = server.request(conn)
+            if not head:
+                return
+            if b'/hang' in head:
+                server.hold.wait()
+            conn.sendall(OK)
+    with setup(serve, timeout_ms=500) as (proxy, server):
+        with proxy.connect() as sock:
+            sock.sendall(GET % b'/hang')
+            wait_for(lambda: server.heads, 'the request')
+            check(b'200 OK' in proxy.ask(b'GET /x HTTP/1.0\r\n\r\n'), 'another client')
+            status, _, body = read_answer(sock)
+            check(status == 504 and body == b'Gateway Timeout\n', f'{status}')
+        check('result=timeout' in proxy.text(), proxy.text())
+
+
+def case_a_server_that_stops_in_the_middle_is_cut_off():
+    def serve(server, conn):
+        server.request(conn)
+        conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nsome')
+        server.hold.wait()
+    with setup(serve, timeout_ms=300) as (proxy, _):
+        data = proxy.ask(GET % b'/x')
+        check(data.endswith(b'someRESET'), f'{data!r}')
+
+
+def case_slow_servers_are_waited_for():
+    def serve(server, conn):
+        server.request(conn)
+        for byte in b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n':
+            conn.sendall(bytes([byte]))
+            time.sleep(0.001)
+    with setup(serve, timeout_ms=20000) as (proxy, _):
+        with proxy.connect() as sock:
+            sock.sendall(GET % b'/x')
+            check(read_answer(sock)[2] == b'ok', 'the body')
+
+
+def case_an_early_answer_ends_the_sending():
+    def serve(server, conn):
+        server.request(conn, body=False)
+        conn.sendall(b'HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig')
+        server.hold.wait()
+    with setup(serve) as (proxy, _):
+        with proxy.connect() as sock:
+            sock.sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\nabc')
+            data = read_all(sock)
+            check(data.startswith(b'HTTP/1.1 413') and b'Connection: close' in data and
+                  data.endswith(b'big'), f'{data!r}')
+
+
+BIG = 192 << 20
+
+
+def flood(server, conn):
+    head = server.request(conn)
+    size = b'Content-Length: %d\r\n' % BIG
+    if b'/chunked' in head:
+        size = b'Transfer-Encoding: chunked\r\n'
+    elif b'/close' in head:
+        size = b''
+    conn.sendall(b'HTTP/1.1 200 OK\r\n' + size + b'\r\n')
+    block = b'x' * (1 << 20)
+    for _ in range(BIG >> 20):
+        if b'/chunked' in head:
+            conn.sendall(b'100000\r\n' + block + b'\r\n')
+        else:
+            conn.sendall(block)
+        server.sent += len(block)
+    if b'/chunked' in head:
+        conn.sendall(b'0\r\n\r\n')
+
+
+def case_large_answers_wait_for_the_client_in_flat_memory():
+    for path in (b'/length', b'/chunked', b'/close', b'/upper'):
+        with setup(flood) as (proxy, server):
+            before = proxy.rss()
+            with proxy.connect(rcvbuf=65536) as sock:
+                sock.sendall(b'GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n' % path)
+                last = -1
+                while last != server.sent or not server.sent:
+                    last = server.sent
+                    time.sleep(0.2)
+                check(server.sent < BIG // 4, f'{path}: nobody stops the server: {server.sent}')
+                total = 0
+                while True:
+                    more = sock.recv(1 << 20)
+                    if not more:
+                        break
+                    total += len(more)
+                check(total >= BIG, f'{path}: {total}')
+                grown = proxy.rss() - before
+                check(grown < 16 << 20, f'{path}: grew by {grown}')
+
+
+def case_large_requests_wait_for_the_server_in_flat_memory():
+    def serve(server, conn):
+        server.request(conn, body=False)
+        server.hold.wait()
+        total = 0
+        conn.settimeout(LIMIT)
+        while total < BIG - 200000:
+            total += len(conn.recv(1 << 20))
+        conn.sendall(OK)
+    with setup(serve) as (proxy, server):
+        before = proxy.rss()
+        with proxy.connect() as sock:
+            sock.sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n' % BIG)
+            block, sent = b'x' * (1 << 20), 0
+            sock.settimeout(0.5)
+            with contextlib.suppress(socket.timeout):
+                while sent < BIG:
+                    sent += sock.send(block[:BIG - sent])
+            check(sent < BIG // 4, f'nobody stops the client: {sent}')
+            server.hold.set()
+            sock.settimeout(LIMIT)
+            while sent < BIG:
+                sent += sock.send(block[:BIG - sent])
+            check(read_answer(sock)[0] == 200, 'status')
+            grown = proxy.rss() - before
+            check(grown < 16 << 20, f'grew by {grown}')
+
+
+def case_a_client_that_takes_nothing_is_cut_off():
+    with setup(flood, write_ms=400) as (proxy, server):
+        for i, path in enumerate((b'/length', b'/upper')):
+            with proxy.connect(rcvbuf=4096) as sock:
+                sock.sendall(GET % path)
+                wait_for(lambda n=i: proxy.text().count('done') > n, 'the cut')
+        wait_for(lambda: server.gone >= 2, 'the cancellations')
+
+
+def case_a_client_that_takes_its_time_is_served():
+    with setup(flood, write_ms=500) as (proxy, _):
+        with proxy.connect(rcvbuf=1 << 16) as sock:
+            sock.sendall(b'GET /length HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+            end, total = time.monotonic() + 2, 0
+            while time.monotonic() < end:
+                total += len(sock.recv(1 << 14))
+                time.sleep(0.01)
+            while (more := sock.recv(1 << 20)):
+                total += len(more)
+            check(total > BIG, f'{total}')
+
+
+def case_filters_change_bodies_of_any_framing():
+    def serve(server, conn):
+        head = server.request(conn)
+        if b'/upper_chunked' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n')
+        elif b'/upper_gzip' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc')
+        elif b'/upper_bad' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na!c')
+        elif b'/upper_head' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n')
+        else:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')
+    with setup(serve) as (proxy, server):
+        with proxy.connect() as sock:
+            for path, want in ((b'/upper', b'ABCEND'), (b'/upper_chunked', b'ABCEND'),
+                               (b'/upper_gzip', b'Bad Gateway\n'), (b'/upper', b'ABCEND')):
+                sock.sendall(GET % path)
+                body = read_answer(sock)[2]
+                check(body == want, f'{path}: {body!r}')
+        check(all(b'Accept-Encoding: identity' in h for h in server.heads), 'identity')
+        data = proxy.ask(b'GET /upper_bad HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+        check(data.startswith(b'HTTP/1.1 502'), f'{data!r}')
+        with proxy.connect() as sock:
+            sock.sendall(b'HEAD /upper_head HTTP/1.1\r\nHost: h\r\n\r\n' + GET % b'/answer')
+            check(read_answer(sock, head_only=True)[0] == 200 and
+                  b'/answer' in read_answer(sock)[2], 'HEAD')
+
+
+# ---- stopping, TLS, passwords ------------------------------------------------------------------
+
+def case_running_requests_end_before_the_proxy_does():
+    def serve(server, conn):
+        server.request(conn)
+        server.hold.wait(LIMIT)
+        conn.sendall(OK)
+    with setup(serve) as (proxy, server):
+        idle = proxy.connect()
+        idle.sendall(GET % b'/answer')
+        read_answer(idle)
+        busy = proxy.connect()
+        busy.sendall(GET % b'/x')
+        wait_for(lambda: server.heads, 'the request')
+        proxy.process.send_signal(signal.SIGTERM)
+        check(idle.recv(1) == b'', 'the idle connection')
+        server.hold.set()
+        data = read_all(busy)
+        check(data.startswith(b'HTTP/1.1 200') and data.endswith(b'ok'), f'{data!r}')
+
+
+def case_what_runs_too_long_is_cut_at_the_end():
+    with setup(hung, grace=200) as (proxy, server):
+        busy = proxy.connect()
+        busy.sendall(GET % b'/x')
+        wait_for(lambda: server.heads, 'the request')
+        proxy.process.send_signal(signal.SIGTERM)
+        data = read_all(busy)
+        check(data == b'RESET', f'{data!r}')
+
+
+HASH = '$2b$04$EHcU1.937vdjQ55qTMFf8.CYZjpz5IYZUyfLQITtvooxHMo3F/CXq'
+
+
+def make_certs(folder):
+    def openssl(*args):
+        subprocess.run(['openssl', *args], check=True, cwd=folder, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    for name in ('server', 'client'):
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+                '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+                '-keyout', f'{name}.key', '-out', f'{name}.crt')
+
+
+def case_tls_and_client_certificates():
+    with tempfile.TemporaryDirectory() as folder:
+        make_certs(folder)
+        with open(f'{folder}/web.yml', 'w') as f:
+            f.write('tls_server_config: {cert_file: server.crt, key_file: server.key,'
+                    ' client_ca_file: client.crt, client_auth_type: VerifyClientCertIfGiven}\n'
+                    'http_server_config: {headers: {X-Frame-Options: deny}}\n')
+        with setup(good, web_config=f'{folder}/web.yml') as (proxy, server):
+            data = proxy.ask(GET % b'/x')
+            check(data.startswith(b'HTTP/1.1 400') and
+                  data.endswith(b'Client sent an HTTP request to an HTTPS server.\n'), f'{data!r}')
+            for with_cert in (False, True):
+                context = ssl.create_default_context(cafile=f'{folder}/server.crt')
+                if with_cert:
+                    context.load_cert_chain(f'{folder}/client.crt', f'{folder}/client.key')
+                with context.wrap_socket(proxy.connect(), server_hostname='localhost') as sock:
+                    sock.sendall(GET % b'/answer')
+                    _, head, body = read_answer(sock)
+                    check(body.endswith(b'cert=%d\n' % with_cert), f'{body!r}')
+                    check(b'X-Frame-Options: deny' in head, f'{head!r}')
+                    for path in (b'/x', b'/big', b'/work'):
+                        sock.sendall(GET % path)
+                        status, head, body = read_answer(sock)
+                        check(status == 200 and b'X-Frame-Options: deny' in head, f'{head!r}')
+                    text = b'y' * 3000000
+                    sock.sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n' + text)
+                    check(read_answer(sock)[2].endswith(text), 'a large body')
+
+
+def case_passwords_are_checked_beside_the_loop():
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f'{folder}/web.yml', 'w') as f:
+            f.write(f"basic_auth_users: {{ada: '{HASH}'}}\n")
+        with setup(good, web_config=f'{folder}/web.yml') as (proxy, server):
+            with proxy.connect() as sock:
+                for login, want in ((b'YWRhOnNlY3JldA==', 200), (b'YWRhOndyb25n', 401),
+                                    (b'YWRhOnNlY3JldA==', 200), (b'', 401)):
+                    auth = b'Authorization: Basic ' + login + b'\r\n' if login else b''
+                    sock.sendall(b'GET /answer HTTP/1.1\r\nHost: h\r\n' + auth + b'\r\n')
+                    status, head, body = read_answer(sock)
+                    check(status == want, f'{login}: {status}')
+                    if want == 401:
+                        check(body == b'Unauthorized\n' and b'WWW-Authenticate: Basic\r\n' in head,
+                              f'{head!r} {body!r}')
+                    else:
+                        check(b' ada ' in body, f'{body!r}')
+                sock.sendall(b'GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Basic YWRhOnNlY3JldA==\r\n\r\n')
+                check(read_answer(sock)[0] == 200, 'forwarded')
+                check(b'uthorization' not in server.heads[0], f'{server.heads}')
+            data = proxy.ask(b'GET /answer HTTP/1.1\r\nHost: h\r\nConnection: close\r\n'
+                             b'Authorization: Basic YWRhOnNlY3JldA==\r\n'
+                             b'Authorization: Basic YWRhOnNlY3JldA==\r\n\r\n')
+            check(data.startswith(b'HTTP/1.1 401'), f'{data!r}')
+            # A password that is being checked when its client leaves.
+            for i in range(10):
+                with proxy.connect() as sock:
+                    sock.sendall(b'GET /answer HTTP/1.1\r\nHost: h\r\n'
+                                 b'Authorization: Basic YWRhOmE%d\r\n\r\n' % i)
+            # The file is looked at again.
+            with open(f'{folder}/web.yml', 'w') as f:
+                f.write('basic_auth_users: {}\n')
+            check(proxy.ask(b'GET /answer HTTP/1.0\r\n\r\n').startswith(b'HTTP/1.1 200'), 'reload')
+
+
+def main():
+    global PROGRAM
+    PROGRAM = sys.argv[1]
+    names = [n for n in globals() if n.startswith('case_')]
+    wanted = [n for n in names if not sys.argv[2:] or any(w in n for w in sys.argv[2:])]
+    failed = 0
+    for i, name in enumerate(wanted, 1):
+        try:
+            globals()[name]()
+            print(f'ok {i} - {name[5:]}', flush=True)
+        except (Failed, OSError, AssertionError) as error:
+            failed += 1
+            print(f'not ok {i} - {name[5:]}')
+            print('# ' + f'{type(error).__name__}: {error}'.replace('\n', '\n# '), flush=True)
+    print(f'1..{len(wanted)}')
+    os._exit(failed > 0)
+
+
+main()
