@@ -183,7 +183,9 @@ static int class_item(struct parser *p, struct set *set)
 		r = single(p, low, &one);
 		return r < 0 ? r : unite(p, set, &one);
 	}
-	for (char c = *low.p; r >= 0 && c <= *high.p; c++) {
+	/* An int: a char that is the last one (DEL) would never end this. */
+	for (int code = *low.p; r >= 0 && code <= *high.p; code++) {
+		const char c = (char)code;
 		const char *text = arena_strndup(p->arena, &c, 1);
 		struct set one;
 
@@ -225,32 +227,70 @@ static int group(struct parser *p, struct set *ret)
 	return 0;
 }
 
+/* Characters up to what is none: how many bytes they stand for, and these if text is given. */
+static int literal_run(struct parser *p, char *text, size_t *ret_n)
+{
+	size_t n = 0;
+
+	while (p->p < p->end && !(*p->p && strchr("(|)[", *p->p))) {
+		struct slice c;
+		int r = character(p, "\\.+*?()|[]{}^$", &c);
+
+		if (r < 0)
+			return r;
+		if (text)
+			memcpy(text + n, c.p, c.n);
+		n += c.n;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static int literal(struct parser *p, struct set *ret)
+{
+	const char *const start = p->p;
+	char *text;
+	size_t n;
+	int r = literal_run(p, NULL, &n);
+
+	if (r < 0)
+		return r;
+	text = arena_alloc(p->arena, n + 1);
+	if (!text)
+		return -ENOMEM;
+	p->p = start;
+	literal_run(p, text, &n);
+	return single(p, (struct slice){ text, n }, ret);
+}
+
 static int atom(struct parser *p, struct set *ret)
 {
-	struct slice c;
-	int r;
-
 	if (*p->p == '(' || *p->p == '[') {
 		const bool is_group = *p->p++ == '(';
 
 		return is_group ? group(p, ret) : class(p, ret);
 	}
-	r = character(p, "\\.+*?()|[]{}^$", &c);
-	return r < 0 ? r : single(p, c, ret);
+	return literal(p, ret);
 }
 
 static int concatenation(struct parser *p, struct set *ret)
 {
-	int r = single(p, SLICE(""), ret);
+	bool first = true;
+	int r = 0;
 
 	while (r >= 0 && p->p < p->end && *p->p != '|' && *p->p != ')') {
 		struct set next;
 
 		r = atom(p, &next);
-		if (r >= 0)
+		if (r < 0)
+			return r;
+		if (first)
+			*ret = next;
+		else
 			r = multiply(p, ret, &next);
+		first = false;
 	}
-	return r;
+	return first ? single(p, SLICE(""), ret) : r;
 }
 
 static int alternatives(struct parser *p, struct set *ret)

@@ -87,6 +87,8 @@ static void finite_sets_of_literals_are_recognised(void **state)
 		{ "", "" },
 		{ "\xc3\xa9[\xc3\xa9x]", "\xc3\xa9x|\xc3\xa9\xc3\xa9" },
 		{ "[\\-a]", "-|a" },
+		{ "[\x7f]\x7f", "\x7f\x7f" },
+		{ "a(b)c[d]e|\\(x\\)y", "\\(x\\)y|abcde" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
