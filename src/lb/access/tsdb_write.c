@@ -25,8 +25,8 @@ struct writer {
 	const struct route *route;
 	struct gate_forward forward;
 	struct gate_refusal *refusal;
-	/* Parameters that were not given and go on all the same. */
-	bool add_time, add_start, add_end;
+	/* What the times were cut to. */
+	bool pin_time, cut_start, cut_end;
 	int64_t start_ms, end_ms;
 };
 
@@ -181,80 +181,80 @@ static int cut(struct writer *w, struct reach_query *query)
 			"the query reads times at which the id of a unit was another unit's");
 	if (r == -EACCES)
 		return refuse(w, GATE_LIFETIME, cut.why);
-	w->add_time = w->route->time == ROUTE_INSTANT;
-	w->add_start = query->start_ms != asked.start_ms;
-	w->add_end = query->end_ms != asked.end_ms;
+	/* The server's clock may be another. */
+	w->pin_time = w->route->time == ROUTE_INSTANT && !tsdb_value_find(w->parsed, PARAM_TIME);
+	w->cut_start = query->start_ms != asked.start_ms;
+	w->cut_end = query->end_ms != asked.end_ms;
 	w->start_ms = query->start_ms;
 	w->end_ms = query->end_ms;
 	return r;
 }
 
-/* The number of a value, or what it was cut to. */
-static int64_t number_of(const struct writer *w, const struct tsdb_value *value)
+/* What a time was cut to, whether or not it was given. */
+static bool was_cut(const struct writer *w, enum param_kind kind, int64_t *ret_ms)
 {
-	if (value->param->kind == PARAM_START && w->add_start)
-		return w->start_ms;
-	if (value->param->kind == PARAM_END && w->add_end)
-		return w->end_ms;
-	return value->number;
+	const bool start = kind == PARAM_START && w->cut_start;
+	const bool end = kind == PARAM_END && w->cut_end;
+
+	if (start || (kind == PARAM_TIME && w->pin_time))
+		*ret_ms = w->start_ms;
+	else if (end)
+		*ret_ms = w->end_ms;
+	else
+		return false;
+	return true;
 }
 
-static int put_value(
-	struct writer *w, const struct tsdb_value *value, struct buffer *form, struct buffer *text)
+/* A value, or NULL for a time that was not given and goes on all the same. */
+static int put_value(struct writer *w, const struct param *param, const struct tsdb_value *value,
+	struct buffer *form, struct buffer *text)
 {
+	int64_t number;
+
 	buffer_clear(text);
-	if (value->node) {
+	if (value && value->node) {
 		promql_print(value->node, text);
 		/* It must stay something that can be read again. */
 		if (text->len > PROMQL_TEXT_MAX)
 			return refuse(w, GATE_TOO_LARGE, "the query is too long");
-	} else if (value->param->kind == PARAM_TEXT) {
+	} else if (was_cut(w, param->kind, &number)) {
+		param_print(param->kind, number, text);
+	} else if (!value) {
+		return 0;
+	} else if (param->kind == PARAM_TEXT) {
 		buffer_append(text, value->text.p, value->text.n);
 	} else {
-		param_print(value->param->kind, number_of(w, value), text);
+		param_print(param->kind, value->number, text);
 	}
 	if (buffer_error(text))
 		return buffer_error(text);
-	form_put(form, value->param->name, (struct slice){ buffer_text(text), text->len });
+	form_put(form, param->name, (struct slice){ buffer_text(text), text->len });
 	return 0;
 }
 
-static void put_missing(struct writer *w, const struct reach_query *query, struct buffer *form)
-{
-	static const struct {
-		enum param_kind kind;
-		const char *name;
-	} times[] = { { PARAM_TIME, "time" }, { PARAM_START, "start" }, { PARAM_END, "end" } };
-	const bool add[] = { w->add_time, w->add_start, w->add_end };
-	const int64_t values[] = { query->start_ms, query->start_ms, query->end_ms };
-
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		struct buffer text;
-
-		if (!add[i] || tsdb_value_find(w->parsed, times[i].kind))
-			continue;
-		buffer_init(&text, 0);
-		param_print(times[i].kind, values[i], &text);
-		form_put(form, times[i].name, (struct slice){ buffer_text(&text), text.len });
-		if (buffer_error(&text))
-			form->error = buffer_error(&text);
-		buffer_done(&text);
-	}
-}
-
-static int put_form(struct writer *w, const struct reach_query *query, struct buffer *form)
+/* In the order of the route's row, so that the same request is always written the same. */
+static int put_form(struct writer *w, struct buffer *form)
 {
 	CLEANUP(buffer_done) struct buffer text;
 	int r = 0;
 
 	buffer_init(&text, 0);
-	for (size_t i = 0; r >= 0 && i < w->parsed->n_values; i++)
-		r = put_value(w, &w->parsed->values[i], form, &text);
-	put_missing(w, query, form);
+	for (const struct param *param = w->route->params; r >= 0 && param->name; param++) {
+		bool given = false;
+
+		for (size_t i = 0; r >= 0 && i < w->parsed->n_values; i++) {
+			if (w->parsed->values[i].param != param)
+				continue;
+			given = true;
+			r = put_value(w, param, &w->parsed->values[i], form, &text);
+		}
+		if (r >= 0 && !given)
+			r = put_value(w, param, NULL, form, &text);
+	}
 	return r;
 }
 
-static int put_request(struct writer *w, const struct reach_query *query)
+static int put_request(struct writer *w)
 {
 	static const char *const methods[] = { [ROUTE_GET] = "GET",
 		[ROUTE_HEAD] = "HEAD",
@@ -271,7 +271,7 @@ static int put_request(struct writer *w, const struct reach_query *query)
 	if (r < 0)
 		return r;
 	buffer_init(&out, 0);
-	r = put_form(w, query, &out);
+	r = put_form(w, &out);
 	if (r < 0)
 		buffer_done(&out);
 	else
@@ -319,7 +319,7 @@ int tsdb_write(const struct gate_options *options, const struct gate_request *re
 	if (r < 0)
 		return r;
 	set_reach(&w, &query);
-	r = put_request(&w, &query);
+	r = put_request(&w);
 	if (r < 0)
 		return r;
 	*ret_forward = w.forward;
