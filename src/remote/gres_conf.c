@@ -14,6 +14,7 @@ struct parse {
 	void *ctx;
 	unsigned depth, files;
 	struct gres_conf *conf;
+	size_t names_bytes; /* of node names that were looked through */
 };
 
 /* The values of a row that matter. */
@@ -94,15 +95,19 @@ static bool name_is(struct slice escaped, struct slice name)
 	return at == name.n;
 }
 
-static int is_for_node(struct slice nodes, const char *hostname)
+static int is_for_node(struct parse *p, struct slice nodes)
 {
 	CLEANUP(buffer_done) struct buffer names = { 0 };
-	struct slice rest, name, full = slice_from(hostname),
-				 shorter = { hostname, strcspn(hostname, ".") };
+	struct slice rest, name, full = slice_from(p->hostname),
+				 shorter = { p->hostname, strcspn(p->hostname, ".") };
 	int r = nodelist_to_regex(nodes, &names);
 
 	if (r < 0)
 		return r == -E2BIG ? 0 : r;
+	/* Many long lists would take for ever. */
+	if (names.len > GRES_CONF_NAMES_MAX_BYTES - p->names_bytes)
+		return -E2BIG;
+	p->names_bytes += names.len;
 	rest = (struct slice){ buffer_text(&names), names.len };
 	while (slice_next(&rest, '|', &name)) {
 		if (name_is(name, full) || name_is(name, shorter))
@@ -246,7 +251,7 @@ static int parse_row(struct parse *p, struct slice line)
 	if (!eq_nocase(row.name, "shard") && !eq_nocase(row.name, "mps"))
 		return 0;
 	if (row.nodes.n)
-		r = is_for_node(row.nodes, p->hostname);
+		r = is_for_node(p, row.nodes);
 	return r > 0 ? add_row(p->conf, &row) : r;
 }
 

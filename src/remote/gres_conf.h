@@ -18,6 +18,7 @@ enum {
 	GRES_CONF_DEPTH_MAX = 8, /* of files that include files */
 	GRES_CONF_FILES_MAX = 64,
 	GRES_CONF_SHARES_MAX = 4096,
+	GRES_CONF_NAMES_MAX_BYTES = 8 << 20, /* of all NodeName lists, written out */
 };
 
 enum gres_device_kind {
