@@ -14,6 +14,7 @@ int bind_refuse(struct bind *bind, enum gate_reason reason, const char *format, 
 	struct slice why;
 	int r;
 
+	bind->reasons |= 1U << reason;
 	if (bind->refused)
 		return 0;
 	buffer_init(&out, 0);

@@ -19,6 +19,7 @@ struct bind {
 	size_t n_units, cap_units;
 	size_t n_selectors;
 	const char *cluster; /* named by selectors; NULL: by none */
+	unsigned reasons; /* bits of enum gate_reason: all refusals */
 	bool refused;
 	struct gate_refusal refusal; /* the first one */
 };
@@ -29,7 +30,7 @@ struct bind {
  */
 int bind_node(struct bind *bind, struct promql_node *node);
 
-/* Records a refusal, unless there is one. The reason why is formatted. -ENOMEM. */
+/* Records a refusal; the words, which are formatted, of the first one only. -ENOMEM. */
 int bind_refuse(struct bind *bind, enum gate_reason reason, const char *format, ...)
 	PRINTF_FORMAT(3, 4);
 

@@ -55,6 +55,12 @@ int gate_write(const struct gate_options *options, const struct gate_request *re
 	return tsdb_write(options, request, plan, lives, cluster, arena, ret_forward, ret_refusal);
 }
 
+int gate_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
+	struct arena *arena, struct gate_refusal *ret_refusal)
+{
+	return plan->parsed ? tsdb_judge_hidden(plan, cluster, arena, ret_refusal) : 0;
+}
+
 static enum gate_filter by_last_segment(struct slice last)
 {
 	if (slice_eq(last, "query") || slice_eq(last, "query_range"))

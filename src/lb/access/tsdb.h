@@ -13,4 +13,8 @@ int tsdb_write(const struct gate_options *options, const struct gate_request *re
 	const struct gate_cluster *cluster, struct arena *arena, struct gate_forward *ret_forward,
 	struct gate_refusal *ret_refusal);
 
+/* gate_judge_hidden() */
+int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
+	struct arena *arena, struct gate_refusal *ret_refusal);
+
 #endif

@@ -189,6 +189,7 @@ static void conclude(const struct reader *r, struct gate_plan *ret_plan)
 		(r->parsed->match.route->scope == ROUTE_FREE ||
 			r->parsed->match.method == ROUTE_OPTIONS);
 
+	r->parsed->reasons = r->bind.reasons;
 	*ret_plan = (struct gate_plan){
 		.outcome = GATE_BOUND,
 		.cluster = r->bind.cluster ? r->bind.cluster : r->request->cluster,

@@ -17,6 +17,7 @@ struct tsdb_request {
 	struct route_match match;
 	struct tsdb_value *values; /* in the order of the route's row */
 	size_t n_values;
+	unsigned reasons; /* bits of enum gate_reason: why it was refused */
 };
 
 /* NULL: not given. */

@@ -39,17 +39,42 @@ static int refuse(struct writer *w, enum gate_reason reason, const char *why)
 	return -EACCES;
 }
 
-static int judge_hidden(struct writer *w, const struct tsdb_value *value)
+static int judge_hidden(const struct tsdb_value *value, const struct gate_cluster *cluster,
+	struct arena *arena, struct gate_refusal *ret_refusal)
 {
 	char shown[TEXT_EXCERPT_MAX];
 	struct slice where;
-	const char *label;
+	const char *label, *why;
 
-	if (!hidden_find(value->node, &w->cluster->hidden_labels, &label, &where))
+	if (!hidden_find(value->node, &cluster->hidden_labels, &label, &where))
 		return 0;
-	return refuse(w, GATE_HIDDEN,
-		arena_printf(w->arena, "'%s' asks for label '%s', which is hidden here",
-			text_excerpt(where, shown), label));
+	why = arena_printf(arena, "'%s' asks for label '%s', which is hidden here",
+		text_excerpt(where, shown), label);
+	if (!why)
+		return -ENOMEM;
+	*ret_refusal = (struct gate_refusal){ GATE_HIDDEN, why };
+	return -EACCES;
+}
+
+int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
+	struct arena *arena, struct gate_refusal *ret_refusal)
+{
+	const struct tsdb_request *parsed = plan->parsed;
+	int r = 0;
+
+	if (!cluster->hidden_labels.n || parsed->reasons & 1U << GATE_RESOURCE)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < parsed->n_values; i++)
+		if (parsed->values[i].node)
+			r = judge_hidden(&parsed->values[i], cluster, arena, ret_refusal);
+	if (r >= 0 && parsed->reasons & ~(1U << GATE_UNBOUND)) {
+		*ret_refusal = plan->refusal;
+		if (ret_refusal->reason == GATE_UNBOUND)
+			*ret_refusal = (struct gate_refusal){ GATE_SYNTAX,
+				"the request could not be read where labels are hidden" };
+		return -EACCES;
+	}
+	return r;
 }
 
 /* What was asked of one label is answered from here if it is hidden, as the filter would. */
@@ -80,7 +105,7 @@ static int prepare_queries(struct writer *w)
 
 		if (!value->node)
 			continue;
-		r = judge_hidden(w, value);
+		r = judge_hidden(value, w->cluster, w->arena, w->refusal);
 		if (r >= 0 && w->cluster->label)
 			r = bind_add_cluster(
 				value->node, w->cluster->label, w->plan->cluster, w->arena);

@@ -2,6 +2,8 @@
 /* Requests and what becomes of them: spec lb-and-proxies.md 2.16 and promql.md 3, 4, 6. */
 #include "gate_case.h"
 
+#include <errno.h>
+
 #include "basic/macros.h"
 
 static const struct setting plain = { .options = { .experimental_functions = true } };
@@ -495,6 +497,51 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 	}
 }
 
+static void hidden_labels_are_hidden_from_everybody(void **state)
+{
+	static const char *hidden[] = { "rack" };
+	static const struct {
+		struct asked asked;
+		int reason; /* -1: it goes on */
+	} rows[] = {
+		{ GET(API "query", "query=m"), -1 },
+		{ GET(API "query", "query=1"), -1 },
+		{ GET(API "labels", NULL), -1 },
+		{ GET(API "series", "match[]=m&match[]=n"), -1 },
+		{ GET(API "status/config", NULL), -1 },
+		{ GET("/federate", "match[]=m{rack=\"1\"}"), -1 },
+		{ GET(API "query", "query=m{rack=\"1\"}"), GATE_HIDDEN },
+		{ GET(API "query", "query=label_replace(m,\"x\",\"$1\",\"rack\",\"(.*)\")"),
+			GATE_HIDDEN },
+		{ GET(API "series", "match[]=m&match[]={rack=\"1\"}"), GATE_HIDDEN },
+		{ GET(API "query", "query=m{"), GATE_SYNTAX },
+		{ GET(API "query", "query=m&query=m{rack=\"1\"}"), GATE_SYNTAX },
+		{ GET(API "series", "match[]=m&match[]=m{rack=\"\\xff\"}"), GATE_SYNTAX },
+		{ GET(API "query", "query=m&x=%"), GATE_MALFORMED },
+		{ { "POST", API "query", "query=m", "multipart/form-data; boundary=x", "x" },
+			GATE_MALFORMED },
+	};
+	const struct gate_cluster cluster = { .hidden_labels = { hidden, 1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct gate_request request = gate_case_request(&rows[i].asked);
+		struct gate_refusal refusal = { N_GATE_REASONS, NULL };
+		struct gate_plan parsed;
+		struct arena arena;
+		int r;
+
+		arena_init(&arena, GATE_CASE_ARENA_BYTES);
+		assert_int_equal(gate_read(&plain.options, &request, &arena, &parsed), 0);
+		r = gate_judge_hidden(&parsed, &cluster, &arena, &refusal);
+		assert_int_equal(r, rows[i].reason < 0 ? 0 : -EACCES);
+		if (r < 0) {
+			assert_int_equal(refusal.reason, rows[i].reason);
+			assert_non_null(refusal.why);
+		}
+		arena_done(&arena);
+	}
+}
+
 static void values_of_a_hidden_label_are_answered_without_asking(void **state)
 {
 	static const char *hidden[] = { "rack", "a.b" };
@@ -533,6 +580,7 @@ int main(void)
 		TEST(the_cluster_is_told_of_refused_requests_too),
 		TEST(the_clusters_label_is_added_once),
 		TEST(hidden_labels_may_not_be_asked_for),
+		TEST(hidden_labels_are_hidden_from_everybody),
 		TEST(values_of_a_hidden_label_are_answered_without_asking),
 	};
 
