@@ -94,6 +94,12 @@ static const struct config_key lb_keys[] = {
 		.help = "Clusters and their servers. Items with the same id are one cluster."),
 	LB("cluster_label", CONFIG_STRING, cluster_label,
 		.help = "`cluster_label` of all items that have none."),
+	LB("route_prefix", CONFIG_STRING, route_prefix,
+		.help = "Path such as `/prometheus` behind which requests of users count as "
+			"well; it goes on to the server."),
+	LB("experimental_functions", CONFIG_BOOL, experimental_functions,
+		.help = "Whether users' queries may hold what Prometheus 3 has behind feature "
+			"flags."),
 	LB("forward_headers", CONFIG_STRINGS, forward_headers,
 		.help = "Headers that choose a tenant are taken out of users' requests, but for "
 			"these, which Grafana's data source sets."),
@@ -353,6 +359,11 @@ static int parse_timeouts(struct lb_config *config, struct arena *arena, struct 
 
 static int check_limits(const struct lb_config *config, struct err *err)
 {
+	const char *prefix = config->route_prefix;
+
+	if (*prefix && (prefix[0] != '/' || prefix[strlen(prefix) - 1] == '/'))
+		return err_set(
+			err, -EINVAL, "route_prefix '%s' must begin and not end with '/'", prefix);
 	if (config->requests_per_user < 0 || config->queued_per_user < 0)
 		return err_set(err, -EINVAL, "limits: a number below 0");
 	return 0;
@@ -378,6 +389,7 @@ static int finish(struct file *file, struct arena *arena, struct err *err)
 	int r = list_clusters(config, &file->clusters, arena, err);
 
 	config->cluster_label = or_empty(config->cluster_label);
+	config->route_prefix = or_empty(config->route_prefix);
 	config->api = file->api.web;
 	config->api.url = or_empty(config->api.url);
 	if (file->api.data_node && !file->api.data_node->is_null)

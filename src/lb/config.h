@@ -32,6 +32,8 @@ struct lb_config {
 	const char *strategy;
 	struct config_list backends; /* of struct lb_backend_config */
 	const char *cluster_label; /* of items that have none; "": none is added */
+	const char *route_prefix; /* "" or "/x" */
+	bool experimental_functions;
 	struct strings forward_headers; /* tenant headers that go on all the same */
 	int64_t requests_per_user, queued_per_user; /* 0: no limit; no queue */
 	int64_t upstream_timeout_ms; /* until the head of an answer; 0: no limit */

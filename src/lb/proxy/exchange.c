@@ -481,6 +481,9 @@ static void carry_out(struct exchange *x)
 			break;
 		answer_refuse(x->client, x, 503, "Service not available\n");
 		break;
+	case ACTION_WAIT:
+		x->state = EXCHANGE_WORKING;
+		break;
 	case ACTION_NONE:
 		answer_refuse(x->client, x, 500, "Internal Server Error\n");
 		break;
@@ -559,6 +562,20 @@ void exchange_work(struct exchange *x, void (*work)(void *ctx, struct exchange *
 	x->work = work;
 	x->work_done = done;
 	set_action(x, ACTION_WORK);
+}
+
+void exchange_wait(struct exchange *x, void (*done)(void *ctx, struct exchange *x))
+{
+	x->work_done = done;
+	x->work_ctx = x->loop->proxy->config.ctx;
+	set_action(x, ACTION_WAIT);
+}
+
+/* The loop takes the task when its thread has left the handler that is to call exchange_wait(). */
+void exchange_resume(struct exchange *x)
+{
+	x->task.run = on_work_done;
+	loop_post(&x->loop->loop, &x->task);
 }
 
 const char *exchange_method(const struct exchange *x)

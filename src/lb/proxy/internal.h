@@ -90,14 +90,14 @@ struct client {
 enum exchange_state {
 	EXCHANGE_LOGIN, /* its password is being checked */
 	EXCHANGE_DECIDED, /* the handler has said what to do */
-	EXCHANGE_WORKING, /* on a worker thread */
+	EXCHANGE_WORKING, /* on a worker thread, or with its handler until exchange_resume() */
 	EXCHANGE_READING, /* its body */
 	EXCHANGE_FORWARDING,
 	EXCHANGE_SENDING, /* the answer is complete, but for what the client has to take */
 	EXCHANGE_OVER,
 };
 
-enum exchange_action { ACTION_NONE, ACTION_ANSWER, ACTION_READ, ACTION_FORWARD, ACTION_WORK };
+enum exchange_action { ACTION_NONE, ACTION_ANSWER, ACTION_READ, ACTION_FORWARD, ACTION_WORK, ACTION_WAIT };
 
 struct exchange {
 	struct http_job job; /* first; on a worker */

@@ -119,8 +119,8 @@ struct exchange_report { /* for logs and metrics */
 
 struct proxy_handler {
 	/*
-	 * The head is here. It calls exactly one of exchange_answer(), _read_body(), _forward() and
-	 * _work() before it returns; that takes effect after the return.
+	 * The head is here. It calls exactly one of exchange_answer(), _read_body(), _forward(),
+	 * _work() and _wait() before it returns; that takes effect after the return.
 	 */
 	void (*on_head)(void *ctx, struct exchange *x);
 	/* The body that was asked for is here; likewise. */
@@ -159,6 +159,14 @@ void exchange_forward(struct exchange *x, const struct exchange_forward *forward
  */
 void exchange_work(struct exchange *x, void (*work)(void *ctx, struct exchange *x),
 	void (*done)(void *ctx, struct exchange *x));
+
+/*
+ * For handlers that wait for another exchange: nothing happens until exchange_resume(), which comes
+ * exactly once, from any thread, even before exchange_wait(). Then done() as above. A client that
+ * goes away meanwhile is noticed, but on_done() comes after exchange_resume() only.
+ */
+void exchange_wait(struct exchange *x, void (*done)(void *ctx, struct exchange *x));
+void exchange_resume(struct exchange *x);
 
 struct proxy_config {
 	/* Either addresses or inherited sockets. Each exchange knows its listener's index. */

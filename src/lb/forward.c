@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A request that may go on: its turn among those of its user, its servers, and what is taken out of
+ * the answer. */
+#include <errno.h>
+
+#include "lb/visit.h"
+
+enum { NS_PER_MS = 1000000 };
+
+static bool filter_begin(void *ctx, int status, struct slice content_type)
+{
+	struct visit *v = ctx;
+	enum filter_verdict verdict;
+
+	/* Each server has its own list. */
+	if (!v->server || !v->server->filter_labels->n)
+		return false;
+	verdict = filter_judge(status, content_type);
+	if (verdict == FILTER_PASS)
+		return false;
+	filter_free(v->filter);
+	v->filter = NULL;
+	if (verdict == FILTER_REWRITE)
+		(void)filter_new(
+			v->filter_kind, v->server->filter_labels, v->filter_label, &v->filter);
+	return true;
+}
+
+static int filter_data(void *ctx, const char *data, size_t n, bool last, struct buffer *out)
+{
+	struct visit *v = ctx;
+
+	return v->filter ? filter_feed(v->filter, (struct slice){ data, n }, last, out) : -EBADMSG;
+}
+
+static const struct exchange_filter answer_filter = { filter_begin, filter_data };
+
+static void send_on(struct visit *v)
+{
+	v->out.timeout_ms = lb_config_timeout_ms(
+		&v->state->settings->config, v->out.rewritten ? v->out.path : v->request.path);
+	if (v->filter_kind != GATE_FILTER_NONE && v->pool->hidden_labels.n) {
+		v->out.filter = &answer_filter;
+		v->out.filter_ctx = v;
+	}
+	exchange_forward(v->x, &v->out);
+}
+
+static void turn_has_come(struct user_waiter *waiter)
+{
+	struct visit *v = (struct visit *)((char *)waiter - offsetof(struct visit, waiter));
+
+	exchange_resume(v->x);
+}
+
+static void go_on(void *ctx, struct exchange *x)
+{
+	send_on(exchange_data(x));
+}
+
+void visit_forward(struct visit *v)
+{
+	const struct lb_config *config = &v->state->settings->config;
+	int r = 1;
+
+	v->waiter.go_on = turn_has_come;
+	if (v->user)
+		r = users_enter(v->lb->users, v->user, (size_t)config->requests_per_user,
+			(size_t)config->queued_per_user, &v->waiter, &v->slot);
+	if (r == 0)
+		exchange_wait(v->x, go_on);
+	else if (r == -EAGAIN)
+		visit_refuse(v, REPLY_TOO_MANY, "limit", NULL);
+	else if (r < 0)
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+	else
+		send_on(v);
+}
+
+void visit_forward_as_it_came(struct visit *v)
+{
+	int r = 0;
+
+	v->out.query = exchange_query(v->x);
+	if (v->kind == GATE_TSDB && v->pool->hidden_labels.n)
+		r = gate_filter_of_path(
+			v->request.path, exchange_arena(v->x), &v->filter_kind, &v->filter_label);
+	if (r == -EBADMSG)
+		visit_refuse(v, REPLY_MALFORMED, "path",
+			"a path that servers read in different ways, where labels are filtered");
+	else if (r < 0)
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+	else
+		visit_forward(v);
+}
+
+struct upstream *visit_pick(struct visit *v)
+{
+	const struct pools *pools = v->state->pools[v->kind];
+	int64_t reach_ms = v->out.rewritten ? v->decided.reach_start_ms : INT64_MAX;
+
+	v->server = pool_pick(
+		pools, v->pool, &v->tried, reach_ms, clock_realtime_ns(v->lb->clock) / NS_PER_MS);
+	if (!v->server)
+		return NULL;
+	log_debug(v->lb->log,
+		pools->strategy == &strategy_round_robin ? "Round Robin strategy"
+							 : "Least connection strategy",
+		LOG_STR("backend_type", server_kind_name(v->kind)),
+		LOG_STR("cluster_id", v->pool->id), LOG_STR("selected_backend", v->server->name));
+	return v->server->upstream;
+}
+
+void visit_leave(struct visit *v)
+{
+	if (v->slot)
+		users_leave(v->lb->users, v->slot,
+			(size_t)v->state->settings->config.requests_per_user);
+	filter_free(v->filter);
+	state_unref(v->state);
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ceems_lb. Order of the start: the configuration is read and sockets are bound with the rights
+ * that the program was started with; then these are given up; only then are threads made. SIGHUP
+ * reads the configuration again; what the flags say stays.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/version.h"
+#include "host/privilege.h"
+#include "lb/flags.h"
+#include "lb/lb.h"
+#include "lb/program.h"
+#include "lb/visit.h"
+
+enum {
+	STOP_GRACE_MS = 5000,
+	ARENA_BYTES = 16 << 20,
+	HEADER_TIMEOUT_MS = 2000,
+	HEADER_MAX_BYTES = 60 << 10, /* room for a thousand uuids in a query */
+	LOOPS_MAX = 64,
+	WORKERS = 8, /* lookups of ownership that have to wait */
+	RETIRED_MAX = 16, /* configurations that requests still use */
+	CHECK_S = 30, /* between looks for clusters that are not known */
+};
+
+struct program {
+	struct lb_flags flags;
+	struct log log;
+	struct arena arena;
+	struct settings *settings;
+	struct lb lb;
+	struct state_config state_config;
+	const char *config_file, *directory;
+	struct privilege *privilege;
+	struct state *retired[RETIRED_MAX];
+	size_t n_retired;
+	int cancel_fd;
+	sigset_t signals;
+};
+
+/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
+static void take_signals(sigset_t *ret_signals)
+{
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+static void log_start(const struct program *p)
+{
+	const struct version *v = version_info();
+	struct utsname host = { 0 };
+	struct rlimit fds = { 0 };
+	char version[512], build[512], details[512], limits[64];
+
+	(void)uname(&host);
+	(void)getrlimit(RLIMIT_NOFILE, &fds);
+	snprintf(version, sizeof(version), "(version=%s, branch=%s, revision=%s)", v->version,
+		v->branch, v->revision);
+	snprintf(build, sizeof(build), "(%s, platform=%s/%s, date=%s)", v->compiler, v->os, v->arch,
+		v->date);
+	snprintf(details, sizeof(details), "(%s %s %s %s)", host.sysname, host.release,
+		host.version, host.machine);
+	snprintf(limits, sizeof(limits), "(soft=%llu, hard=%llu)", (unsigned long long)fds.rlim_cur,
+		(unsigned long long)fds.rlim_max);
+	log_info(&p->log, "Starting ceems_lb", LOG_STR("version", version));
+	log_info(&p->log, "Operational information", LOG_STR("build_context", build),
+		LOG_STR("host_details", details), LOG_STR("fd_limits", limits));
+	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
+		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+}
+
+static const char *absolute(struct program *p, const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/')
+		return path;
+	return getcwd(cwd, sizeof(cwd)) ? arena_printf(&p->arena, "%s/%s", cwd, path) : NULL;
+}
+
+/* Files that a server's 'web' names are relative to the web config file (spec 2.2). */
+static int find_directories(struct program *p, struct err *err)
+{
+	const char *web = p->flags.web_config_file, *slash = strrchr(web, '/');
+
+	p->config_file = absolute(p, p->flags.config_file);
+	if (!*web)
+		p->directory = absolute(p, ".");
+	else if (slash == web)
+		p->directory = "/";
+	else
+		p->directory = absolute(
+			p, slash ? arena_strndup(&p->arena, web, (size_t)(slash - web)) : ".");
+	return p->config_file && p->directory ? 0 : err_errno(err, -ENOMEM, "starting");
+}
+
+static int load_config(struct program *p, struct settings **ret_settings, struct err *err)
+{
+	return settings_load(p->config_file, p->flags.expand_env, p->directory, ret_settings, err);
+}
+
+static void log_kinds(const struct program *p)
+{
+	const struct lb *lb = &p->lb;
+
+	if (lb->n_kinds == 2)
+		log_info(&p->log,
+			lb->kinds[0] == GATE_TSDB ? "Load balancers: tsdb, pyroscope"
+						  : "Load balancers: pyroscope, tsdb");
+	else if (lb->n_kinds == 1)
+		log_info(&p->log,
+			lb->kinds[0] == GATE_TSDB ? "Load balancers: tsdb"
+						  : "Load balancers: pyroscope");
+	else
+		log_warn(&p->log, "there are no backends: nothing is listened on");
+}
+
+static bool listens_for_others(const struct program *p)
+{
+	if (p->flags.systemd_socket)
+		return !program_sockets_are_local();
+	for (size_t i = 0; i < p->lb.n_kinds; i++)
+		if (!program_is_local(p->flags.listen_addresses.v[i]))
+			return true;
+	return false;
+}
+
+/* Who anybody claims to be must not decide what they see. */
+static int check_trust(struct program *p, struct err *err)
+{
+	const struct lb_config *config = &p->settings->config;
+	int r = networks_parse(&p->flags.trusted_proxies, &p->arena, &p->lb.trusted, err);
+
+	if (r < 0)
+		return err_prefix(err, r, "--web.trusted-proxies");
+	r = program_authenticates(p->flags.web_config_file, err);
+	if (r < 0)
+		return r;
+	if (r || (!config->data_path && !*config->api.url) || !listens_for_others(p) ||
+		options_given(&p->flags.parsed, "web.trusted-proxies"))
+		return 0;
+	return err_set(err, -EPERM,
+		"access control believes the header X-Grafana-User, and everybody can connect to this "
+		"listener. Ask for a password or a client certificate (--web.config.file), or say whose "
+		"header is believed (--web.trusted-proxies=CIDR of Grafana; 0.0.0.0/0,::/0 if "
+		"something else sees to it that nobody else connects), or listen on 127.0.0.1");
+}
+
+static int open_proxy(struct program *p, struct err *err)
+{
+	struct lb *lb = &p->lb;
+	struct proxy_config config = {
+		.listen_addresses = p->flags.listen_addresses,
+		.systemd_socket = p->flags.systemd_socket,
+		.web_config_file = p->flags.web_config_file,
+		.loops = (unsigned)MIN(MAX(p->flags.gomaxprocs, 1), LOOPS_MAX),
+		.workers = WORKERS,
+		.max_header_bytes = HEADER_MAX_BYTES,
+		.header_timeout_ms = HEADER_TIMEOUT_MS,
+		.log = &p->log,
+		.handler = &policy_handler,
+		.ctx = lb,
+	};
+	int r;
+
+	lb->n_kinds = program_kinds(&p->settings->config, lb->kinds);
+	log_kinds(p);
+	if (!lb->n_kinds)
+		return 0;
+	if (!p->flags.systemd_socket && config.listen_addresses.n < lb->n_kinds) {
+		log_error(&p->log, "Missing web listen addresses");
+		return err_set(err, -EINVAL,
+			"insufficient --web.listen-address. Expected %zu got %zu", lb->n_kinds,
+			config.listen_addresses.n);
+	}
+	config.listen_addresses.n = MIN(config.listen_addresses.n, lb->n_kinds);
+	r = check_trust(p, err);
+	if (r >= 0)
+		r = proxy_open(&config, &lb->proxy, err);
+	if (r >= 0 && proxy_listeners(lb->proxy) < lb->n_kinds)
+		return err_set(err, -EINVAL, "systemd passed %zu sockets, and %zu are needed",
+			proxy_listeners(lb->proxy), lb->n_kinds);
+	return r;
+}
+
+static void add_if_there(struct strings *list, const char *path)
+{
+	if (path && access(path, F_OK) == 0)
+		list->v[list->n++] = path;
+}
+
+static int drop_privileges(struct program *p, struct err *err)
+{
+	const char *database = state_database(p->settings, &p->arena);
+	struct strings files = p->lb.proxy ? proxy_files(p->lb.proxy) : (struct strings){ 0 };
+	struct strings reads = { ARENA_ARRAY(&p->arena, const char *, files.n + 5), 0 }, warnings;
+	struct privilege_plan plan = {
+		.run_as_user = p->flags.run_as_user,
+		.keep_effective = p->flags.disable_cap_awareness,
+	};
+	int r;
+
+	if (!p->flags.drop_privileges)
+		return 0;
+	if (!reads.v)
+		return err_errno(err, -ENOMEM, "dropping privileges");
+	reads.v[reads.n++] = p->config_file;
+	for (size_t i = 0; i < files.n; i++)
+		reads.v[reads.n++] = files.v[i];
+	if (database) {
+		add_if_there(&reads,
+			arena_strndup(
+				&p->arena, database, (size_t)(strrchr(database, '/') - database)));
+		add_if_there(&reads, database);
+		/* Without these two a database that is being written can't be read. */
+		add_if_there(&reads, arena_printf(&p->arena, "%s-wal", database));
+		add_if_there(&reads, arena_printf(&p->arena, "%s-shm", database));
+	}
+	plan.read_paths = reads;
+	r = privilege_drop(&plan, &p->privilege, &warnings, err);
+	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
+		log_warn(&p->log, warnings.v[i]);
+	return r;
+}
+
+static int open_state(struct program *p, struct err *err)
+{
+	int r;
+
+	p->state_config = (struct state_config){
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+	};
+	r = state_new(&p->state_config, p->settings, NULL, &p->lb.state, err);
+	if (r < 0) {
+		log_error(&p->log, "Failed to create load balancer frontend", LOG_ERR(err));
+		return r;
+	}
+	state_check_clusters(p->lb.state, &p->log);
+	return state_start(p->lb.state, err);
+}
+
+static int serve(struct program *p, struct err *err)
+{
+	struct lb *lb = &p->lb;
+	int r;
+
+	if (!lb->proxy)
+		return 0;
+	r = proxy_serve(lb->proxy, err);
+	for (size_t i = 0; r >= 0 && i < lb->n_kinds; i++)
+		log_info(&p->log, "Starting ceems_lb",
+			LOG_STR("backend_type", server_kind_name(lb->kinds[i])),
+			LOG_STR("listening",
+				p->flags.systemd_socket ? "systemd"
+							: p->flags.listen_addresses.v[i]));
+	return r;
+}
+
+static int start(struct program *p, struct err *err)
+{
+	int r = find_directories(p, err);
+
+	p->lb.clock = clock_system();
+	p->lb.log = &p->log;
+	p->lb.log_requests = p->flags.log_requests;
+	pthread_mutex_init(&p->lb.lock, NULL);
+	if (r >= 0 && !*p->flags.config_file)
+		return err_set(
+			err, -EINVAL, "failed to parse config file: --config.file is not given");
+	if (r >= 0)
+		r = load_config(p, &p->settings, err);
+	if (r < 0)
+		return r;
+	log_start(p);
+	p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->cancel_fd < 0)
+		return err_errno(err, -errno, "eventfd");
+	if (users_new(&p->lb.users) < 0 || metrics_new(&p->lb.metrics) < 0)
+		return err_errno(err, -ENOMEM, "starting");
+	r = open_proxy(p, err);
+	if (r >= 0)
+		r = drop_privileges(p, err);
+	if (r >= 0)
+		r = open_state(p, err);
+	return r < 0 ? r : serve(p, err);
+}
+
+/* Configurations that no request uses any more. */
+static void free_retired(struct program *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_retired; i++) {
+		if (state_is_idle(p->retired[i]))
+			state_unref(p->retired[i]);
+		else
+			p->retired[n++] = p->retired[i];
+	}
+	p->n_retired = n;
+}
+
+static bool same_kinds(const struct program *p, const struct settings *settings)
+{
+	enum gate_kind kinds[N_GATE_KINDS];
+	size_t n = program_kinds(&settings->config, kinds);
+
+	return n == p->lb.n_kinds && memcmp(kinds, p->lb.kinds, n * sizeof(*kinds)) == 0;
+}
+
+static int make_next(struct program *p, struct state **ret_state, struct err *err)
+{
+	struct settings *settings;
+	struct state *state = NULL;
+	int r;
+
+	if (p->n_retired == RETIRED_MAX)
+		return err_set(
+			err, -EBUSY, "requests still use %d earlier configurations", RETIRED_MAX);
+	r = load_config(p, &settings, err);
+	if (r < 0)
+		return r;
+	if (!same_kinds(p, settings))
+		r = err_set(err, -EINVAL,
+			"it has other kinds of servers, and so other listeners: restart the program");
+	if (r >= 0)
+		r = state_new(&p->state_config, settings, p->lb.state, &state, err);
+	if (r >= 0 && !state->owners != !p->lb.state->owners)
+		r = err_set(err, -EINVAL, "it turns access control on or off: restart the program");
+	if (r >= 0)
+		r = state_start(state, err);
+	settings_unref(settings);
+	if (r < 0)
+		state_unref(state);
+	else
+		*ret_state = state;
+	return r;
+}
+
+static void reload(struct program *p)
+{
+	struct state *state;
+	struct err err = { 0 };
+
+	if (make_next(p, &state, &err) < 0) {
+		log_error(&p->log, "the configuration can't be loaded; the last one stays",
+			LOG_ERR(&err));
+		return;
+	}
+	p->retired[p->n_retired++] = lb_set_state(&p->lb, state);
+	log_info(&p->log, "the configuration was loaded again");
+}
+
+static void run(struct program *p)
+{
+	const struct timespec soon = { .tv_sec = 1 }, later = { .tv_sec = CHECK_S };
+	int sig;
+
+	for (;;) {
+		if (p->n_retired || !p->lb.state->known)
+			sig = sigtimedwait(&p->signals, NULL, p->n_retired ? &soon : &later);
+		else
+			sig = sigwaitinfo(&p->signals, NULL);
+		free_retired(p);
+		if (sig == SIGHUP)
+			reload(p);
+		state_check_clusters(p->lb.state, &p->log);
+		if (sig == SIGINT || sig == SIGTERM)
+			break;
+	}
+	log_info(&p->log, "Shutting down gracefully, press Ctrl+C again to force",
+		LOG_STR("signal", strsignal(sig)));
+	/* A second one ends the process at once. */
+	sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
+}
+
+static void stop(struct program *p)
+{
+	if (p->cancel_fd >= 0)
+		eventfd_write(p->cancel_fd, 1);
+	proxy_stop(p->lb.proxy, STOP_GRACE_MS);
+	state_unref(p->lb.state);
+	for (size_t i = 0; i < p->n_retired; i++)
+		state_unref(p->retired[i]);
+	settings_unref(p->settings);
+	users_free(p->lb.users);
+	metrics_free(p->lb.metrics);
+	privilege_free(p->privilege);
+	if (p->cancel_fd >= 0)
+		close(p->cancel_fd);
+	arena_done(&p->arena);
+}
+
+static int fail(const struct err *err)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[32] = "";
+
+	if (localtime_r(&now, &tm))
+		strftime(text, sizeof(text), "%Y/%m/%d %H:%M:%S", &tm);
+	fprintf(stderr, "%s %s\n", text, err->text);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .cancel_fd = -1 };
+	struct err err = { 0 };
+	int r, status = 0;
+
+	take_signals(&p.signals);
+	r = lb_flags_parse(&p.flags, argc, argv, stdout, stderr);
+	if (r != OPTIONS_RUN) {
+		lb_flags_done(&p.flags);
+		return r < 0;
+	}
+	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
+		(enum log_format)p.flags.log_format, clock_system() };
+	arena_init(&p.arena, ARENA_BYTES);
+	r = start(&p, &err);
+	if (r < 0)
+		status = fail(&err);
+	else
+		run(&p);
+	stop(&p);
+	if (r >= 0) {
+		log_info(&p.log, "Load balancer(s) exiting");
+		log_info(&p.log, "See you next time!!");
+	}
+	lb_flags_done(&p.flags);
+	return status;
+}
