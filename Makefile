@@ -2,7 +2,7 @@
 # Thin doors to the build system (Meson and Ninja); 'make' leaves every program as bin/NAME.
 RELEASE = build/release
 DEV = build/dev
-PROGRAMS = ceems_exporter ceems_api_server ceems_tool cacct
+PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
 .PHONY: all test test-kube test-libvirt run bench fuzz format install clean
 

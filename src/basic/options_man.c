@@ -53,8 +53,8 @@ static void put_text(FILE *out, const char *text)
 static void put_argument(FILE *out, const char *text)
 {
 	fputs(" \"", out);
-	for (; *text; text++)
-		put_escaped(out, *text);
+	for (; *text; text++) /* lists have their items on lines */
+		put_escaped(out, *text == '\n' ? ' ' : *text);
 	fputc('"', out);
 }
 

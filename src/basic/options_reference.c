@@ -29,8 +29,12 @@ static void put_cell(const char *text, FILE *out)
 static void put_code(const char *text, FILE *out)
 {
 	fputc('`', out);
-	for (; *text; text++)
-		fputs(*text == '|' ? "\\|" : (char[]){ *text, '\0' }, out);
+	for (; *text; text++) {
+		if (*text == '\n') /* between the items of a list */
+			fputs("`, `", out);
+		else
+			fputs(*text == '|' ? "\\|" : (char[]){ *text, '\0' }, out);
+	}
 	fputc('`', out);
 }
 

@@ -34,7 +34,7 @@ completes() { # PROGRAM EXPECTED WORD...
 	[ "$got" = "$expected" ] || { echo "got '$got'"; return 1; }
 }
 
-for p in ceems_exporter ceems_api_server ceems_tool cacct; do
+for p in ceems_exporter ceems_api_server ceems_lb ceems_tool cacct; do
 	if [ ! -x "$BIN/$p" ]; then
 		skip "$p" "not built"
 		continue
@@ -51,7 +51,7 @@ for p in ceems_exporter ceems_api_server ceems_tool cacct; do
 	ok "$p refuses it after --help, too" refused "unknown long flag" "$BIN/$p" --help --no-such-flag
 	ok "$p refuses arguments from a missing file" refused "argument file '/nonexistent'" "$BIN/$p" @/nonexistent
 done
-for p in ceems_exporter ceems_api_server; do
+for p in ceems_exporter ceems_api_server ceems_lb; do
 	if [ ! -x "$BIN/$p" ]; then
 		skip "$p, as a daemon" "not built"
 		continue

@@ -15,7 +15,7 @@ command_line() {
 		sed -e 's/^ExecStart=[^ ]*//' -e 's/\$[A-Z_]*//' -e "s|=/etc/|=$D/etc/|g"
 }
 
-ok "services are laid out" install_services ceems_exporter ceems_api_server cacct
+ok "services are laid out" install_services ceems_exporter ceems_api_server ceems_lb cacct
 ok "with the unit's mode" mode_is 640 usr/lib/systemd/system/ceems_exporter.service
 ok "a configuration that others cannot read" mode_is 660 etc/ceems_api_server/config.yml
 ok "and a data directory for one user" mode_is 700 var/lib/ceems
@@ -52,4 +52,11 @@ start api "$BIN/ceems_api_server" --config.file="$T/config.yml" --web.listen-add
 ok "ceems_api_server runs with its template" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
 ok "in its data directory" test -s "$T/data/ceems.db"
 ok "and ends well, too" stop api
+
+chmod 644 "$D"/etc/ceems_lb/*
+PORT=$(free_port)
+# shellcheck disable=SC2046 # words on purpose
+start lb "$BIN/ceems_lb" $(command_line ceems_lb) --web.listen-address="127.0.0.1:$PORT" --web.listen-address="127.0.0.1:$(free_port)"
+ok "ceems_lb runs with its unit's arguments and templates" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
+ok "and ends as well" stop lb
 done_testing
