@@ -319,7 +319,8 @@ void privilege_free(struct privilege *privilege)
 	if (!privilege)
 		return;
 	raised = privilege_raise(FOR_ACLS);
-	for (size_t i = 0; i < privilege->n_acls; i++) {
+	/* The last one first: what is in a closed folder is reached by the folder's entry. */
+	for (size_t i = privilege->n_acls; i-- > 0;) {
 		struct changed_acl *acl = &privilege->acls[i];
 
 		/* A file that went meanwhile took its entry along; nobody is left to be told more.
