@@ -46,6 +46,7 @@ http {
 	server {
 		listen 127.0.0.1:$FRONT;
 C
+	# shellcheck disable=SC2016 # backquotes of Markdown
 	sed -n '/^```nginx/,/^```$/p' "$CEEMS_SOURCE/docs/load-balancer.md" | grep -v '^```' |
 		sed "s|127.0.0.1:9090|$SERVER|; s|127.0.0.1:9030|127.0.0.1:$PORT|"
 	echo '}}'

@@ -41,11 +41,12 @@ static struct gate_life life_of(const struct lives_row *row, const struct lives_
 int lives_make(const struct lives_row *rows, size_t n, struct arena *arena,
 	struct gate_unit_lives *ret_lives)
 {
-	struct gate_life *v = ARENA_ARRAY(arena, struct gate_life, MAX(n, 1)), *foreign = v + n;
+	struct gate_life *v = ARENA_ARRAY(arena, struct gate_life, MAX(n, 1)), *foreign;
 	size_t n_own = 0;
 
 	if (!v)
 		return -ENOMEM;
+	foreign = v + n;
 	for (size_t i = 0; i < n; i++) {
 		struct gate_life life = life_of(&rows[i], rows, n);
 
