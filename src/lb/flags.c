@@ -18,7 +18,7 @@ static const struct option_def options[] = {
 	{ "log.requests", OPTION_BOOL, AT(log_requests), .fallback = "true",
 		.help = "Log each request at level info: user, decision, reason, time." },
 	{ "runtime.gomaxprocs", OPTION_INT, AT(gomaxprocs), .fallback = "1", .env = "GOMAXPROCS",
-		.value_name = "N", .help = "Event loops of each listener." },
+		.value_name = "N", .help = "Event loops." },
 	{ "security.disable-cap-awareness", OPTION_BOOL, AT(disable_cap_awareness),
 		.help = "Keep capabilities effective all the time.", .flags = OPTION_HIDDEN },
 	{ "security.drop-privileges", OPTION_BOOL, AT(drop_privileges), .fallback = "true",
