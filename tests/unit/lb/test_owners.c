@@ -130,6 +130,13 @@ static void nobody_else_may(void **state)
 	assert_int_equal(ask("ops", "alpha", "7001", NULL), OWNERS_DENY);
 }
 
+static void projects_of_one_name_are_each_clusters_own(void **state)
+{
+	unit("beta", "7005", "p1", 1000, 0);
+	assert_int_equal(ask("eve", "beta", "7005", NULL), OWNERS_ALLOW);
+	assert_int_equal(ask("ines", "beta", "7005", NULL), OWNERS_DENY);
+}
+
 static void rows_of_one_unit_do_not_stand_for_another(void **state)
 {
 	unit("alpha", "7001", "p1", 3000, 4000);
@@ -379,6 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OWNERS_TEST(members_of_the_units_project_may),
 		OWNERS_TEST(nobody_else_may),
+		OWNERS_TEST(projects_of_one_name_are_each_clusters_own),
 		OWNERS_TEST(rows_of_one_unit_do_not_stand_for_another),
 		OWNERS_TEST(a_recycled_id_tells_both_owners_times),
 		OWNERS_TEST(more_than_the_first_projects_are_remembered_right),
