@@ -306,12 +306,12 @@ int owners_ask(struct owners *o, const struct owners_question *q, struct arena *
 	return r == -EAGAIN ? ask_api(o, q, arena, ret_verdict, ret_lives) : r;
 }
 
-static int try_admin_locked(
-	struct owners *o, const char *user, struct slice key, struct arena *arena, bool *admin)
+static int try_admin_locked(struct owners *o, const char *user, struct slice key, bool *admin)
 {
 	struct err err = { 0 };
 	struct answer answer = { 0 };
-	int r = at_hand_locked(o, key, arena, &answer, &err);
+	/* Such answers hold nothing that needs an arena. */
+	int r = at_hand_locked(o, key, NULL, &answer, &err);
 
 	if (r == 1) {
 		*admin = answer.allowed;
@@ -349,25 +349,21 @@ static int ask_admin(struct owners *o, const char *user, struct slice key, bool 
 
 int owners_is_admin(struct owners *o, const char *user, bool may_block, bool *ret_admin)
 {
-	CLEANUP(arena_done) struct arena arena = { 0 };
 	const int64_t end_ms = now_ms(o) + OWNERS_TIMEOUT_MS;
 	bool admin = false;
-	char *text;
-	struct slice key;
+	char text[OWNERS_USER_MAX_BYTES + 2];
+	struct slice key = { text, strlen(user) + 1 };
 	int r;
 
-	if (is_service_account(user)) {
+	if (is_service_account(user) || key.n > OWNERS_USER_MAX_BYTES) {
 		*ret_admin = false;
 		return 0;
 	}
-	arena_init(&arena, 1 << 20);
-	text = arena_printf(&arena, "a%s", user);
-	if (!text)
-		return -ENOMEM;
-	key = slice_from(text);
+	text[0] = 'a';
+	memcpy(text + 1, user, key.n);
 	do {
 		pthread_mutex_lock(&o->lock);
-		r = try_admin_locked(o, user, key, &arena, &admin);
+		r = try_admin_locked(o, user, key, &admin);
 		pthread_mutex_unlock(&o->lock);
 	} while (r == -EAGAIN && may_block && o->db && now_ms(o) < end_ms && rest(o));
 	if (r == -EAGAIN && may_block && o->db) {

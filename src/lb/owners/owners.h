@@ -15,7 +15,7 @@
 
 struct owners;
 
-enum { OWNERS_CACHE_MAX_BYTES = 32 << 20 };
+enum { OWNERS_CACHE_MAX_BYTES = 32 << 20, OWNERS_USER_MAX_BYTES = 1000 };
 
 /* Strings, client, clock and log are borrowed until owners_free(). */
 struct owners_config {
