@@ -22,7 +22,10 @@ struct admins_env {
 
 struct admins;
 
-/* Fails if Grafana is wanted and cannot be reached. The environment is borrowed. */
+/*
+ * Fails if Grafana is wanted and cannot be reached. The configuration's names are in the table
+ * then; of Grafana's those that were. The environment is borrowed.
+ */
 int admins_open(const struct admins_env *env, struct admins **ret_admins, struct err *err);
 /* Updates the table now and then at each update_interval, in a thread. */
 int admins_start(struct admins *admins, struct err *err);

@@ -11,7 +11,8 @@ HOST = "http://localhost:9020"
 def run(command, url):
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command.replace(HOST, url)], capture_output=True,
                           text=True, timeout=60)
-    return (done.stdout + done.stderr).rstrip("\n").split("\n")
+    text = (done.stdout + done.stderr).rstrip("\n")
+    return text.split("\n") if text else []
 
 
 def main():
