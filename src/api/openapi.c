@@ -168,8 +168,10 @@ static void put_route(
 		put_response(w, "401", "Nobody is named, or not by whom is believed.", "None");
 	if (route->access == API_ADMIN || route->handler == api_verify_units)
 		put_response(w, "403", "This is not the caller's to see.", "None");
-	if (route->access != API_OPEN)
-		put_response(w, "500", "The database does not answer.", "None");
+	if (route->access != API_OPEN) {
+		put_response(w, "500", "Something failed in the server.", "None");
+		put_response(w, "503", "The database does not answer.", "None");
+	}
 	json_writer_close_object(w);
 	json_writer_close_object(w);
 	json_writer_close_object(w);
