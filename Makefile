@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
-.PHONY: all test test-kube test-libvirt run bench fuzz format install clean
+.PHONY: all test test-kube test-libvirt test-losses run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -31,6 +31,12 @@ test-kube: $(DEV)/build.ninja
 test-libvirt: $(DEV)/build.ninja
 	ninja -C $(DEV) ceems_exporter
 	tests/libvirt/run.sh
+
+# The long run of tests/e2e/api_losses.sh: 1,000 steps for each of several seeds, some minutes each.
+test-losses: $(DEV)/build.ninja
+	ninja -C $(DEV) ceems_api_server
+	CEEMS_SOURCE=$(CURDIR) CEEMS_BUILD=$(CURDIR)/$(DEV) CEEMS_LOSS_STEPS=1000 \
+		CEEMS_LOSS_SEEDS="$${SEEDS:-1 2 3}" bash tests/e2e/api_losses.sh
 
 run:
 	./quickstart.sh

@@ -39,6 +39,8 @@ static const struct config_key data_keys[] = {
 		"Windows end at least this long ago."),
 	DATA("late_metrics", CONFIG_DURATION, late_metrics_ms, "20m",
 		"How long ended units are asked for metrics that came late."),
+	DATA("catch_up_pause", CONFIG_DURATION, catch_up_pause_ms, "1s",
+		"Pause between the windows of one update, where several are due."),
 };
 static const struct config_table data_table = { .keys = data_keys,
 	.n_keys = ARRAY_SIZE(data_keys) };

@@ -28,7 +28,6 @@
 
 enum {
 	STOP_GRACE_MS = 5000,
-	CATCH_UP_PAUSE_MS = 1000,
 	CONFIG_ARENA_BYTES = 64 << 20,
 	DATA_MODE = 0750,
 	CONNECTIONS_MAX = 2048,
@@ -324,7 +323,7 @@ static int open_collect(struct program *p, struct err *err)
 		.max_update_interval_ms = p->config.data.max_update_interval_ms,
 		.settle_delay_ms = p->config.data.settle_delay_ms,
 		.late_metrics_ms = p->config.data.late_metrics_ms,
-		.pause_ms = CATCH_UP_PAUSE_MS,
+		.pause_ms = p->config.data.catch_up_pause_ms,
 		.retention_days = (int)MIN(p->config.data.retention_ms / MS_PER_DAY, INT_MAX),
 		.purge = !p->flags.skip_purge,
 		.clock = clock_system(),
