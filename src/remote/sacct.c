@@ -11,6 +11,9 @@ const char sacct_format_wide[] =
 	"jobidraw,partition,qos,account,group,gid,user,uid,submit%32,start%32,end%32,"
 	"elapsed,elapsedraw,exitcode,state,alloctres,nodelist,jobname,workdir";
 const char sacct_states[] = "CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING";
+const char sacct_all_states[] =
+	"CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING,"
+	"BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,REQUEUED,RESIZING,REVOKED,SUSPENDED";
 
 enum { MS = 1000 };
 

@@ -41,6 +41,14 @@ extern const char sacct_format[];
 /* The same for Slurm's own sacct, which up to 22.05 cuts times to 19 characters without a width. */
 extern const char sacct_format_wide[];
 extern const char sacct_states[];
+/*
+ * For Slurm's own sacct: all states of jobs that have or had nodes. sacct 22.05 counts a job as
+ * RUNNING that ran at some time of the window, whatever its end was called, so OUT_OF_MEMORY,
+ * BOOT_FAIL and DEADLINE are mostly seen without being named; but a job that is suspended for all
+ * of a window is not, nor is the earlier run of one that was queued again or resized. Only PENDING
+ * jobs are left out.
+ */
+extern const char sacct_all_states[];
 
 struct sacct_record {
 	struct slice fields[N_SACCT_FIELDS]; /* into the output */

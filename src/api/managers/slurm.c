@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Jobs from sacct, users and accounts from sacctmgr (spec api-server.md 7). */
+/*
+ * Jobs from sacct, users and accounts from sacctmgr (spec api-server.md 7); or both from
+ * slurmrestd, where web.url says so.
+ */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,56 +11,72 @@
 #include "api/associations.h"
 #include "api/manager.h"
 #include "api/managers/slurm_cli.h"
+#include "api/managers/slurm_rest.h"
 #include "basic/buffer.h"
 #include "format/json_writer.h"
 #include "remote/nodelist.h"
 #include "remote/sacct.h"
 
-enum { MIB_SHIFT = 20 };
-
-struct slurm {
-	struct manager_env env;
-	struct slurm_cli *cli;
-};
+enum { MIB_SHIFT = 20, MS = 1000 };
 
 struct slurm_extra {
 	int64_t command_timeout_ms;
+	const char *slurm_cluster, *rest_version;
 };
 
+struct slurm {
+	struct manager_env env;
+	struct arena arena; /* of the configuration */
+	struct slurm_extra extra;
+	struct slurm_cli *cli; /* one of the two */
+	struct slurm_rest *rest;
+};
+
+static bool is_name(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
+			return false;
+	return *text != '-';
+}
+
+static int check_extra(void *value, struct err *err)
+{
+	struct slurm_extra *extra = value;
+
+	if (!extra->slurm_cluster)
+		extra->slurm_cluster = "";
+	if (!extra->rest_version)
+		extra->rest_version = "";
+	if (extra->command_timeout_ms <= 0)
+		return err_set(err, -EINVAL, "command_timeout must be more than 0s");
+	if (!is_name(extra->slurm_cluster))
+		return err_set(err, -EINVAL, "slurm_cluster '%s' is no name of a cluster",
+			extra->slurm_cluster);
+	if (!is_name(extra->rest_version) || strlen(extra->rest_version) >= SLURMREST_VERSION_MAX)
+		return err_set(err, -EINVAL, "rest_version '%s' is no version such as v0.0.38",
+			extra->rest_version);
+	return 0;
+}
+
+#define EXTRA(name, type, field, fallback, help)                                         \
+	{                                                                                \
+		name, type, offsetof(struct slurm_extra, field), NULL, fallback, help, 0 \
+	}
 static const struct config_key extra_keys[] = {
-	{ "command_timeout", CONFIG_DURATION, offsetof(struct slurm_extra, command_timeout_ms),
-		NULL, "5m", "Time limit of one call of sacct or sacctmgr.", 0 },
+	EXTRA("command_timeout", CONFIG_DURATION, command_timeout_ms, "5m",
+		"Time limit of one call of sacct or sacctmgr, or of one request to slurmrestd."),
+	EXTRA("slurm_cluster", CONFIG_STRING, slurm_cluster, NULL,
+		"Slurm's name of the cluster, where one slurmdbd serves several (--clusters)."),
+	EXTRA("rest_version", CONFIG_STRING, rest_version, NULL,
+		"Version of slurmrestd's API; the newest that it has if not set."),
 };
 static const struct config_table extra_table = {
 	.size = sizeof(struct slurm_extra),
 	.keys = extra_keys,
 	.n_keys = ARRAY_SIZE(extra_keys),
+	.check = check_extra,
 };
-
-static int slurm_open(const struct manager_env *env, void **ret_state, struct err *err)
-{
-	struct slurm *slurm = calloc(1, sizeof(*slurm));
-	struct slurm_extra extra;
-	struct arena arena;
-	int r;
-
-	if (!slurm)
-		return err_errno(err, -ENOMEM, "SLURM manager");
-	slurm->env = *env;
-	arena_init(&arena, 1 << 20);
-	r = config_decode(
-		env->cluster->extra_config, env->config_name, &extra_table, &extra, &arena, err);
-	arena_done(&arena);
-	if (r >= 0 && extra.command_timeout_ms <= 0)
-		r = err_set(err, -EINVAL, "command_timeout must be more than 0s");
-	if (r >= 0)
-		r = slurm_cli_open(env, extra.command_timeout_ms, &slurm->cli, err);
-	if (r < 0)
-		free(slurm);
-	else
-		*ret_state = slurm;
-	return r;
-}
 
 static void slurm_close(void *state)
 {
@@ -65,7 +85,39 @@ static void slurm_close(void *state)
 	if (!slurm)
 		return;
 	slurm_cli_close(slurm->cli);
+	slurm_rest_close(slurm->rest);
+	arena_done(&slurm->arena);
 	free(slurm);
+}
+
+static int open_source(struct slurm *slurm, struct err *err)
+{
+	const struct slurm_rest_options options = { slurm->extra.slurm_cluster,
+		slurm->extra.rest_version, slurm->extra.command_timeout_ms };
+
+	if (slurm_rest_is_wanted(slurm->env.cluster))
+		return slurm_rest_open(&slurm->env, &options, &slurm->rest, err);
+	return slurm_cli_open(&slurm->env, slurm->extra.command_timeout_ms, &slurm->cli, err);
+}
+
+static int slurm_open(const struct manager_env *env, void **ret_state, struct err *err)
+{
+	struct slurm *slurm = calloc(1, sizeof(*slurm));
+	int r;
+
+	if (!slurm)
+		return err_errno(err, -ENOMEM, "SLURM manager");
+	slurm->env = *env;
+	arena_init(&slurm->arena, 1 << 20);
+	r = config_decode(env->cluster->extra_config, env->config_name, &extra_table, &slurm->extra,
+		&slurm->arena, err);
+	if (r >= 0)
+		r = open_source(slurm, err);
+	if (r < 0)
+		slurm_close(slurm);
+	else
+		*ret_state = slurm;
+	return r;
 }
 
 static const char *copy(struct slice s, struct arena *arena)
@@ -132,12 +184,14 @@ static int write_tags(const struct sacct_record *record, struct buffer *nodes, s
 		return -ENOMEM;
 	json_writer_open_object(&w);
 	put_text(&w, "exit_code", f[SACCT_EXIT_CODE]);
-	put_int(&w, "gid", number(f[SACCT_GID]));
+	if (f[SACCT_GID].p)
+		put_int(&w, "gid", number(f[SACCT_GID]));
 	put_text(&w, "nodelist", f[SACCT_NODELIST]);
 	put_text(&w, "nodelistexp", (struct slice){ buffer_text(nodes), nodes->len });
 	put_text(&w, "partition", f[SACCT_PARTITION]);
 	put_text(&w, "qos", f[SACCT_QOS]);
-	put_int(&w, "uid", number(f[SACCT_UID]));
+	if (f[SACCT_UID].p)
+		put_int(&w, "uid", number(f[SACCT_UID]));
 	put_text(&w, "workdir", f[SACCT_WORKDIR]);
 	json_writer_close_object(&w);
 	return 0;
@@ -214,25 +268,33 @@ static int record_to_unit(const struct slurm *slurm, const struct sacct_record *
 		arena);
 }
 
-static int slurm_fetch_units(void *state, const struct window *window, struct arena *arena,
+static int fetch_by_sacct(struct slurm *slurm, const struct window *window, struct arena *arena,
 	struct unit_list *units, struct err *err)
 {
-	struct slurm *slurm = state;
 	CLEANUP(buffer_done) struct buffer out = { .limit = SLURM_OUTPUT_MAX_BYTES };
 	CLEANUP(scratch_done) struct scratch scratch = { 0 };
 	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
 	struct sacct_records records;
 	struct sacct_record record;
 	char separator[SLURM_SEPARATOR_MAX], option[SLURM_SEPARATOR_MAX + 16];
-	bool secret = slurm_cli_separator(slurm->cli, separator);
+	bool genuine = slurm_cli_separator(slurm->cli, separator);
+	const char *more[4] = { 0 };
+	size_t n_more = 0;
 	int r;
 
 	snprintf(option, sizeof(option), "--delimiter=%s", separator);
+	if (genuine)
+		more[n_more++] = option;
+	if (*slurm->extra.slurm_cluster) {
+		more[n_more++] = "--clusters";
+		more[n_more++] = slurm->extra.slurm_cluster;
+	}
 	time_format_ldt(slurm->env.zone, window->since_ms, from);
 	time_format_ldt(slurm->env.zone, window->end_ms, to);
 	const char *const args[] = { "-D", "-X", "--noheader", "--allusers", "--parsable2",
-		"--format", secret ? sacct_format_wide : sacct_format, "--state", sacct_states,
-		"--starttime", from, "--endtime", to, secret ? option : NULL, NULL };
+		"--format", genuine ? sacct_format_wide : sacct_format, "--state",
+		genuine ? sacct_all_states : sacct_states, "--starttime", from, "--endtime", to,
+		more[0], more[1], more[2], NULL };
 
 	r = slurm_cli_run(slurm->cli, "sacct", args, &out, err);
 	if (r < 0)
@@ -246,6 +308,36 @@ static int slurm_fetch_units(void *state, const struct window *window, struct ar
 	log_debug(slurm->env.log, "jobs fetched", LOG_STR("cluster_id", slurm->env.cluster->id),
 		LOG_INT("units", (int64_t)units->n), LOG_INT("skipped", (int64_t)records.skipped));
 	return 0;
+}
+
+/*
+ * Unlike sacct's --state RUNNING and so on, the API also lists jobs that wait; those have no nodes.
+ */
+static int fetch_by_rest(struct slurm *slurm, const struct window *window, struct arena *arena,
+	struct unit_list *units, struct err *err)
+{
+	CLEANUP(scratch_done) struct scratch scratch = { 0 };
+	struct sacct_record *records;
+	size_t n;
+	int r;
+
+	r = slurm_rest_jobs(
+		slurm->rest, window->since_ms / MS, window->end_ms / MS, arena, &records, &n, err);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = record_to_unit(slurm, &records[i], window, &scratch, arena, units);
+		if (r < 0)
+			err_errno(err, r, "jobs: %zu of them", units->n);
+	}
+	return r;
+}
+
+static int slurm_fetch_units(void *state, const struct window *window, struct arena *arena,
+	struct unit_list *units, struct err *err)
+{
+	struct slurm *slurm = state;
+
+	return slurm->rest ? fetch_by_rest(slurm, window, arena, units, err)
+			   : fetch_by_sacct(slurm, window, arena, units, err);
 }
 
 static int parse_associations(
@@ -268,30 +360,60 @@ static int parse_associations(
 	return 0;
 }
 
-static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
-	struct user_list *users, struct project_list *projects, struct err *err)
+static int pairs_by_sacctmgr(
+	struct slurm *slurm, struct arena *arena, struct association_list *pairs, struct err *err)
 {
-	static const char *const args[] = { "--parsable2", "--noheader", "list", "associations",
-		"format=Account,User", NULL };
-	struct slurm *slurm = state;
 	CLEANUP(buffer_done) struct buffer out = { .limit = SLURM_OUTPUT_MAX_BYTES };
-	struct association_list pairs = { 0 };
-	char updated[TIME_TEXT_MAX];
-	const char *text;
+	const char *cluster = NULL;
 	int r;
+
+	if (*slurm->extra.slurm_cluster) {
+		cluster = arena_printf(arena, "cluster=%s", slurm->extra.slurm_cluster);
+		if (!cluster)
+			return err_errno(err, -ENOMEM, "users and accounts");
+	}
+	const char *const args[] = { "--parsable2", "--noheader", "list", "associations",
+		"format=Account,User", cluster, NULL };
 
 	r = slurm_cli_run(slurm->cli, "sacctmgr", args, &out, err);
 	if (r < 0)
 		return err_prefix(err, r, "users and accounts");
-	time_format_ldt(slurm->env.zone, now_ms, updated);
-	text = arena_strdup(arena, updated);
-	r = text ? parse_associations((struct slice){ buffer_text(&out), out.len }, arena, &pairs)
-		 : -ENOMEM;
-	if (r >= 0) {
-		const struct association_origin origin = { slurm->env.cluster->id, "slurm", text };
+	r = parse_associations((struct slice){ buffer_text(&out), out.len }, arena, pairs);
+	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
+}
 
-		r = associations_to_lists(&pairs, &origin, arena, users, projects);
-	}
+static int pairs_by_rest(
+	struct slurm *slurm, struct arena *arena, struct association_list *pairs, struct err *err)
+{
+	struct slurmrest_pair *found;
+	size_t n;
+	int r;
+
+	r = slurm_rest_associations(slurm->rest, arena, &found, &n, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = association_list_push(pairs, arena, found[i].account, found[i].user);
+	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
+}
+
+static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
+	struct user_list *users, struct project_list *projects, struct err *err)
+{
+	struct slurm *slurm = state;
+	struct association_list pairs = { 0 };
+	struct association_origin origin = { slurm->env.cluster->id, "slurm", NULL };
+	char updated[TIME_TEXT_MAX];
+	int r;
+
+	r = slurm->rest ? pairs_by_rest(slurm, arena, &pairs, err)
+			: pairs_by_sacctmgr(slurm, arena, &pairs, err);
+	if (r < 0)
+		return r;
+	time_format_ldt(slurm->env.zone, now_ms, updated);
+	origin.updated_at = arena_strdup(arena, updated);
+	r = origin.updated_at ? associations_to_lists(&pairs, &origin, arena, users, projects)
+			      : -ENOMEM;
 	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
 }
 

@@ -182,6 +182,43 @@ static void the_command_lines_and_the_environment_are_the_agreed_ones(void **sta
 	manager_slurm.close(slurm);
 }
 
+static void a_cluster_of_several_is_named_to_slurm(void **state)
+{
+	struct user_list users = { 0 };
+	struct project_list projects = { 0 };
+	struct unit_list units;
+	struct err err;
+	void *slurm;
+
+	put_script("sacct", "[ \"$1\" = --version ] && exit 0; printf '%s ' \"$@\" >args");
+	put_script("sacctmgr", "printf '%s ' \"$@\" >list");
+	slurm = opened("slurm_cluster: lab-2");
+	assert_int_equal(fetch(slurm, &units, &err), 0);
+	assert_non_null(
+		strstr(get_file("args"), "--endtime 2031-04-09T08:20:00 --clusters lab-2 "));
+	assert_int_equal(
+		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 0);
+	assert_non_null(strstr(get_file("list"), "format=Account,User cluster=lab-2 "));
+	manager_slurm.close(slurm);
+}
+
+/* A stand-in may know no others than CEEMS 0.10.2 asks for. */
+static void genuine_sacct_is_asked_for_all_states(void **state)
+{
+	struct unit_list units;
+	struct err err;
+	void *slurm;
+
+	put_script("sacct",
+		"[ \"$1\" = --version ] && { echo slurm 24.05.4; exit 0; }; printf '%s ' \"$@\" >args");
+	slurm = opened("{}");
+	assert_int_equal(fetch(slurm, &units, &err), 0);
+	assert_non_null(strstr(get_file("args"),
+		"--state CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING,BOOT_FAIL,"
+		"DEADLINE,OUT_OF_MEMORY,REQUEUED,RESIZING,REVOKED,SUSPENDED --starttime"));
+	manager_slurm.close(slurm);
+}
+
 static void genuine_sacct_is_told_a_secret_separator(void **state)
 {
 	struct unit_list units;
@@ -380,7 +417,12 @@ static void a_wrong_directory_or_setting_fails_the_start(void **state)
 	assert_int_equal(open_with("{}", "/nonexistent", no_variables, -1, &slurm, &err), -ENOENT);
 	assert_int_equal(open_with("{}", path("sacct"), no_variables, -1, &slurm, &err), -ENOTDIR);
 	assert_int_equal(
-		open_with("command_timeout: 0s", dir, no_variables, -1, &slurm, &err), -EINVAL);
+		open_with("command_timeout: 0s", dir, no_variables, -1, &slurm, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "command_timeout must be more than 0s"));
+	assert_int_equal(open_with("slurm_cluster: '--help'", dir, no_variables, -1, &slurm, &err),
+		-EBADMSG);
+	assert_int_equal(
+		open_with("rest_version: v0/..", dir, no_variables, -1, &slurm, &err), -EBADMSG);
 	assert_int_equal(
 		open_with("command_timeout: x", dir, no_variables, -1, &slurm, &err), -EBADMSG);
 	setenv("PATH", "/nonexistent", 1);
@@ -393,6 +435,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_job_becomes_a_unit),
 		TEST(the_command_lines_and_the_environment_are_the_agreed_ones),
+		TEST(a_cluster_of_several_is_named_to_slurm),
+		TEST(genuine_sacct_is_asked_for_all_states),
 		TEST(genuine_sacct_is_told_a_secret_separator),
 		TEST(times_are_read_in_each_form),
 		TEST(genuine_sacct_is_given_room_for_the_offset),
