@@ -164,6 +164,12 @@ static int update(struct cluster *cluster, const struct window *window, struct u
 	struct lane_plan *plan, struct err *err)
 {
 	plan->queue_lanes.v = plan->waiting;
+	for (size_t i = 0; i < cluster->in->n_updaters; i++) {
+		const struct collect_updater *u = &cluster->in->updaters[i];
+
+		if (u->updater->mark)
+			u->updater->mark(u->state, units);
+	}
 	for (size_t i = 0; units->n && i < cluster->lanes.n; i++) {
 		struct lane_state *state = &cluster->lane_states[i];
 		struct err why;

@@ -37,8 +37,10 @@ struct updater {
 	/* The metrics that it may fill, as bits of enum unit_metric; the same as long as it is
 	 * open. */
 	unsigned (*metrics)(void *state);
+	/* Sets ignore of the units that are too short to be listed. Asks nobody. NULL: none are. */
+	void (*mark)(void *state, struct unit_list *units);
 	/*
-	 * Fills metrics and ignore of the units. -errno if the window should be tried again later
+	 * Fills metrics of the units. -errno if the window should be tried again later
 	 * (the server was unreachable); a single bad query is logged and leaves its sub-key out.
 	 * Nothing changes at the server, so that it may be asked again.
 	 */

@@ -179,22 +179,33 @@ int tsdb_global_intervals(struct tsdb *tsdb, struct tsdb_settings *settings, str
 	return r;
 }
 
+/* One of the status pages; a server that doesn't have it (VictoriaMetrics answers 400) tells
+ * nothing. */
+static int ask_status(struct tsdb *tsdb, const char *path,
+	int (*decode)(struct slice json, struct tsdb_settings *settings, struct err *err),
+	struct tsdb_settings *settings, struct err *err)
+{
+	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
+	struct buffer none = { 0 };
+	int r;
+
+	r = ask(tsdb, CALL_GET, path, &none, &reply, err);
+	if (r == -EBADMSG || r == -ENOENT)
+		return 0;
+	return r < 0 ? r : decode(body_of(&reply), settings, err);
+}
+
 int tsdb_settings(struct tsdb *tsdb, struct tsdb_settings *settings, struct err *err)
 {
-	CLEANUP(http_reply_done) struct http_reply flags = { 0 }, info = { 0 };
 	struct tsdb_settings found = { 0 };
-	struct buffer none = { 0 };
 	int r;
 
 	r = tsdb_global_intervals(tsdb, &found, err);
 	if (r >= 0)
-		r = ask(tsdb, CALL_GET, "api/v1/status/flags", &none, &flags, err);
+		r = ask_status(tsdb, "api/v1/status/flags", tsdb_reply_flags, &found, err);
 	if (r >= 0)
-		r = tsdb_reply_flags(body_of(&flags), &found, err);
-	if (r >= 0)
-		r = ask(tsdb, CALL_GET, "api/v1/status/runtimeinfo", &none, &info, err);
-	if (r >= 0)
-		r = tsdb_reply_runtimeinfo(body_of(&info), &found, err);
+		r = ask_status(
+			tsdb, "api/v1/status/runtimeinfo", tsdb_reply_runtimeinfo, &found, err);
 	if (r >= 0)
 		*settings = found;
 	return r;
@@ -213,8 +224,10 @@ static void append_matchers(
 {
 	for (size_t i = 0; i < n; i++)
 		url_append_param(params, "match[]", matchers[i]);
-	append_time(params, "start", start);
-	append_time(params, "end", end);
+	if (start >= 0)
+		append_time(params, "start", start);
+	if (end >= 0)
+		append_time(params, "end", end);
 }
 
 int tsdb_series_find(struct tsdb *tsdb, const char *const *matchers, size_t n_matchers,
@@ -290,6 +303,8 @@ int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookba
 	if (lookback_ms > 0) {
 		snprintf(lookback, sizeof(lookback), "%lldms", (long long)lookback_ms);
 		url_append_param(&params, "lookback_delta", lookback);
+		/* Prometheus ignores it; VictoriaMetrics takes it for subqueries, 5m otherwise. */
+		url_append_param(&params, "step", lookback);
 	}
 	r = ask(tsdb, CALL_POST_OR_GET, "api/v1/query", &params, &reply, err);
 	if (r < 0)

@@ -17,7 +17,10 @@ void tsdb_free(struct tsdb *tsdb);
 void tsdb_set_cancel_fd(struct tsdb *tsdb, int fd);
 void tsdb_set_timeout(struct tsdb *tsdb, int64_t timeout_ms); /* per call */
 
-/* status/config, status/flags, status/runtimeinfo; a value that could not be had is 0. */
+/*
+ * status/config, status/flags, status/runtimeinfo; a value that could not be had is 0. All three or
+ * nothing, but that the server need not have the latter two.
+ */
 struct tsdb_settings {
 	int64_t scrape_interval_ms, evaluation_interval_ms;
 	int64_t query_timeout_ms, lookback_delta_ms, retention_ms;
@@ -63,13 +66,18 @@ struct tsdb_rule {
 int tsdb_recording_rules(struct tsdb *tsdb, struct arena *arena, struct tsdb_rule **ret_rules,
 	size_t *ret_n, struct err *err);
 
-/* Instant query: POST, GET on 403, 405, 501. lookback_ms 0 = the server's. The result must be a
- * vector. */
+/*
+ * Instant query: POST, GET on 403, 405, 501. lookback_ms 0 = the server's; it is the resolution of
+ * subqueries, too, for VictoriaMetrics. The result must be a vector.
+ */
 int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookback_ms,
 	struct arena *arena, struct tsdb_sample **ret_samples, size_t *ret_n, struct err *err);
 
-/* admin/tsdb/delete_series. Refuses (-EINVAL) a matcher that also matches series without the label.
+/*
+ * admin/tsdb/delete_series. Refuses (-EINVAL) a matcher that also matches series without the label.
+ * -EBADMSG: the server refuses, as VictoriaMetrics does where a time is given.
  */
+#define TSDB_ANY_TIME (-1.0) /* as start or end */
 int tsdb_delete_series(struct tsdb *tsdb, const char *const *matchers, size_t n_matchers,
 	double start, double end, struct err *err);
 

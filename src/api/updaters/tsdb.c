@@ -28,7 +28,7 @@ enum {
 };
 
 struct extra {
-	int64_t query_max_series, cutoff_ms;
+	int64_t query_max_series, cutoff_ms, scrape_interval_ms, evaluation_interval_ms;
 	double query_min_samples;
 	bool delete_ignored;
 	struct strings labels_to_drop;
@@ -49,7 +49,7 @@ struct updater_state {
 	struct tsdb *tsdb; /* NULL: no URL, nothing is done */
 	struct tsdb_settings settings;
 	int64_t discovered_ms; /* monotonic; 0: not yet, or the last try failed */
-	bool discovery_failing;
+	bool discovery_failing, deletion_failing; /* said so already */
 };
 
 /* 0 means default, as in every key of this section. */
@@ -59,6 +59,9 @@ static int check_extra(void *value, struct err *err)
 
 	if (extra->query_max_series < 0)
 		return err_set(err, -EINVAL, "query_max_series must be more than 0");
+	if (extra->scrape_interval_ms <= 0 || extra->evaluation_interval_ms <= 0)
+		return err_set(err, -EINVAL,
+			"scrape_interval and evaluation_interval must be more than 0s");
 	if (!(extra->query_min_samples >= 0 && extra->query_min_samples <= 1))
 		return err_set(err, -EINVAL, "query_min_samples must be between (0, 1]");
 	if (!extra->query_max_series)
@@ -83,6 +86,10 @@ static const struct config_key extra_keys[] = {
 		"Delete the series of such units from the server."),
 	KEY("labels_to_drop", CONFIG_STRINGS, labels_to_drop, NULL,
 		"Series selectors that are deleted after each window."),
+	KEY("scrape_interval", CONFIG_DURATION, scrape_interval_ms, "1m",
+		"Scrape interval, for a server that doesn't tell its own."),
+	KEY("evaluation_interval", CONFIG_DURATION, evaluation_interval_ms, "1m",
+		"Interval of rules, likewise."),
 	KEY("queries", CONFIG_NODE, queries, NULL, "Metric => sub-key => query template."),
 };
 static const struct config_table extra_table = {
@@ -120,9 +127,8 @@ static void updater_closep(struct updater_state **u)
 	updater_close(*u);
 }
 
+/* Intervals are those of the configuration. */
 static const struct tsdb_settings default_settings = {
-	.scrape_interval_ms = 60 * MS,
-	.evaluation_interval_ms = 60 * MS,
 	.query_timeout_ms = 120 * MS,
 	.lookback_delta_ms = 300 * MS,
 	.max_samples = 50000000,
@@ -149,6 +155,8 @@ static int updater_open(const struct updater_env *env, void **ret_state, struct 
 			config->web, env->config_name, &web_table, &u->web, &u->arena, err);
 	if (r < 0)
 		return err_prefix(err, r, "updater '%s'", config->id);
+	u->settings.scrape_interval_ms = u->extra.scrape_interval_ms;
+	u->settings.evaluation_interval_ms = u->extra.evaluation_interval_ms;
 	if (!u->web.url || !*u->web.url) {
 		log_warn(env->log, "updater has no web.url and does nothing",
 			LOG_STR("id", config->id));
@@ -173,9 +181,10 @@ static void use_settings(struct updater_state *u, const struct tsdb_settings *fo
 	const struct tsdb_settings *d = &default_settings;
 
 	u->settings = (struct tsdb_settings){
-		.scrape_interval_ms = or_default(found->scrape_interval_ms, d->scrape_interval_ms),
+		.scrape_interval_ms = or_default(
+			found->scrape_interval_ms, u->extra.scrape_interval_ms),
 		.evaluation_interval_ms = or_default(
-			found->evaluation_interval_ms, d->evaluation_interval_ms),
+			found->evaluation_interval_ms, u->extra.evaluation_interval_ms),
 		.query_timeout_ms = or_default(found->query_timeout_ms, d->query_timeout_ms),
 		.lookback_delta_ms = or_default(found->lookback_delta_ms, d->lookback_delta_ms),
 		.max_samples = or_default(found->max_samples, d->max_samples),
@@ -445,6 +454,7 @@ static int delete_series(struct updater_state *u, const struct window *window,
 	const char **ids = ARENA_ARRAY(arena, const char *, units->n + 1);
 	size_t n = 0, n_matchers = u->extra.labels_to_drop.n;
 	const char **matchers = ARENA_ARRAY(arena, const char *, n_matchers + 1);
+	int r;
 
 	if (!ids || !matchers)
 		return err_errno(err, -ENOMEM, "series to be deleted");
@@ -462,9 +472,37 @@ static int delete_series(struct updater_state *u, const struct window *window,
 	}
 	if (!n_matchers || buffer_error(&selector) < 0)
 		return buffer_error(&selector);
-	return tsdb_delete_series(u->tsdb, matchers, n_matchers,
+	r = tsdb_delete_series(u->tsdb, matchers, n_matchers,
 		(double)(window->since_ms - u->extra.cutoff_ms) / MS, (double)window->end_ms / MS,
 		err);
+	/*
+	 * VictoriaMetrics refuses times. A short unit has hardly any series outside of them, but
+	 * what labels_to_drop names must not go with all its past.
+	 */
+	if (r == -EBADMSG && n) {
+		struct err why;
+		int whole = tsdb_delete_series(
+			u->tsdb, &matchers[n_matchers - 1], 1, TSDB_ANY_TIME, TSDB_ANY_TIME, &why);
+
+		if (whole >= 0 && n_matchers == 1)
+			return 0;
+	}
+	return r;
+}
+
+static void updater_mark(void *state, struct unit_list *units)
+{
+	struct updater_state *u = state;
+
+	if (!u->tsdb)
+		return;
+	for (size_t i = 0; i < units->n; i++) {
+		struct unit *unit = &units->v[i];
+
+		if (unit->ended_at_ms > 0 &&
+			unit->ended_at_ms - unit->started_at_ms < u->extra.cutoff_ms)
+			unit->ignore = true;
+	}
 }
 
 static int updater_update(void *state, const struct window *window, struct unit_list *units,
@@ -476,13 +514,6 @@ static int updater_update(void *state, const struct window *window, struct unit_
 
 	if (!u->tsdb)
 		return 0;
-	for (size_t i = 0; i < units->n; i++) {
-		struct unit *unit = &units->v[i];
-
-		if (unit->ended_at_ms > 0 &&
-			unit->ended_at_ms - unit->started_at_ms < u->extra.cutoff_ms)
-			unit->ignore = true;
-	}
 	r = discover(u, err);
 	if (r >= 0 && range_ms >= RATE_SCRAPES * u->settings.scrape_interval_ms)
 		r = query_units(u, window, units, arena, err);
@@ -497,9 +528,16 @@ static void updater_stored(void *state, const struct window *window, const struc
 	struct updater_state *u = state;
 	struct err err;
 
-	if (u->tsdb && delete_series(u, window, units, arena, &err) < 0)
+	if (!u->tsdb)
+		return;
+	if (delete_series(u, window, units, arena, &err) >= 0) {
+		u->deletion_failing = false;
+		return;
+	}
+	if (!u->deletion_failing)
 		log_warn(u->env.log, "series could not be deleted",
 			LOG_STR("id", u->env.config->id), LOG_ERR(&err));
+	u->deletion_failing = true;
 }
 
 static unsigned updater_metrics(void *state)
@@ -517,6 +555,7 @@ const struct updater updater_tsdb = {
 	.extra_config = &extra_table,
 	.open = updater_open,
 	.metrics = updater_metrics,
+	.mark = updater_mark,
 	.update = updater_update,
 	.stored = updater_stored,
 	.timing = updater_timing,

@@ -23,6 +23,7 @@ struct job {
 	int64_t start_s, end_s;
 	double stored_seconds, stored_joules, stored_gpu; /* what came into the store */
 	int64_t stored_end_ms;
+	bool ignored;
 };
 
 /* A window that waits in a lane. */
@@ -133,6 +134,17 @@ static unsigned world_metrics(void *state)
 	return 1U << TOTAL_CPU_ENERGY_USAGE_KWH;
 }
 
+/* Jobs of less than five seconds. */
+static void world_mark(void *state, struct unit_list *units)
+{
+	for (size_t i = 0; i < units->n; i++) {
+		struct unit *unit = &units->v[i];
+
+		unit->ignore = unit->ended_at_ms &&
+			unit->ended_at_ms - unit->started_at_ms < 5 * MS;
+	}
+}
+
 static void world_stored(void *state, const struct window *window, const struct unit_list *units,
 	struct arena *arena)
 {
@@ -227,6 +239,7 @@ static int world_commit(void *ctx, const struct store_step *step,
 		job->stored_seconds += metric_map_get(
 			&unit->metrics[TOTAL_TIME_SECONDS], "walltime");
 		job->stored_end_ms = unit->ended_at_ms;
+		job->ignored = unit->ignore;
 		add_metrics(w, unit);
 	}
 	for (size_t i = 0; i < step->queue_lanes->n; i++)
@@ -375,6 +388,7 @@ static const struct manager world_manager = {
 static const struct updater world_updater = {
 	.name = "world",
 	.metrics = world_metrics,
+	.mark = world_mark,
 	.update = world_update,
 	.stored = world_stored,
 	.timing = world_timing,
@@ -483,6 +497,7 @@ static void assert_everything_counted_once(const struct world *w)
 				job->stored_seconds, seconds, job->stored_joules, WATTS * seconds,
 				job->stored_gpu);
 		assert_int_equal(job->stored_end_ms, job->end_s * MS);
+		assert_int_equal(job->ignored, job->end_s - job->start_s < 5);
 	}
 }
 

@@ -371,6 +371,7 @@ static void short_units_are_marked_and_deleted_when_asked_for(void **state)
 		/* Running, long, short, short but to be listed once more. */
 		unit->ended_at_ms = (const int64_t[]){ 0, 1080000, 1050000, 1065000 }[i];
 	}
+	updater_tsdb.mark(u, &units);
 	assert_int_equal(updater_tsdb.update(u, &window, &units, &arena, &err), 0);
 	assert_false(units.v[0].ignore);
 	assert_false(units.v[1].ignore);
