@@ -99,34 +99,3 @@ int nova_servers(struct openstack_session *session, const char *compute_url, con
 	*ret_servers = servers;
 	return 0;
 }
-
-static bool is_id(const char *id)
-{
-	return *id &&
-		!id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")];
-}
-
-int nova_resized(struct openstack_session *session, const char *compute_url, const char *server_id,
-	int64_t end_us, int64_t *ret_resized_us, struct err *err)
-{
-	CLEANUP(buffer_done) struct buffer path = { 0 };
-	struct openstack_request request = {
-		.service = "compute",
-		.base_url = compute_url,
-		.max_reply_bytes = NOVA_REPLY_MAX_BYTES,
-	};
-	struct http_reply reply;
-	int r;
-
-	buffer_printf(&path, "servers/%s/os-instance-actions", server_id);
-	if (buffer_error(&path) < 0 || !is_id(server_id))
-		return err_errno(err, is_id(server_id) ? -ENOMEM : -EBADMSG, "actions of a server");
-	request.path = path.data;
-	r = openstack_get(session, &request, &reply, err);
-	if (r < 0)
-		return r;
-	r = nova_parse_resize((struct slice){ buffer_text(&reply.body), reply.body.len }, end_us,
-		ret_resized_us, err);
-	http_reply_done(&reply);
-	return r < 0 ? err_prefix(err, r, "openstack service compute: GET %s", path.data) : 0;
-}

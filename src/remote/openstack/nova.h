@@ -23,8 +23,4 @@ enum {
 int nova_servers(struct openstack_session *session, const char *compute_url, const char *filter,
 	struct arena *arena, struct nova_servers *ret_servers, struct err *err);
 
-/* See nova_parse_resize(). */
-int nova_resized(struct openstack_session *session, const char *compute_url, const char *server_id,
-	int64_t end_us, int64_t *ret_resized_us, struct err *err);
-
 #endif

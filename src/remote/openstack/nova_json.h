@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * JSON of the compute API v2.1 (https://docs.openstack.org/api-ref/compute/): servers with their
- * details, and what was done to them. Details of flavors need microversion 2.47, tags 2.26,
+ * details. Details of flavors need microversion 2.47, tags 2.26,
  * extra_specs 2.61. Pure.
  */
 #ifndef CEEMS_REMOTE_OPENSTACK_NOVA_JSON_H
@@ -42,12 +42,5 @@ struct nova_servers {
  */
 int nova_parse_servers(struct slice text, struct arena *arena, struct nova_servers *servers,
 	const char **ret_marker, struct err *err);
-
-/*
- * When the last resize (or its undoing) of a server that began at or before end_us had been carried
- * out, from the answer to /servers/ID/os-instance-actions; 0: there was none. Before microversion
- * 2.58 only the time of the request is known, which is taken then.
- */
-int nova_parse_resize(struct slice text, int64_t end_us, int64_t *ret_resized_us, struct err *err);
 
 #endif

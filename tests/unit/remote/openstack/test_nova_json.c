@@ -245,55 +245,6 @@ static void it_runs_out_of_memory_in_good_order(void **state)
 	}
 }
 
-#define ACTION(name, start, updated) \
-	"{\"action\": \"" name "\", \"start_time\": \"" start "\", \"updated_at\": " updated "}"
-
-static int resized(const char *actions, int64_t end_us, int64_t *ret_us)
-{
-	char *text = arena_printf(&arena, "{\"instanceActions\": [%s]}", actions);
-
-	return nova_parse_resize(slice_from(text), end_us, ret_us, &err);
-}
-
-static void the_last_resize_is_found(void **state)
-{
-	const char *actions = ACTION("reboot", "2031-04-09T07:00:00.0", "null") ", " ACTION(
-		"confirmResize", "2031-04-09T06:30:00.0", "null") ", " ACTION("resize",
-		"2031-04-09T06:00:00.5",
-		"\"2031-04-09T06:00:09.0\"") ", " ACTION("resize", "2031-04-09T05:00:00.0",
-		"\"2031-04-09T05:00:09.0\"") ", " ACTION("create", "2031-04-09T04:00:00.0", "null");
-	int64_t us = -1;
-
-	assert_int_equal(resized(actions, INT64_MAX, &us), 0);
-	assert_int_equal(us, 1933480809000000);
-	assert_int_equal(resized(actions, 1933480800000000, &us), 0);
-	assert_int_equal(us, 1933477209000000);
-	assert_int_equal(resized(actions, 1933470000000000, &us), 0);
-	assert_int_equal(us, 0);
-}
-
-static void undoing_a_resize_is_one(void **state)
-{
-	int64_t us = -1;
-
-	assert_int_equal(resized(ACTION("resize", "2031-04-09T05:00:00", "null") ", " ACTION(
-					 "revertResize", "2031-04-09T06:00:00", "null"),
-				 INT64_MAX, &us),
-		0);
-	assert_int_equal(us, 1933480800000000);
-}
-
-static void what_is_no_list_of_actions_is_refused(void **state)
-{
-	int64_t us = 5;
-
-	assert_int_equal(nova_parse_resize(SLICE("{\"servers\": []}"), 0, &us, &err), -EBADMSG);
-	assert_int_equal(nova_parse_resize(SLICE("garbage"), 0, &us, &err), -EBADMSG);
-	assert_int_equal(us, 5);
-	assert_int_equal(resized("7, null, {}, {\"action\": 1}", INT64_MAX, &us), 0);
-	assert_int_equal(us, 0);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -310,9 +261,6 @@ int main(void)
 		T(a_cell_that_is_down_is_no_old_nova),
 		T(what_is_no_list_of_servers_is_refused),
 		T(it_runs_out_of_memory_in_good_order),
-		T(the_last_resize_is_found),
-		T(undoing_a_resize_is_one),
-		T(what_is_no_list_of_actions_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
