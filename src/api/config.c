@@ -8,11 +8,9 @@
 
 enum { MS_PER_DAY = 24 * 3600 * 1000 };
 
-static const struct manager *const managers[] = { &manager_k8s, &manager_slurm };
+static const struct manager *const managers[] = { &manager_k8s, &manager_openstack,
+	&manager_slurm };
 static const struct updater *const updaters[] = { &updater_tsdb };
-
-/* Kinds that the file may name but this version doesn't have. */
-static const char *const other_managers[] = { "openstack" };
 
 #define DATA(name, type, field, fallback, help)                   \
 	{                                                         \
@@ -98,7 +96,7 @@ static const struct config_table cli_table = { .keys = cli_keys, .n_keys = ARRAY
 static const struct config_key cluster_keys[] = {
 	CLUSTER("id", CONFIG_STRING, id, NULL, "Name of the cluster."),
 	CLUSTER("manager", CONFIG_STRING, manager, NULL,
-		"Kind of the resource manager: slurm, k8s."),
+		"Kind of the resource manager: k8s, openstack, slurm."),
 	CLUSTER("updaters", CONFIG_STRINGS, updaters, NULL, "Ids of updaters, in order."),
 	CLUSTER("cli", CONFIG_SECTION, cli, &cli_table, "Commands of the manager."),
 	CLUSTER("web", CONFIG_NODE, web, NULL, "Address of the manager."),
@@ -177,12 +175,6 @@ static int check_clusters(const struct api_config *config, struct err *err)
 			if (str_eq(v[j].id, v[i].id))
 				return err_set(err, -EINVAL,
 					"duplicate ID found in clusters config: %s", v[i].id);
-		for (size_t j = 0; j < ARRAY_SIZE(other_managers); j++)
-			if (str_eq(other_managers[j], v[i].manager))
-				return err_set(err, -EINVAL,
-					"cluster '%s': resource manager '%s' is not supported by "
-					"this version",
-					v[i].id, v[i].manager);
 		if (!api_manager_find(v[i].manager))
 			return err_set(err, -EINVAL,
 				"unknown resource manager found in the config: %s", v[i].manager);

@@ -67,6 +67,6 @@ struct manager {
 	void (*close)(void *state);
 };
 
-extern const struct manager manager_k8s, manager_slurm;
+extern const struct manager manager_k8s, manager_openstack, manager_slurm;
 
 #endif

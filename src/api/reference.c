@@ -30,6 +30,9 @@ static int print_config(void)
 	     "[api-server.md](api-server.md). Unknown\nkeys are ignored, because other programs read "
 	     "the same file. Durations are written as `1d12h`, `90s`,\n`250ms`.");
 	print_section("All keys", &api_config_table, "");
+	print_section("Clusters with `manager: openstack`",
+		api_manager_find("openstack")->extra_config, "clusters[].extra_config.");
+	puts("\n`web` of such a cluster holds the keys of HTTP clients; `web.url` isn't used.");
 	print_section("Clusters with `manager: slurm`", api_manager_find("slurm")->extra_config,
 		"clusters[].extra_config.");
 	print_section("Clusters with `manager: k8s`", api_manager_find("k8s")->extra_config,

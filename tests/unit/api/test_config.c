@@ -122,8 +122,6 @@ static void rules_that_are_broken_are_named(void **state)
 			"invalid cluster ID. It must contain only [a-zA-Z0-9-_]: a.b" },
 		{ CLUSTERS("{id: '', manager: slurm}"),
 			"invalid cluster ID. It must contain only [a-zA-Z0-9-_]: " },
-		{ CLUSTERS("{id: a, manager: openstack}"),
-			"cluster 'a': resource manager 'openstack' is not supported by this version" },
 		{ UPDATERS("{id: a, updater: tsdb}, {id: a, updater: tsdb}"),
 			"duplicate ID found in updaters config: a" },
 		{ UPDATERS("{id: a, updater: x}"), "unknown updater found in the config: x" },
