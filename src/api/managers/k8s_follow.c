@@ -60,14 +60,20 @@ static int on_listed(void *ctx, const struct kube_object *pod)
 	return k8s_pods_put(f->config.pods, pod, now_ms(f));
 }
 
-static void follows(struct k8s_follow *f, int64_t catch_up_ms)
+/* Whether everything is known as of now. */
+static bool follows(struct k8s_follow *f, int64_t catch_up_ms)
 {
+	const int64_t at_ms = monotonic_ms(f);
+	bool ready;
+
 	pthread_mutex_lock(&f->lock);
 	if (!f->following)
-		f->ready_ms = monotonic_ms(f) + catch_up_ms;
+		f->ready_ms = at_ms + catch_up_ms;
 	f->following = true;
 	f->broken = false;
+	ready = at_ms >= f->ready_ms;
 	pthread_mutex_unlock(&f->lock);
+	return ready;
 }
 
 static int on_end(void *ctx)
@@ -91,8 +97,8 @@ static void on_heard(void *ctx)
 {
 	struct k8s_follow *f = ctx;
 
-	k8s_pods_heard(f->config.pods, now_ms(f));
-	follows(f, CATCH_UP_MS);
+	if (follows(f, CATCH_UP_MS))
+		k8s_pods_heard(f->config.pods, now_ms(f));
 }
 
 /* The collection says what fails, if it still does when it needs the pods. */
