@@ -24,7 +24,7 @@ test:
 # Against a real API server: make test-kube KUBE_APISERVER=/path/of/kube-apiserver, with etcd in PATH;
 # not part of 'make test'.
 test-kube: $(DEV)/build.ninja
-	ninja -C $(DEV) tests/kube_follow
+	ninja -C $(DEV) tests/kube_follow ceems_api_server
 	KUBE_APISERVER=$(KUBE_APISERVER) tests/kube/run.sh
 
 # Beside a real libvirtd; not part of 'make test'.

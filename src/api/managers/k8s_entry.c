@@ -82,7 +82,8 @@ static int64_t end_of(const struct k8s_entry *e, int64_t start_ms, int64_t now_m
 /* It has been in the database without an end, or it ended in or after the window's beginning. */
 static bool is_listed(const struct k8s_entry *e, const struct window *window, int64_t end_ms)
 {
-	if (e->pod->created_ms >= window->end_ms)
+	/* The clock of the node may be behind the one of the API server. */
+	if (earlier(e->pod->created_ms, e->pod->started_ms) >= window->end_ms)
 		return false;
 	return !end_ms || end_ms >= window->since_ms || (e->stored.told && !e->stored.told_end);
 }

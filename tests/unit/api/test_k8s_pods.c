@@ -599,6 +599,19 @@ static void pods_that_ended_before_the_first_window_are_not_listed(void **state)
 	assert_int_equal(units.n, 0);
 }
 
+static void a_node_whose_clock_is_behind_loses_no_time(void **state)
+{
+	list(0);
+	tell((struct facts){ "u", "Succeeded", WINDOW_S + 5, WINDOW_S - 10, -1, WINDOW_S + 20, NULL,
+		     NULL },
+		WINDOW_S + 30);
+	store(0, WINDOW_S);
+	assert_true(walltime("u") == 10);
+	store(WINDOW_S, 2 * WINDOW_S);
+	assert_true(walltime("u") == 20);
+	assert_string_equal(unit("u")->elapsed, "00:00:15");
+}
+
 static void large_annotations_are_left_out(void **state)
 {
 	struct facts f = RUNNING("u", 0, 0);
@@ -780,6 +793,7 @@ int main(void)
 		PODS_TEST(of_two_rows_of_a_pod_the_one_with_a_start_counts),
 		PODS_TEST(a_pod_of_which_nothing_is_known_keeps_its_row),
 		PODS_TEST(pods_that_ended_before_the_first_window_are_not_listed),
+		PODS_TEST(a_node_whose_clock_is_behind_loses_no_time),
 		PODS_TEST(large_annotations_are_left_out),
 		PODS_TEST(windows_sum_up_to_the_life_of_each_pod),
 	};
