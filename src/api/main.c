@@ -212,10 +212,26 @@ static capability_set needed_capabilities(const struct api_config *config)
 	return needed;
 }
 
+/* Those that are there; of others their managers will tell. */
+static void add_kubeconfigs(const struct api_config *config, struct strings *paths)
+{
+	const struct cluster_config *clusters = config->clusters.v;
+
+	for (size_t i = 0; i < config->clusters.n; i++) {
+		const struct config_node *file = config_get(
+			clusters[i].extra_config, "kubeconfig_file");
+
+		if (str_eq(clusters[i].manager, "k8s") && file && file->text && *file->text &&
+			access(file->text, R_OK) == 0)
+			paths->v[paths->n++] = file->text;
+	}
+}
+
 static int drop_privileges(struct program *p, struct err *err)
 {
 	const char *database = arena_printf(&p->arena, "%s/ceems.db", p->data_dir);
-	const char *reads[2] = { p->config_file }, *writes[3] = { p->data_dir };
+	const char **reads = ARENA_ARRAY(&p->arena, const char *, 2 + p->config.clusters.n);
+	const char *writes[3] = { p->data_dir };
 	struct privilege_plan plan = {
 		.run_as_user = p->flags.run_as_user,
 		.needed = needed_capabilities(&p->config),
@@ -228,8 +244,10 @@ static int drop_privileges(struct program *p, struct err *err)
 
 	if (!p->flags.drop_privileges)
 		return 0;
-	if (!database)
+	if (!database || !reads)
 		return err_errno(err, -ENOMEM, "dropping privileges");
+	reads[0] = p->config_file;
+	add_kubeconfigs(&p->config, &plan.read_paths);
 	if (*p->flags.web_config_file)
 		reads[plan.read_paths.n++] = p->flags.web_config_file;
 	if (p->backup_dir)
