@@ -1,5 +1,5 @@
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
 # ceems_api_server with Kubernetes clusters: pods of every phase, owners, ends, what happens between two windows,
 # while the API server of the cluster is away and while this server is. tests/kube/run.sh has a real one.
 # shellcheck source=tests/lib/tap.sh
@@ -78,7 +78,7 @@ fake_api a
 fake_api b
 pod ns1 run Running NOW-400 NOW-300 | put a
 pod ns1 wait Pending NOW-200 - '.metadata.annotations = {} | .status.conditions = []' | put a
-pod ns1 done Succeeded NOW-900 NOW-850 ".status.containerStatuses = [{state: {terminated: {finishedAt: \"$(at NOW-700)\"}}}]" | put a
+pod ns1 over Succeeded NOW-900 NOW-850 ".status.containerStatuses = [{state: {terminated: {finishedAt: \"$(at NOW-700)\"}}}]" | put a
 pod ns2 team Running NOW-100 NOW-90 '.metadata.annotations = {"team/project": "astro", "ceems.io/created-by": "system:serviceaccount:ns2:x"}' | put a
 pod ns1 run Running NOW-60 NOW-50 | put b
 echo 'users: {ns1: [ann, mira], ns9: [ann], broken: 7}' >"$T/users.yaml"
@@ -101,7 +101,7 @@ ok "with its limits and tags" unit kube-a run '(.allocation == {"mem": 161061273
 	and .tags == {"annotations": {"ceems.io/created-by": "mira"}, "labels": {"app": "sim"}, "qos": "Burstable"}'
 ok "one that waits has no start" unit kube-a wait '.state == "Pending" and .started_at == "N/A" and .elapsed == "N/A"
 	and .username == "ns1:svc" and .total_time_seconds.walltime == 0'
-ok "one that ended has exactly its time" unit kube-a done ".state == \"Succeeded\" and .ended_at == \"$(text_at NOW-700)\"
+ok "one that ended has exactly its time" unit kube-a over ".state == \"Succeeded\" and .ended_at == \"$(text_at NOW-700)\"
 	and .total_time_seconds.walltime == 150 and .elapsed == \"00:03:20\""
 ok "annotations name the project" unit kube-a team '.project == "astro" and .username == "astro:svc"'
 ok "two clusters don't mix" soon unit kube-b run ".started_at == \"$(text_at NOW-50)\""
@@ -118,16 +118,16 @@ pod ns1 wait Running NOW-200 NOW-5 | put a
 ok "a pod that waited and runs has one row" soon unit kube-a wait ".state == \"Running/Ready\" and .started_at == \"$(text_at NOW-5)\""
 ok "which says the whole time" soon unit kube-a wait '.total_time_seconds.walltime >= 5'
 S=$(date +%s)
-pod ns1 short Running S S | put a
+pod ns1 short Running "$S" "$S" | put a
 soon grep -q '"short"' "$T/a/objects"
 wait_until 20 unit kube-a short '.ended_at == "N/A"'
 drop a short
 ok "a pod that is deleted has an end" soon unit kube-a short '.ended_at_ts > 0 and .state == "Running/Ready"'
 ok "and exactly the time between" soon unit kube-a short '.total_time_seconds.walltime == (.ended_at_ts - .started_at_ts) / 1000'
 E=$(date +%s)
-pod ns1 graceful Running S-20 S-20 ".metadata.deletionTimestamp = \"$(at E+3600)\" | .metadata.deletionGracePeriodSeconds = 3600" | put a
+pod ns1 graceful Running "$S-20" "$S-20" ".metadata.deletionTimestamp = \"$(at E+3600)\" | .metadata.deletionGracePeriodSeconds = 3600" | put a
 ok "a pod that will be deleted still runs" soon unit kube-a graceful '.ended_at == "N/A"'
-pod ns1 graceful Running S-20 S-20 ".metadata.deletionTimestamp = \"$(at E-1)\" | .metadata.deletionGracePeriodSeconds = 0" | put a
+pod ns1 graceful Running "$S-20" "$S-20" ".metadata.deletionTimestamp = \"$(at E-1)\" | .metadata.deletionGracePeriodSeconds = 0" | put a
 ok "until its time has come" soon unit kube-a graceful ".ended_at_ts >= $((E - 1)) * 1000"
 
 fault a bindings

@@ -22,7 +22,7 @@ set_clock() { # SECONDS since BEGIN
 utc() { date -u -d "@$((BEGIN + $1))" +%Y-%m-%dT%H:%M:%S"${2-Z}"; }
 
 # job ID USER ACCOUNT START END STATE TRES NAME: END - = it runs; the file of stdin becomes what sacct lists.
-jobs() { # CLUSTER
+list_jobs() { # CLUSTER
 	local id user account start end state tres name text
 	while IFS=';' read -r id user account start end state tres name; do
 		text=Unknown
@@ -51,13 +51,13 @@ for cluster in hpc-a hpc-b; do
 done
 printf '%s\n' 'root|root' 'astro|' 'astro|mira' 'astro|otto' 'bio|zoe' >"$T/hpc-a/associations"
 printf '%s\n' 'astro|eve' 'bio|mira' >"$T/hpc-b/associations"
-jobs hpc-a <<-'J'
+list_jobs hpc-a <<-'J'
 	101;mira;astro;-1800;-;RUNNING;billing=8,cpu=8,mem=16G,node=1;long
 	102;mira;astro;60;960;COMPLETED;billing=4,cpu=4,mem=2G,node=2;a|b <c>
 	103;otto;astro;100;130;FAILED;billing=4,cpu=4,gres/gpu=2,gres/gpu:h2=2,mem=512M,node=1;gpu
 	104;zoe;bio;1000;1900;CANCELLED by 1207;billing=1,cpu=1,mem=1.5G,node=1;stopped
 J
-jobs hpc-b <<-'J'
+list_jobs hpc-b <<-'J'
 	101;eve;astro;300;600;COMPLETED;billing=2,cpu=2,mem=4G,node=1;same id
 	202;mira;bio;1500;-;RUNNING;billing=2,cpu=2,mem=4G,node=1;other
 J
@@ -223,7 +223,7 @@ ok "it ends with status 0" stop api
 
 # Things go on while it is away.
 set_clock 3600
-jobs hpc-a <<-'J'
+list_jobs hpc-a <<-'J'
 	101;mira;astro;-1800;3000;TIMEOUT;billing=8,cpu=8,mem=16G,node=1;long
 	102;mira;astro;60;960;COMPLETED;billing=4,cpu=4,mem=2G,node=2;a|b <c>
 	105;otto;astro;2500;-;RUNNING;billing=4,cpu=4,mem=2G,node=1;next

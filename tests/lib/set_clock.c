@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * To be preloaded: the time of day is the number of seconds in the file that CEEMS_TEST_CLOCK names, and
- * stands still until that changes. Other clocks are left alone.
+ * To be preloaded: the time of day is the number of seconds in the file that CEEMS_TEST_CLOCK
+ * names, and stands still until that changes. Other clocks are left alone.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -231,10 +231,11 @@ static int copy(const struct k8s_pod *pod, const struct texts *t, struct k8s_pod
 {
 	const size_t size = sizeof(*pod) + t->all.len;
 	struct k8s_pod *made = malloc(size);
-	char *texts = (char *)(made + 1);
+	char *texts;
 
 	if (!made)
 		return -ENOMEM;
+	texts = (char *)(made + 1);
 	*made = *pod;
 	memcpy(texts, t->all.data, t->all.len);
 	made->size_bytes = size;
