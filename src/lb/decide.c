@@ -5,7 +5,7 @@
 
 #include "lb/visit.h"
 
-static void refuse_as_the_gate_says(struct visit *v, const struct gate_refusal *refusal)
+void visit_refuse_as_the_gate_says(struct visit *v, const struct gate_refusal *refusal)
 {
 	const char *reason = gate_reason_name(refusal->reason);
 	enum reply reply = REPLY_UNITS;
@@ -36,17 +36,13 @@ bool visit_is_closed(struct visit *v)
 	}
 	if (plan.outcome != GATE_REFUSED || plan.refusal.reason != GATE_RESOURCE)
 		return false;
-	refuse_as_the_gate_says(v, &plan.refusal);
+	visit_refuse_as_the_gate_says(v, &plan.refusal);
 	return true;
 }
 
-int visit_find_cluster(struct visit *v)
+int visit_read(struct visit *v)
 {
-	int r = gate_read(&v->state->gate, &v->request, exchange_arena(v->x), &v->plan);
-
-	if (r >= 0)
-		v->cluster = v->plan.cluster;
-	return r;
+	return gate_read(&v->state->gate, &v->request, exchange_arena(v->x), &v->plan);
 }
 
 /* The drops are what could choose a tenant, another path, or another method. */
@@ -118,19 +114,23 @@ static void forward_decided(struct visit *v)
 		visit_forward(v);
 }
 
+struct gate_cluster visit_cluster_of(const struct visit *v)
+{
+	return (struct gate_cluster){ v->pool->cluster_label, v->pool->hidden_labels,
+		pool_lookback_ms(v->pool) };
+}
+
 static void write_request(struct visit *v)
 {
-	struct gate_cluster cluster = { 0 };
+	const struct gate_cluster cluster = v->pool ? visit_cluster_of(v)
+						    : (struct gate_cluster){ 0 };
 	struct gate_refusal refusal;
 	int r;
 
-	if (v->pool)
-		cluster = (struct gate_cluster){ v->pool->cluster_label, v->pool->hidden_labels,
-			pool_lookback_ms(v->pool) };
 	r = gate_write(&v->state->gate, &v->request, &v->plan, v->lives, &cluster,
 		exchange_arena(v->x), &v->decided, &refusal);
 	if (r == -EACCES)
-		refuse_as_the_gate_says(v, &refusal);
+		visit_refuse_as_the_gate_says(v, &refusal);
 	else if (r < 0)
 		refuse_for_memory(v);
 	else if (!v->pool)
@@ -184,7 +184,7 @@ void visit_decide(struct visit *v)
 		return;
 	}
 	if (v->plan.outcome == GATE_REFUSED) {
-		refuse_as_the_gate_says(v, &v->plan.refusal);
+		visit_refuse_as_the_gate_says(v, &v->plan.refusal);
 		return;
 	}
 	v->cluster = v->plan.cluster;

@@ -77,14 +77,36 @@ void visit_forward(struct visit *v)
 		send_on(v);
 }
 
+bool visit_hides_labels(const struct visit *v)
+{
+	return v->kind == GATE_TSDB && v->pool->hidden_labels.n;
+}
+
+/* Their values could come back under another name, or be guessed. */
+static bool asks_for_hidden_labels(struct visit *v)
+{
+	const struct gate_cluster cluster = visit_cluster_of(v);
+	struct gate_refusal refusal;
+	int r = gate_judge_hidden(&v->plan, &cluster, exchange_arena(v->x), &refusal);
+
+	if (r == -EACCES)
+		visit_refuse_as_the_gate_says(v, &refusal);
+	else if (r < 0)
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+	return r < 0;
+}
+
 void visit_forward_as_it_came(struct visit *v)
 {
 	int r = 0;
 
 	v->out.query = exchange_query(v->x);
-	if (v->kind == GATE_TSDB && v->pool->hidden_labels.n)
+	if (visit_hides_labels(v)) {
+		if (asks_for_hidden_labels(v))
+			return;
 		r = gate_filter_of_path(
 			v->request.path, exchange_arena(v->x), &v->filter_kind, &v->filter_label);
+	}
 	if (r == -EBADMSG)
 		visit_refuse(v, REPLY_MALFORMED, "path",
 			"a path that servers read in different ways, where labels are filtered");

@@ -78,8 +78,8 @@ static int read_headers(struct visit *v)
 	return 0;
 }
 
-/* Queries that an administrator sends as a form may name another cluster, too. */
-static bool names_cluster_in_body(const struct visit *v)
+/* Queries are sent as a form, too, and what they name counts. */
+static bool has_query_in_body(const struct visit *v)
 {
 	struct slice path = v->request.path;
 
@@ -95,10 +95,11 @@ static bool names_cluster_in_body(const struct visit *v)
 static void forward_for_admin(struct visit *v)
 {
 	v->outcome = OUTCOME_ADMIN;
-	if (visit_find_cluster(v) < 0) {
+	if (visit_read(v) < 0) {
 		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
 		return;
 	}
+	v->cluster = v->plan.cluster;
 	v->pool = pools_find(v->state->pools[v->kind], v->cluster);
 	if (!v->pool) {
 		visit_refuse(v, REPLY_UNAVAILABLE, "no_server", "no server of this cluster");
@@ -107,8 +108,33 @@ static void forward_for_admin(struct visit *v)
 	v->set[0][0] = "X-Ceems-Logged-User";
 	v->set[0][1] = v->user;
 	v->out.set = v->set;
-	v->out.safe = names_cluster_in_body(v);
+	v->out.safe = has_query_in_body(v);
 	visit_forward_as_it_came(v);
+}
+
+/* Without access control queries are looked at only where labels are hidden from all. */
+static void forward_open(struct visit *v)
+{
+	v->outcome = OUTCOME_OPEN;
+	v->out.safe = has_query_in_body(v);
+	if (visit_hides_labels(v) && visit_read(v) < 0)
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+	else
+		visit_forward_as_it_came(v);
+}
+
+static void begin_open(struct visit *v)
+{
+	if (v->authorise)
+		authorise_allow(v);
+	else if (!visit_hides_labels(v))
+		visit_forward_as_it_came(v);
+	else if (read_headers(v) < 0)
+		visit_refuse(v, REPLY_MALFORMED, "malformed", "a header is repeated");
+	else if (has_query_in_body(v))
+		exchange_read_body(v->x, GATE_BODY_MAX_BYTES);
+	else
+		forward_open(v);
 }
 
 static void judge_user(struct visit *v)
@@ -116,7 +142,7 @@ static void judge_user(struct visit *v)
 	if (v->admin && v->authorise) {
 		authorise_allow(v);
 	} else if (v->admin) {
-		if (names_cluster_in_body(v))
+		if (has_query_in_body(v))
 			exchange_read_body(v->x, GATE_BODY_MAX_BYTES);
 		else
 			forward_for_admin(v);
@@ -204,14 +230,11 @@ static void begin(struct visit *v)
 		return;
 	}
 	v->request.cluster = v->cluster;
-	if (v->state->owners) {
+	v->outcome = OUTCOME_OPEN;
+	if (v->state->owners)
 		check_user(v);
-	} else if (v->authorise) {
-		authorise_allow(v);
-	} else {
-		v->outcome = OUTCOME_OPEN;
-		visit_forward_as_it_came(v);
-	}
+	else
+		begin_open(v);
 }
 
 static void on_head(void *ctx, struct exchange *x)
@@ -247,7 +270,9 @@ static void on_body(void *ctx, struct exchange *x)
 	struct visit *v = exchange_data(x);
 
 	v->request.body = exchange_body(x);
-	if (v->admin)
+	if (!v->state->owners)
+		forward_open(v);
+	else if (v->admin)
 		forward_for_admin(v);
 	else
 		visit_decide(v);

@@ -56,12 +56,16 @@ extern const struct proxy_handler policy_handler;
 void visit_decide(struct visit *v);
 /* Whether the request is for administrators whatever its body says; then the reason is set. */
 bool visit_is_closed(struct visit *v);
-/* Reads as far as needed to know the cluster that an administrator's query names. -ENOMEM. */
-int visit_find_cluster(struct visit *v);
+/* Makes plan of the request. -ENOMEM. */
+int visit_read(struct visit *v);
+void visit_refuse_as_the_gate_says(struct visit *v, const struct gate_refusal *refusal);
+/* Of the pool, which is there. */
+struct gate_cluster visit_cluster_of(const struct visit *v);
 
 /* forward.c */
 void visit_forward(struct visit *v); /* out is filled */
-void visit_forward_as_it_came(struct visit *v);
+void visit_forward_as_it_came(struct visit *v); /* plan is filled if labels are hidden */
+bool visit_hides_labels(const struct visit *v);
 struct upstream *visit_pick(struct visit *v);
 void visit_leave(struct visit *v); /* gives back all that is not the arena's */
 

@@ -98,8 +98,16 @@ ok "no look back goes further" not_before
 at_offset() { says '(.data.result // []) == []' ines query "query=$R offset 90m" "time=$NOW" || jq -e '.status == "error"' "$T/got"; }
 ok "nor does an offset" at_offset
 
-ok "administrators see all" says '.data.result | length == 4' ops query query=m "time=$NOW"
-ok "but for hidden labels" says '[.data.result[].metric | has("rack")] | any | not' ops query query=m "time=$NOW"
+ok "administrators see all else" says '.data.result | length == 4' ops query query=m "time=$NOW"
+for query in 'sum by (rack) (m)' 'label_replace(m, "x", "$1", "rack", "(.*)")' 'm{rack="r9"}'; do
+	ok "nobody asks for hidden labels: $query" says '.status == "error" and (.detail | contains("rack"))' ops query "query=$query" "time=$NOW"
+done
+form_refused() {
+	[ "$(curl -sS -m 20 -o "$T/got" -w '%{http_code}' -H 'X-Grafana-User: ops' -H 'X-Ceems-Cluster-Id: alpha' "http://127.0.0.1:$PORT/api/v1/query" \
+		--data-urlencode 'query=sum by (rack) (m)')" = 403 ]
+}
+ok "nor in a form" form_refused
+ok "and no hidden labels" says '[.data.result[].metric | has("rack")] | any | not' ops query query=m "time=$NOW"
 head_is_empty() { curl -sS -m 10 -I -H 'X-Grafana-User: ines' -H 'X-Ceems-Cluster-Id: alpha' "http://127.0.0.1:$PORT/api/v1/query?query=1" | tr -d '\r' | grep -q '^HTTP/1.1 [24]'; }
 ok "HEAD is answered" head_is_empty
 ok "the load balancer ends well" stop lb
