@@ -50,6 +50,7 @@ char *buffer_reserve(struct buffer *buf, size_t more)
 		}
 		buf->data = data;
 		buf->cap = cap;
+		buf->data[buf->len] = '\0';
 	}
 	return buf->data + buf->len;
 }

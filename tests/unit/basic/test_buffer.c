@@ -30,6 +30,18 @@ static void text_grows_and_ends_with_a_zero(void **state)
 	assert_true(buf.cap > 10000);
 }
 
+static void room_that_is_not_used_is_no_text(void **state)
+{
+	struct buffer buf = { 0 };
+
+	assert_non_null(buffer_reserve(&buf, 100));
+	assert_string_equal(buffer_text(&buf), "");
+	buffer_puts(&buf, "abc");
+	assert_non_null(buffer_reserve(&buf, 100000));
+	assert_string_equal(buffer_text(&buf), "abc");
+	buffer_done(&buf);
+}
+
 static void limit_is_exact_and_the_error_sticks(void **state)
 {
 	CLEANUP(buffer_done) struct buffer buf;
@@ -77,6 +89,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(text_grows_and_ends_with_a_zero),
+		TEST(room_that_is_not_used_is_no_text),
 		TEST(limit_is_exact_and_the_error_sticks),
 		TEST(failing_malloc_sticks_and_keeps_what_was_there),
 	};
