@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "basic/str.h"
+#include "net/http_client_curl.h"
 #include "net/http_client_internal.h"
 
 enum { POLL_MAX_MS = 1000, STREAM_CONNECT_MS = 30000, KEEPALIVE_S = 30 };
@@ -149,8 +150,8 @@ static int set_proxy(
  * Curl verifies the name in the URL. For another one that name goes into the URL, the connection
  * to where the URL pointed before, and the Host header stays.
  */
-static int set_server_name(CURL *easy, const struct http_transfer *t, const char *name,
-	struct curl_slist **ret_connect_to)
+static int set_server_name(
+	CURL *easy, const char *old_url, const char *name, struct curl_slist **ret_connect_to)
 {
 	CLEANUP(curl_url_cleanupp) CURLU *u = curl_url();
 	CLEANUP(curl_textp) char *host = NULL;
@@ -161,7 +162,7 @@ static int set_server_name(CURL *easy, const struct http_transfer *t, const char
 
 	if (!u)
 		return -ENOMEM;
-	if (curl_url_set(u, CURLUPART_URL, t->url, 0) != CURLUE_OK ||
+	if (curl_url_set(u, CURLUPART_URL, old_url, 0) != CURLUE_OK ||
 		curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
 		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
 		curl_url_set(u, CURLUPART_HOST, name, 0) != CURLUE_OK ||
@@ -174,6 +175,28 @@ static int set_server_name(CURL *easy, const struct http_transfer *t, const char
 	*ret_connect_to = list;
 	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list);
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+int http_client_set_connection(struct http_client *client, CURL *easy, const char *url,
+	struct http_client_lists *ret_lists)
+{
+	const struct http_client_config *config = client->config;
+	int r;
+
+	set_tls(easy, &client->tls);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+		config->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	r = set_proxy(easy, &config->proxy, &ret_lists->proxy_headers);
+	if (r >= 0 && client->tls.server_name)
+		r = set_server_name(easy, url, client->tls.server_name, &ret_lists->connect_to);
+	return r;
+}
+
+void http_client_lists_done(struct http_client_lists *lists)
+{
+	curl_slist_free_all(lists->proxy_headers);
+	curl_slist_free_all(lists->connect_to);
+	*lists = (struct http_client_lists){ 0 };
 }
 
 /* Until the transfer is over, cancelled or out of time. */
@@ -299,7 +322,7 @@ int http_transfer_prepare(
 	set_tls(easy, t->tls);
 	r = set_proxy(easy, t->proxy, &ret_lists->proxy_headers);
 	if (r >= 0 && t->tls->server_name)
-		r = set_server_name(easy, t, t->tls->server_name, &ret_lists->connect_to);
+		r = set_server_name(easy, t->url, t->tls->server_name, &ret_lists->connect_to);
 	return r;
 }
 

@@ -4,6 +4,7 @@
  *
  *   proxy_peer [OPTION]... URL...
  *   --web-config=FILE --loops=N --workers=N --connections=N --header-bytes=N --grace=MS
+ *   --client=FILE   settings for the servers, YAML
  *   --header-ms=N --body-ms=N --idle-ms=N --write-ms=N --timeout-ms=N --connect-ms=N
  *
  * It listens on a free port of 127.0.0.1, whose number it prints, and ends on SIGTERM. Requests go
@@ -16,6 +17,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/file.h"
+#include "format/config.h"
 #include "lb/proxy/proxy.h"
 
 enum { BODY_MAX = 1 << 20, URLS_MAX = 16 };
@@ -191,6 +195,7 @@ static void block_signals(void)
 struct settings {
 	struct proxy_config config;
 	int64_t connect_ms, grace_ms;
+	const char *client;
 };
 
 static void set(struct settings *s, struct peer *peer, const char *name, const char *value)
@@ -200,6 +205,8 @@ static void set(struct settings *s, struct peer *peer, const char *name, const c
 
 	if (str_eq(name, "web-config"))
 		c->web_config_file = value;
+	else if (str_eq(name, "client"))
+		s->client = value;
 	else if (str_eq(name, "loops"))
 		c->loops = (unsigned)number;
 	else if (str_eq(name, "workers"))
@@ -228,6 +235,7 @@ static void set(struct settings *s, struct peer *peer, const char *name, const c
 
 static const struct option options[] = {
 	{ "web-config", required_argument, NULL, 0 },
+	{ "client", required_argument, NULL, 0 },
 	{ "loops", required_argument, NULL, 0 },
 	{ "workers", required_argument, NULL, 0 },
 	{ "connections", required_argument, NULL, 0 },
@@ -243,10 +251,21 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int add_upstream(struct peer *peer, const char *url, int64_t connect_ms, struct err *err)
+static int read_client(const char *path, struct arena *arena,
+	const struct http_client_config **ret_config, struct err *err)
+{
+	struct http_client_config *config = ARENA_NEW(arena, struct http_client_config);
+
+	*ret_config = path ? config : NULL;
+	return path ? config_load(path, false, &http_client_config_table, config, arena, err) : 0;
+}
+
+static int add_upstream(struct peer *peer, const char *url, const struct http_client_config *client,
+	int64_t connect_ms, struct err *err)
 {
 	struct upstream_config config = {
 		.url = url,
+		.client = client,
 		.user_agent = "proxy_peer",
 		.connect_timeout_ms = connect_ms,
 	};
@@ -265,8 +284,10 @@ int main(int argc, char **argv)
 	struct settings s = { .grace_ms = 5000 };
 	struct peer peer = { 0 };
 	struct proxy *proxy = NULL;
+	const struct http_client_config *client = NULL;
 	struct err err = { 0 };
-	int r = 0, i;
+	struct arena arena;
+	int r, i;
 
 	while (getopt_long(argc, argv, "", options, &i) == 0)
 		set(&s, &peer, options[i].name, optarg);
@@ -274,8 +295,10 @@ int main(int argc, char **argv)
 	s.config.handler = &handler;
 	s.config.log = &log;
 	s.config.ctx = &peer;
+	arena_init(&arena, BODY_MAX);
+	r = read_client(s.client, &arena, &client, &err);
 	for (i = optind; r >= 0 && i < argc; i++)
-		r = add_upstream(&peer, argv[i], s.connect_ms, &err);
+		r = add_upstream(&peer, argv[i], client, s.connect_ms, &err);
 	block_signals();
 	if (r >= 0)
 		r = proxy_open(&s.config, &proxy, &err);
@@ -291,5 +314,6 @@ int main(int argc, char **argv)
 	proxy_stop(proxy, s.grace_ms);
 	for (unsigned k = 0; k < peer.n; k++)
 		upstream_unref(peer.upstreams[k]);
+	arena_done(&arena);
 	return r < 0;
 }

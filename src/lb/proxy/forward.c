@@ -112,9 +112,13 @@ static bool launch(struct exchange *x)
 			give_up(x);
 		return false;
 	}
-	r = forward_build_head(x);
-	if (r >= 0)
-		r = wire_start(x, x->renewed);
+	if (x->upstream->plain) {
+		r = forward_build_head(x);
+		if (r >= 0)
+			r = wire_start(x, x->renewed);
+	} else {
+		r = courier_start(x);
+	}
 	if (r < 0) {
 		snprintf(x->why, sizeof(x->why), "connecting: %s", err_name(r));
 		forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
@@ -128,10 +132,13 @@ void forward_run(struct exchange *x)
 	while (x->state == EXCHANGE_FORWARDING) {
 		if (!x->upstream && !pick(x))
 			return;
-		if (!x->wire && !launch(x))
+		if (!x->wire && !x->courier && !launch(x))
 			continue;
-		wire_run(x->wire);
 		if (x->wire)
+			wire_run(x->wire);
+		else
+			courier_run(x->courier);
+		if (x->wire || x->courier)
 			return;
 	}
 }
@@ -147,6 +154,8 @@ static void drop_connection(struct exchange *x)
 {
 	if (x->wire)
 		wire_abort(x->wire);
+	if (x->courier)
+		courier_abort(x->courier);
 }
 
 void forward_failed(struct exchange *x, enum attempt_result result, const char *why)

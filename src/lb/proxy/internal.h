@@ -5,11 +5,12 @@
  *
  *   proxy.c     listeners, threads, start and stop
  *   client.c    a client's connection: reading heads, writing answers, time-outs
- *   exchange.c  a request from its head to its end, as its handler sees it; reading its body
+ *   exchange.c  a request from its head to its end, as its handler sees it (exchange_body.c)
  *   answer.c    what the client gets: heads, framing, filters
  *   forward.c   attempts at servers; forward_head.c: the head that they get
  *   upstream.c  a server: its URL, addresses, credentials, idle connections
  *   wire.c      a connection to a plain server
+ *   courier.c   an exchange with any other one, on libcurl (post_office.c)
  *
  * Everything that happens to a client, its exchange or the server's connection ends in
  * client_run(), which goes on as far as the three of them can.
@@ -230,11 +231,20 @@ void exchange_wake(struct exchange *x);
 /* Runs work() on a worker and then done() on the loop's thread. False: the pool is stopping. */
 bool exchange_send_to_worker(struct exchange *x, void (*work)(void *ctx, struct exchange *x),
 	void (*done)(void *ctx, struct exchange *x), void *ctx);
+/* exchange_body.c */
+/* 1: there are bytes in client->in; 0: not now; -EPIPE. */
+int exchange_fill(struct exchange *x);
+/* The reader may be done: nothing more is expected of the client then. */
+void exchange_note_body_end(struct exchange *x);
+/* Takes in what is there of a body that nobody wants, if that is all of it. */
+void exchange_skip_body(struct exchange *x);
 /*
  * Makes client->in.ready pass start, where there is more of the body. 1: done so; 0: not now, or
  * reader.done; -EPIPE: the client is gone; -EBADMSG, -E2BIG: the body is malformed.
  */
 int exchange_fill_body(struct exchange *x);
+/* Takes some data of the body out of client->in: how much; else as exchange_fill_body(). */
+int exchange_take_body(struct exchange *x, struct buffer *out);
 /* Whether the client may still send something of this request. */
 bool exchange_body_pending(const struct exchange *x);
 struct exchange *exchange_new(struct proxy_loop *loop);
@@ -311,7 +321,8 @@ struct upstream {
 	atomic_uint active;
 	atomic_bool closed; /* no owner left */
 	unsigned id;
-	bool plain; /* served by a wire, else by libcurl */
+	bool tls;
+	bool plain; /* served by a wire, else by a courier */
 	bool unsettled; /* credentials are read for each request */
 	char *url, *host, *port, *authority; /* authority: for Host */
 	char *prefix, *query; /* of the path; NULL: no query */
@@ -352,6 +363,13 @@ void wire_run(struct wire *w);
 struct stream *wire_stream(struct wire *w);
 void wire_abort(struct wire *w);
 void wire_close_idle(struct upstream_pool *pool);
+
+/* courier.c */
+/* x->courier is set. */
+int courier_start(struct exchange *x);
+/* As wire_run(). */
+void courier_run(struct courier *p);
+void courier_abort(struct courier *p);
 
 /* proxy.c */
 void proxy_loop_check_end(struct proxy_loop *loop);

@@ -12,6 +12,7 @@
 
 #include "basic/clock.h"
 #include "lb/proxy/internal.h"
+#include "lb/proxy/post_office.h"
 
 enum {
 	CONNECTIONS_DEFAULT = 16384,
@@ -237,6 +238,7 @@ static void end(struct loop_task *task)
 	struct proxy_loop *loop = (struct proxy_loop *)((char *)task -
 		offsetof(struct proxy_loop, end));
 
+	post_office_close(loop);
 	upstream_pools_sweep(loop, true);
 	loop_stop(&loop->loop);
 }

@@ -93,7 +93,7 @@ static int split_url(struct upstream *u, CURLU *url, struct err *err)
 	r = get_part(url, CURLUPART_SCHEME, 0, &scheme);
 	if (r >= 0 && (!scheme || (!str_eq(scheme, "http") && !str_eq(scheme, "https"))))
 		r = -EINVAL;
-	u->plain = r >= 0 && str_eq(scheme, "http");
+	u->tls = r >= 0 && str_eq(scheme, "https");
 	free(scheme);
 	if (r >= 0)
 		r = get_part(url, CURLUPART_HOST, 0, &u->host);
@@ -138,11 +138,18 @@ static int url_login(CURLU *url, struct buffer *lines)
 	return r;
 }
 
+static bool uses_proxy(const struct http_client_config *config)
+{
+	return config &&
+		((config->proxy.url && *config->proxy.url) || config->proxy.from_environment);
+}
+
 static int set_credentials(struct upstream *u, CURLU *url, struct err *err)
 {
 	CLEANUP(buffer_done) struct buffer lines = { 0 };
 	int r = 0;
 
+	u->plain = !u->tls && !uses_proxy(u->client_config);
 	if (u->client_config)
 		u->unsettled = !http_client_config_is_fixed(u->client_config);
 	if (u->unsettled)

@@ -70,7 +70,7 @@ static void delist(struct wire *w)
 	w->pool->n_idle--;
 }
 
-static void wire_close(struct wire *w)
+void wire_abort(struct wire *w)
 {
 	struct loop *loop = loop_of(w);
 
@@ -89,15 +89,10 @@ static void wire_close(struct wire *w)
 	loop_discard(loop, &w->trash, free_wire);
 }
 
-void wire_abort(struct wire *w)
-{
-	wire_close(w);
-}
-
 void wire_close_idle(struct upstream_pool *pool)
 {
 	while (pool->idle)
-		wire_close(pool->idle);
+		wire_abort(pool->idle);
 }
 
 struct stream *wire_stream(struct wire *w)
@@ -114,7 +109,7 @@ static void keep(struct wire *w)
 	w->x = NULL;
 	stream_drop(&w->in, loop_of(w));
 	if (pool->n_idle >= UPSTREAM_IDLE_MAX || atomic_load(&pool->upstream->closed)) {
-		wire_close(w);
+		wire_abort(w);
 		return;
 	}
 	w->state = WIRE_IDLE;
@@ -135,7 +130,7 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
 	io_note(&w->io, events);
 	/* A server has nothing to say to a connection that is not in use but that it closes it. */
 	if (w->state == WIRE_IDLE && (events & ~(uint32_t)EPOLLOUT))
-		wire_close(w);
+		wire_abort(w);
 	else if (w->x)
 		client_run(w->x->client);
 }
@@ -210,7 +205,7 @@ static struct wire *take_idle(struct upstream_pool *pool, bool sure)
 			w->reused = true;
 			return w;
 		}
-		wire_close(w);
+		wire_abort(w);
 	}
 	return NULL;
 }
@@ -258,7 +253,7 @@ int wire_start(struct exchange *x, bool fresh)
 	begin_exchange(w, x);
 	r = connect_next(w);
 	if (r < 0)
-		wire_close(w);
+		wire_abort(w);
 	return r;
 }
 
@@ -392,7 +387,7 @@ static void complete(struct wire *w)
 	if (again)
 		keep(w);
 	else
-		wire_close(w);
+		wire_abort(w);
 	forward_complete(x);
 }
 
@@ -590,7 +585,7 @@ static void on_timer(struct loop_timer *timer)
 	struct client *c = x ? x->client : NULL;
 
 	if (w->state == WIRE_IDLE || !c) {
-		wire_close(w);
+		wire_abort(w);
 		return;
 	}
 	if (w->state == WIRE_CONNECTING)
