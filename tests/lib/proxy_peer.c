@@ -4,13 +4,13 @@
  *
  *   proxy_peer [OPTION]... URL...
  *   --web-config=FILE --loops=N --workers=N --connections=N --header-bytes=N --grace=MS
- *   --client=FILE   settings for the servers, YAML
+ *   --listen=ADDRESS --client=FILE   settings for the servers, YAML
  *   --header-ms=N --body-ms=N --idle-ms=N --write-ms=N --timeout-ms=N --connect-ms=N
  *
- * It listens on a free port of 127.0.0.1, whose number it prints, and ends on SIGTERM. Requests go
- * to the URLs in turn, each tried once; these are answered here, whatever follows the word:
- *   /answer     200 with the method and the target      /work    the same from a worker thread
- *   /body       200 with the body (at most 1 MiB)       /big     200 with a mebibyte
+ * It listens on a free port of 127.0.0.1 unless told otherwise, prints the port, and ends on
+ * SIGTERM. Requests go to the URLs in turn, each tried once; these are answered here, whatever
+ * follows the word: /answer     200 with the method and the target      /work    the same from a
+ * worker thread /body       200 with the body (at most 1 MiB)       /big     200 with a mebibyte
  *   /read...    forwarded, with its body read first     /safe... likewise, and may be repeated
  *   /upper...   forwarded, letters of the answer made large by a filter
  * Each line on its standard error tells of an attempt, an exchange's end, or a refusal.
@@ -195,7 +195,7 @@ static void block_signals(void)
 struct settings {
 	struct proxy_config config;
 	int64_t connect_ms, grace_ms;
-	const char *client;
+	const char *client, *address;
 };
 
 static void set(struct settings *s, struct peer *peer, const char *name, const char *value)
@@ -205,6 +205,8 @@ static void set(struct settings *s, struct peer *peer, const char *name, const c
 
 	if (str_eq(name, "web-config"))
 		c->web_config_file = value;
+	else if (str_eq(name, "listen"))
+		s->address = value;
 	else if (str_eq(name, "client"))
 		s->client = value;
 	else if (str_eq(name, "loops"))
@@ -235,6 +237,7 @@ static void set(struct settings *s, struct peer *peer, const char *name, const c
 
 static const struct option options[] = {
 	{ "web-config", required_argument, NULL, 0 },
+	{ "listen", required_argument, NULL, 0 },
 	{ "client", required_argument, NULL, 0 },
 	{ "loops", required_argument, NULL, 0 },
 	{ "workers", required_argument, NULL, 0 },
@@ -277,11 +280,10 @@ static int add_upstream(struct peer *peer, const char *url, const struct http_cl
 
 int main(int argc, char **argv)
 {
-	static const char *const addresses[] = { "127.0.0.1:0" };
 	const struct log log = {
 		.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN, .clock = clock_system()
 	};
-	struct settings s = { .grace_ms = 5000 };
+	struct settings s = { .grace_ms = 5000, .address = "127.0.0.1:0" };
 	struct peer peer = { 0 };
 	struct proxy *proxy = NULL;
 	const struct http_client_config *client = NULL;
@@ -291,7 +293,7 @@ int main(int argc, char **argv)
 
 	while (getopt_long(argc, argv, "", options, &i) == 0)
 		set(&s, &peer, options[i].name, optarg);
-	s.config.listen_addresses = (struct strings){ (const char **)addresses, 1 };
+	s.config.listen_addresses = (struct strings){ &s.address, 1 };
 	s.config.handler = &handler;
 	s.config.log = &log;
 	s.config.ctx = &peer;
