@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "basic/str.h"
 #include "net/http_client_curl.h"
 #include "net/http_client_internal.h"
+
+/* Of Debian's ca-certificates. */
+#define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
 enum { POLL_MAX_MS = 1000, STREAM_CONNECT_MS = 30000, KEEPALIVE_S = 30 };
 
@@ -104,6 +108,20 @@ static void set_request(CURL *easy, const struct http_transfer *t)
 	}
 }
 
+/*
+ * Beside a file that is given, the library would trust the machine's folder of authorities; and it
+ * would read all of that folder's files, each twice, for each connection. The bundle says the same.
+ */
+static void set_authorities(CURL *easy, const char *file)
+{
+	if (!file && access(SYSTEM_BUNDLE, R_OK) == 0)
+		file = SYSTEM_BUNDLE;
+	if (!file)
+		return;
+	curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
 static void set_tls(CURL *easy, const struct http_tls_files *tls)
 {
 	const long min = tls->min_version ? tls->min_version : CURL_SSLVERSION_TLSv1_2;
@@ -112,8 +130,7 @@ static void set_tls(CURL *easy, const struct http_tls_files *tls)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, min | (long)tls->max_version << 16);
 	/* A resumed session would go on with files that have been replaced. */
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (tls->paths[HTTP_TLS_CA])
-		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->paths[HTTP_TLS_CA]);
+	set_authorities(easy, tls->paths[HTTP_TLS_CA]);
 	if (tls->paths[HTTP_TLS_CERT]) {
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->paths[HTTP_TLS_CERT]);
 		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->paths[HTTP_TLS_KEY]);
