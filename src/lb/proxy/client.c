@@ -85,9 +85,32 @@ static void free_client(struct loop_trash *trash)
 {
 	struct client *c = (struct client *)((char *)trash - offsetof(struct client, trash));
 
+	/* The loop has a task of it. */
+	if (c->waits_turn)
+		return;
 	buffer_done(&c->out);
 	http_tls_unref(c->tls);
 	free(c);
+}
+
+static void on_turn(struct loop_task *task)
+{
+	struct client *c = (struct client *)((char *)task - offsetof(struct client, turn));
+
+	c->waits_turn = false;
+	if (c->state == CLIENT_CLOSED)
+		loop_discard(&c->loop->loop, &c->trash, free_client);
+	else
+		client_run(c);
+}
+
+void client_yield(struct client *c)
+{
+	if (c->waits_turn)
+		return;
+	c->waits_turn = true;
+	c->turn.run = on_turn;
+	loop_post(&c->loop->loop, &c->turn);
 }
 
 void client_accept(struct proxy_loop *loop, int fd, size_t listener)
@@ -481,11 +504,16 @@ static bool run_busy(struct client *c)
 void client_run(struct client *c)
 {
 	bool again = true;
+	int rounds = 0;
 
 	if (c->running)
 		return;
 	c->running = true;
 	while (again) {
+		if (c->state == CLIENT_HEAD && ++rounds > ROUNDS_MAX) {
+			client_yield(c);
+			break;
+		}
 		switch (c->state) {
 		case CLIENT_HANDSHAKE:
 			again = run_handshake(c);

@@ -108,7 +108,9 @@ static void on_timer(struct loop_timer *timer)
 	struct exchange *x = p->item.x;
 	struct client *c = x->client;
 
-	if (!x->answered)
+	if (!x->answered && p->send_paused && !x->reader.done)
+		set_timeout(p); /* it waits for the client's body */
+	else if (!x->answered)
 		forward_failed(x, ATTEMPT_TIMEOUT, "no answer within the time limit");
 	else if (answer_unsent(x))
 		set_timeout(p); /* it is the client who is slow */

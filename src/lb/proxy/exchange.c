@@ -388,8 +388,10 @@ static void carry_out(struct exchange *x)
 /* A connection that is closed, and from which nothing more is to be read. */
 static bool client_has_left(const struct exchange *x)
 {
-	return x->client->io.hangup && x->reader.done && x->state != EXCHANGE_SENDING &&
-		x->state != EXCHANGE_DECIDED;
+	bool listens = x->state == EXCHANGE_FORWARDING && !forward_streams(x);
+
+	return x->client->io.hangup && (x->reader.done || listens) &&
+		x->state != EXCHANGE_SENDING && x->state != EXCHANGE_DECIDED;
 }
 
 bool exchange_run(struct exchange *x)

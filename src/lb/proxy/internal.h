@@ -41,6 +41,8 @@ enum {
 	LINGER_MAX_BYTES = 1 << 20,
 	LINGER_MS = 2000,
 	ACCEPT_BATCH = 64,
+	/* Reads, or requests, of one client in a row while others wait. */
+	ROUNDS_MAX = 16,
 	ACCEPT_PAUSE_MS = 100, /* when there are no descriptors */
 	LOOPS_MAX = 256,
 	ATTEMPTS_MAX = 16,
@@ -65,6 +67,8 @@ struct client {
 	struct loop_watch watch;
 	struct loop_timer timer;
 	struct loop_trash trash;
+	struct loop_task turn;
+	bool waits_turn;
 	struct proxy_loop *loop;
 	struct client *prev, *next; /* in the loop's list, the longest there first */
 	struct io io;
@@ -207,6 +211,8 @@ struct proxy {
 /* client.c */
 void client_accept(struct proxy_loop *loop, int fd, size_t listener);
 void client_run(struct client *c);
+/* client_run() when others have had their turn. */
+void client_yield(struct client *c);
 /* Whatever is under way is over; reset: the client must see that something is missing. */
 void client_close(struct client *c, bool reset);
 /* Closes it if it waits for a request; else it is closed after its answer. */

@@ -263,7 +263,11 @@ void loop_run(struct loop *loop)
 	struct epoll_event events[LOOP_EVENTS_MAX];
 
 	while (!loop->stop) {
-		int n = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX, wait_ms(loop));
+		int n;
+
+		/* What was done since it woke took its time, too. */
+		loop->now_ms = now_ms();
+		n = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX, wait_ms(loop));
 
 		loop->now_ms = now_ms();
 		for (int i = 0; i < n; i++) {

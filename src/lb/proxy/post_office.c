@@ -5,7 +5,7 @@
 
 #include "lb/proxy/internal.h"
 
-enum { KEPT_CONNECTIONS = 1000 };
+enum { KEPT_CONNECTIONS = 1000, US_PER_MS = 1000 };
 
 /* A socket of the library's. */
 struct post_socket {
@@ -82,6 +82,10 @@ static void on_office_timer(struct loop_timer *timer)
 	settle(office);
 }
 
+/*
+ * By the clock as it is now, and rounded up: when the timer fires before the library's own, the
+ * library does nothing and doesn't ask for another one.
+ */
 static int set_timer(CURLM *multi, long timeout_ms, void *ctx)
 {
 	struct post_office *office = ctx;
@@ -90,7 +94,7 @@ static int set_timer(CURLM *multi, long timeout_ms, void *ctx)
 		loop_timer_clear(&office->timer);
 	else
 		loop_timer_set(&office->loop->loop, &office->timer,
-			office->loop->loop.now_ms + timeout_ms);
+			proxy_now_us() / US_PER_MS + timeout_ms + (timeout_ms > 0));
 	return 0;
 }
 

@@ -199,7 +199,7 @@ static struct wire *take_idle(struct upstream_pool *pool, bool sure)
 	while (pool->idle) {
 		struct wire *w = pool->idle;
 
-		if (!sure || !has_ended(w)) {
+		if (!(sure || w->io.readable) || !has_ended(w)) {
 			delist(w);
 			w->state = WIRE_BUSY;
 			w->reused = true;
@@ -349,11 +349,15 @@ static bool run_send(struct wire *w)
 {
 	bool streams = forward_streams(w->x);
 
-	while (!w->sent_all && !w->send_failed && w->io.writable) {
+	for (int rounds = 0; !w->sent_all && !w->send_failed && w->io.writable; rounds++) {
 		struct iovec v[2];
 		ssize_t n;
 		int k;
 
+		if (rounds > ROUNDS_MAX) {
+			client_yield(w->x->client);
+			break;
+		}
 		if (streams && !fill_from_client(w))
 			return false;
 		k = gather(w, v);
@@ -399,7 +403,7 @@ static void broken(struct wire *w, const char *why)
 		forward_cut(x);
 		return;
 	}
-	if (w->reused && !w->got_any && forward_renew(x, !w->sent_any))
+	if (w->reused && (!w->got_any || !w->sent_any) && forward_renew(x, !w->sent_any))
 		return;
 	forward_failed(x, ATTEMPT_BROKEN, why);
 }
@@ -545,7 +549,7 @@ static void run_receive(struct wire *w)
 {
 	struct exchange *x = w->x;
 
-	for (;;) {
+	for (int rounds = 0;; rounds++) {
 		ssize_t n;
 		int r;
 
@@ -556,6 +560,10 @@ static void run_receive(struct wire *w)
 			return;
 		if (!w->io.readable)
 			return;
+		if (rounds > ROUNDS_MAX) {
+			client_yield(x->client);
+			return;
+		}
 		n = stream_fill(&w->in, &w->io, loop_of(w));
 		if (n == -EAGAIN) {
 			stream_trim(&w->in, loop_of(w));
@@ -566,7 +574,13 @@ static void run_receive(struct wire *w)
 			return;
 		}
 		w->got_any = true;
-		set_timeout(w);
+		/* What it says before it was asked belongs to nobody. */
+		if (!w->sent_any) {
+			broken(w, "the server spoke before it was asked");
+			return;
+		}
+		if (w->head_seen)
+			set_timeout(w);
 	}
 }
 
@@ -576,6 +590,15 @@ void wire_run(struct wire *w)
 		return;
 	if (run_send(w))
 		run_receive(w);
+}
+
+/* The server has all that there is of the request, which isn't all. */
+static bool waits_for_client(const struct wire *w)
+{
+	const struct exchange *x = w->x;
+
+	return forward_streams(x) && !x->reader.done && w->io.writable &&
+		x->client->in.ready == x->client->in.start;
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -590,6 +613,8 @@ static void on_timer(struct loop_timer *timer)
 	}
 	if (w->state == WIRE_CONNECTING)
 		connect_failed(w, -ETIMEDOUT);
+	else if (!w->head_seen && waits_for_client(w))
+		set_timeout(w);
 	else if (!w->head_seen)
 		forward_failed(x, ATTEMPT_TIMEOUT, "no answer within the time limit");
 	else if (answer_unsent(x))
