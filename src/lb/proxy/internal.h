@@ -102,7 +102,14 @@ enum exchange_state {
 	EXCHANGE_OVER,
 };
 
-enum exchange_action { ACTION_NONE, ACTION_ANSWER, ACTION_READ, ACTION_FORWARD, ACTION_WORK, ACTION_WAIT };
+enum exchange_action {
+	ACTION_NONE,
+	ACTION_ANSWER,
+	ACTION_READ,
+	ACTION_FORWARD,
+	ACTION_WORK,
+	ACTION_WAIT
+};
 
 struct exchange {
 	struct http_job job; /* first; on a worker */
