@@ -150,3 +150,39 @@ bool gzip_suits(const char *content_type)
 	}
 	return false;
 }
+
+static int inflate_all(z_stream *z, struct buffer *out)
+{
+	int status = Z_OK;
+
+	while (status == Z_OK) {
+		char *room = buffer_reserve(out, OUT_BYTES);
+
+		if (!room)
+			return buffer_error(out);
+		z->next_out = (unsigned char *)room;
+		z->avail_out = OUT_BYTES;
+		status = inflate(z, Z_NO_FLUSH);
+		out->len += OUT_BYTES - z->avail_out;
+		/* It waits for more input. */
+		if (status == Z_OK && z->avail_out)
+			status = Z_BUF_ERROR;
+	}
+	if (status == Z_MEM_ERROR)
+		return -ENOMEM;
+	return status == Z_STREAM_END && !z->avail_in ? 0 : -EBADMSG;
+}
+
+int gzip_unpack(const void *data, size_t len, struct buffer *out)
+{
+	z_stream z = { .next_in = (unsigned char *)data, .avail_in = (uInt)len };
+	int r;
+
+	if (len > UINT_MAX)
+		return -E2BIG;
+	if (inflateInit2(&z, WINDOW_BITS + WITH_GZIP_HEADER) != Z_OK)
+		return -ENOMEM;
+	r = inflate_all(&z, out);
+	inflateEnd(&z);
+	return r;
+}

@@ -22,6 +22,12 @@ void gzip_free(struct gzip *gz);
 void gzip_add(struct gzip *gz, const void *data, size_t len, bool finish, struct buffer *out);
 
 /*
+ * Appends what a whole gzip stream (RFC 1952, one member) holds. -E2BIG: more than the buffer's
+ * limit; -EBADMSG: it is none, is cut off, or something follows it; -ENOMEM.
+ */
+int gzip_unpack(const void *data, size_t len, struct buffer *out);
+
+/*
  * What an Accept-Encoding header asks for: gzip, else deflate where that is offered, named with a q
  * above zero and above that of identity if that is named too. "*" stands for identity. NULL: no
  * header.

@@ -125,6 +125,29 @@ ok "two user headers are none" status_of 401 "no user header" ines "$(q 'm{uuid=
 ok "two clusters are none" status_of 400 "invalid cluster" ines "$(q 'm{uuid="7001"}')" -H 'X-Ceems-Cluster-Id: beta'
 PORT=$PPORT CLUSTER=beta ok "Pyroscope has its own clusters" status_of 400 "invalid cluster" ines /
 PORT=$PPORT ok "ProfileTypes is for administrators" status_of 403 "$RESOURCE" ines /querier.v1.QuerierService/ProfileTypes -X POST -d ''
+proto() { # SELECTOR: SelectMergeStacktracesRequest.label_selector
+	printf '\022%b%s' "\\0$(printf %o ${#1})" "$1" >"$T/proto"
+}
+profile() { # STATUS TEXT METHOD TYPE BODY [CURL...]: asks as ines
+	local status=$1 text=$2 method=$3 type=$4 body=$5
+	shift 5
+	PORT=$PPORT status_of "$status" "$text" ines "/querier.v1.QuerierService/$method" -H "Content-Type: $type" --data-binary "$body" "$@"
+}
+proto '{service_name="7001"}'
+ok "profiles of one's own unit" profile 200 '' SelectMergeStacktraces application/proto "@$T/proto"
+gzip -c "$T/proto" >"$T/proto.gz"
+ok "asked for in a gzip" profile 200 '' SelectMergeStacktraces application/proto "@$T/proto.gz" -H 'Content-Encoding: gzip'
+plain_was_sent() { seen p1 | jq -e '.[3] | contains("{service_name=\"7001\"}")' && seen p1 | jq -e '.[4] | has("Content-Encoding") | not'; }
+ok "which goes on unpacked" plain_was_sent
+ok "or in JSON" profile 200 '' LabelNames application/json '{"matchers":["{service_name=\"7001\"}"]}'
+proto '{service_name="7002"}'
+ok "profiles of somebody else's unit" profile 403 "$UNIT" SelectMergeStacktraces application/proto "@$T/proto"
+ok "a selector in JSON that names another unit" profile 403 "$UNIT" Series application/json \
+	'{"matchers":["{service_name=\"7001\"}","{service_name=\"7002\"}"]}'
+ok "an empty body" profile 403 "$UNIT" SelectMergeStacktraces application/proto ''
+PORT=$PPORT ok "render of one's own unit" status_of 200 '' ines '/pyroscope/render?query=a:b:c:d:e{service_name="7001"}&from=now-1h'
+PORT=$PPORT ok "render of everything" status_of 403 "$UNIT" ines '/pyroscope/render?query=a:b:c:d:e{}&from=now-1h'
+PORT=$PPORT ok "profiles may not be pushed" status_of 403 "$RESOURCE" ines /ingest -X POST -d x
 
 # What servers get.
 sent_well() {

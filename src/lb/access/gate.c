@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "lb/access/form.h"
+#include "lb/access/pyroscope.h"
 #include "lb/access/route.h"
 #include "lb/access/tsdb.h"
 
@@ -36,14 +36,8 @@ const char *gate_reason_name(enum gate_reason reason)
 int gate_read(const struct gate_options *options, const struct gate_request *request,
 	struct arena *arena, struct gate_plan *ret_plan)
 {
-	if (request->kind == GATE_TSDB)
-		return tsdb_read(options, request, arena, ret_plan);
-	*ret_plan = (struct gate_plan){
-		.outcome = GATE_REFUSED,
-		.refusal = { GATE_RESOURCE, "the path is for administrators" },
-		.cluster = request->cluster,
-	};
-	return 0;
+	return (request->kind == GATE_TSDB ? tsdb_read : pyroscope_read)(
+		options, request, arena, ret_plan);
 }
 
 int gate_write(const struct gate_options *options, const struct gate_request *request,
@@ -52,7 +46,8 @@ int gate_write(const struct gate_options *options, const struct gate_request *re
 	struct gate_refusal *ret_refusal)
 {
 	assert(plan->outcome != GATE_REFUSED);
-	return tsdb_write(options, request, plan, lives, cluster, arena, ret_forward, ret_refusal);
+	return (request->kind == GATE_TSDB ? tsdb_write : pyroscope_write)(
+		options, request, plan, lives, cluster, arena, ret_forward, ret_refusal);
 }
 
 int gate_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
