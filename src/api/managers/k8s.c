@@ -186,7 +186,7 @@ static int k8s_fetch_units(void *state, const struct window *window, struct aren
 		.zone = k->env.zone,
 		.cluster_id = k->env.cluster->id,
 	};
-	int r = k8s_follow_wait(k->follow, k->env.cancel_fd, err);
+	int r = k8s_follow_wait(k->follow, window->end_ms, k->env.cancel_fd, err);
 
 	if (r < 0)
 		return err_prefix(err, r, "pods");

@@ -29,10 +29,12 @@ struct k8s_follow {
 	struct kube_watch *watch;
 	pthread_t thread;
 	bool started;
-	int stop_fd;
+	int wake_fd; /* ends the present request of the thread */
 	pthread_mutex_t lock; /* of what follows */
-	bool following, broken; /* neither: the first list isn't in */
+	bool stopping;
+	bool following, broken; /* neither: a list isn't in yet */
 	int64_t ready_ms; /* monotonic: when following, since when all is known */
+	int64_t heard_ms; /* of the server, Unix ms */
 	struct err why; /* it's broken */
 };
 
@@ -70,6 +72,7 @@ static bool follows(struct k8s_follow *f, int64_t catch_up_ms)
 	if (!f->following)
 		f->ready_ms = at_ms + catch_up_ms;
 	f->following = true;
+	f->heard_ms = now_ms(f);
 	f->broken = false;
 	ready = at_ms >= f->ready_ms;
 	pthread_mutex_unlock(&f->lock);
@@ -121,6 +124,21 @@ static void is_gone(struct k8s_follow *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* Whether it is to go on, with a new watch. */
+static bool is_woken(struct k8s_follow *f)
+{
+	eventfd_t ignored;
+	bool stopping;
+
+	pthread_mutex_lock(&f->lock);
+	stopping = f->stopping;
+	f->following = false;
+	if (!stopping)
+		eventfd_read(f->wake_fd, &ignored);
+	pthread_mutex_unlock(&f->lock);
+	return !stopping;
+}
+
 static void *run(void *ctx)
 {
 	struct k8s_follow *f = ctx;
@@ -133,9 +151,12 @@ static void *run(void *ctx)
 
 		if (!kube_watch_knows(f->watch))
 			is_gone(f);
-		r = kube_watch_step(f->watch, f->stop_fd, &err);
-		if (r == -ECANCELED)
-			return NULL;
+		r = kube_watch_step(f->watch, f->wake_fd, &err);
+		if (r == -ECANCELED) {
+			if (!is_woken(f))
+				return NULL;
+			continue;
+		}
 		if (r < 0)
 			fails(f, &err);
 		else
@@ -143,7 +164,7 @@ static void *run(void *ctx)
 		/* A server that ends each watch at once is not to be asked all the time. */
 		if (r > 0 || (r == 0 && monotonic_ms(f) - began_ms > pause_ms))
 			continue;
-		if (ticker_sleep(f->stop_fd, pause_ms))
+		if (ticker_sleep(f->wake_fd, pause_ms) && !is_woken(f))
 			return NULL;
 		if (r < 0)
 			pause_ms = MIN(2 * pause_ms, RETRY_MAX_MS);
@@ -174,8 +195,8 @@ static int start(struct k8s_follow *f, struct err *err)
 {
 	int r;
 
-	f->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (f->stop_fd < 0)
+	f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->wake_fd < 0)
 		return err_errno(err, -errno, "eventfd");
 	r = open_clients(f, err);
 	if (r < 0)
@@ -197,6 +218,7 @@ int k8s_follow_open(
 	if (!f)
 		return err_errno(err, -ENOMEM, "following pods");
 	f->config = *config;
+	f->wake_fd = -1;
 	pthread_mutex_init(&f->lock, NULL);
 	r = start(f, err);
 	if (r < 0)
@@ -211,40 +233,47 @@ void k8s_follow_close(struct k8s_follow *f)
 	if (!f)
 		return;
 	if (f->started) {
-		eventfd_write(f->stop_fd, 1);
+		pthread_mutex_lock(&f->lock);
+		f->stopping = true;
+		eventfd_write(f->wake_fd, 1);
+		pthread_mutex_unlock(&f->lock);
 		pthread_join(f->thread, NULL);
 	}
 	kube_watch_free(f->watch);
 	kube_client_free(f->client);
-	if (f->stop_fd >= 0)
-		close(f->stop_fd);
+	if (f->wake_fd >= 0)
+		close(f->wake_fd);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
 
-/* 1: known; 0: not yet; -errno: it can't be followed. */
-static int look(struct k8s_follow *f, struct err *err)
+/* 1: known; 0: not yet; -errno: it can't be followed. A silent watch is woken once. */
+static int look(struct k8s_follow *f, int64_t until_ms, bool *woken, struct err *err)
 {
-	int r;
+	int r = 0;
 
 	pthread_mutex_lock(&f->lock);
-	if (f->following)
-		r = monotonic_ms(f) >= f->ready_ms;
-	else if (f->broken && err)
+	if (f->following && monotonic_ms(f) >= f->ready_ms) {
+		r = f->heard_ms >= until_ms;
+		if (!r && !*woken) {
+			eventfd_write(f->wake_fd, 1);
+			*woken = true;
+		}
+	} else if (!f->following && f->broken) {
 		r = err_set(err, f->why.code < 0 ? f->why.code : -EIO, "%s", f->why.text);
-	else
-		r = f->broken ? -EIO : 0;
+	}
 	pthread_mutex_unlock(&f->lock);
 	return r;
 }
 
-int k8s_follow_wait(struct k8s_follow *f, int cancel_fd, struct err *err)
+int k8s_follow_wait(struct k8s_follow *f, int64_t until_ms, int cancel_fd, struct err *err)
 {
 	const int64_t begin_ms = monotonic_ms(f);
+	bool woken = false;
 
 	for (;;) {
 		const int64_t waited_ms = monotonic_ms(f) - begin_ms;
-		int r = look(f, err);
+		int r = look(f, until_ms, &woken, err);
 
 		if (r > 0)
 			return 0;
@@ -252,7 +281,7 @@ int k8s_follow_wait(struct k8s_follow *f, int cancel_fd, struct err *err)
 			return r;
 		if (waited_ms >= WAIT_MS)
 			return err_set(err, -ETIMEDOUT,
-				"the list of pods is still not complete after %d s",
+				"what happened to pods is still not known after %d s",
 				WAIT_MS / 1000);
 		if (ticker_sleep(cancel_fd, LOOK_MS))
 			return err_set(err, -ECANCELED, "cancelled");

@@ -23,9 +23,10 @@ int k8s_follow_open(
 void k8s_follow_close(struct k8s_follow *follow);
 
 /*
- * Waits, not for ever, until the pods are known as they are now. -ECANCELED: cancel_fd is readable;
- * otherwise why the server can't be followed, or -ETIMEDOUT.
+ * Waits, not for ever, until all is known that happened up to a time (Unix ms) of the past. A watch
+ * that has been silent since is begun anew: a server that is gone is silent, too. -ECANCELED:
+ * cancel_fd is readable; otherwise why the server can't be followed, or -ETIMEDOUT.
  */
-int k8s_follow_wait(struct k8s_follow *follow, int cancel_fd, struct err *err);
+int k8s_follow_wait(struct k8s_follow *follow, int64_t until_ms, int cancel_fd, struct err *err);
 
 #endif
