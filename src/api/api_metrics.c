@@ -38,6 +38,8 @@ enum {
 	DB_ERRORS,
 	DB_UP,
 	QUEUE,
+	QUEUED_WINDOWS,
+	QUEUED_AGE,
 	REQUESTS,
 	IN_PROGRESS,
 	UPDATE_AGE,
@@ -67,6 +69,12 @@ static const struct metric metrics[N_METRICS] = {
 		{ NULL } },
 	[QUEUE] = { "ceems_api_server_http_queue_length",
 		"Requests that wait for a thread to work on them.", METRIC_GAUGE, { NULL } },
+	[QUEUED_WINDOWS] = { "ceems_api_server_cluster_queued_windows",
+		"Windows that are stored but for the metrics of these updaters.", METRIC_GAUGE,
+		{ "cluster", "updaters" } },
+	[QUEUED_AGE] = { "ceems_api_server_cluster_queue_age_seconds",
+		"How long ago the oldest of these windows began.", METRIC_GAUGE,
+		{ "cluster", "updaters" } },
 	[REQUESTS] = { "ceems_api_server_http_requests_total", "Requests by route and status.",
 		METRIC_COUNTER, { "route", "code" } },
 	[IN_PROGRESS] = { "ceems_api_server_http_requests_in_progress",
@@ -89,6 +97,8 @@ const struct metric *const api_metrics[] = {
 	&metrics[CACHE_ENTRIES],
 	&metrics[CACHE_HITS],
 	&metrics[CACHE_MISSES],
+	&metrics[QUEUED_AGE],
+	&metrics[QUEUED_WINDOWS],
 	&metrics[UPDATE_AGE],
 	&metrics[UPDATE_END],
 	&metrics[DB_BYTES],
@@ -224,6 +234,20 @@ static int add_update(void *ctx, const char *cluster_id, int64_t end_ms)
 	return r < 0 ? r : ADD(u->out, UPDATE_END, (double)end_ms / MS_PER_S, id);
 }
 
+static int add_backlog(void *ctx, const struct store_backlog *backlog)
+{
+	struct updates *u = ctx;
+	const char *id = arena_strdup(u->arena, backlog->cluster_id);
+	const char *lane = arena_strdup(u->arena, backlog->lane);
+	int r = id && lane ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = ADD(u->out, QUEUED_WINDOWS, backlog->windows, id, lane);
+	return r < 0 ? r
+		     : ADD(u->out, QUEUED_AGE, (double)(u->now_ms - backlog->oldest_ms) / MS_PER_S,
+			       id, lane);
+}
+
 static int add_server(const struct api *api, struct exposition *out)
 {
 	struct result_cache_stats cache = { 0 };
@@ -266,7 +290,9 @@ static int add_all(
 	if (r >= 0)
 		r = process_metrics_add(out, (double)api->stats->start_ns / 1e9);
 	/* A store that doesn't answer is told by its own metric. */
-	if (r >= 0 && store_get_watermarks(api->store, add_update, &updates, err) == -ENOMEM)
+	if (r >= 0 &&
+		(store_get_watermarks(api->store, add_update, &updates, err) == -ENOMEM ||
+			store_get_backlogs(api->store, add_backlog, &updates, err) == -ENOMEM))
 		r = -ENOMEM;
 	return r;
 }

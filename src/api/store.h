@@ -44,6 +44,14 @@ int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms
 typedef int (*store_watermark_fn)(void *ctx, const char *cluster_id, int64_t end_ms);
 int store_get_watermarks(struct store *store, store_watermark_fn fn, void *ctx, struct err *err);
 
+/* Windows that are stored but for the metrics of some updaters (store_queue.h). */
+struct store_backlog {
+	const char *cluster_id, *lane; /* borrowed for the call */
+	int64_t windows, oldest_ms; /* start of the oldest */
+};
+typedef int (*store_backlog_fn)(void *ctx, const struct store_backlog *backlog);
+int store_get_backlogs(struct store *store, store_backlog_fn fn, void *ctx, struct err *err);
+
 /*
  * One collection step of one cluster, in one transaction: all of it or nothing. A row without a
  * start (started_at "N/A") is that of a unit that waits: the unit takes it over when it begins.

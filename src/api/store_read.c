@@ -394,6 +394,27 @@ int store_get_watermarks(struct store *store, store_watermark_fn fn, void *ctx, 
 		&(struct watermarks){ fn, ctx }, err);
 }
 
+struct backlogs {
+	store_backlog_fn fn;
+	void *ctx;
+};
+
+static int hand_out_backlog(void *ctx, const struct store_row *row)
+{
+	const struct backlogs *b = ctx;
+	struct slice cluster_id = store_row_text(row, 0), lane = store_row_text(row, 1);
+	const struct store_backlog backlog = { cluster_id.p ? cluster_id.p : "",
+		lane.p ? lane.p : "", store_row_i64(row, 2), store_row_i64(row, 3) };
+
+	return b->fn(b->ctx, &backlog);
+}
+
+int store_get_backlogs(struct store *store, store_backlog_fn fn, void *ctx, struct err *err)
+{
+	return read_rows(store, R_BACKLOGS, &(struct store_query){ 0 }, false, hand_out_backlog,
+		&(struct backlogs){ fn, ctx }, err);
+}
+
 int store_is_admin(struct store *store, const char *name, bool *ret_admin, struct err *err)
 {
 	struct reading reading;

@@ -301,6 +301,8 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 const char *const store_reader_sql[N_READER_STATEMENTS] = {
 	[R_PING] = "SELECT count(*) FROM schema_migrations",
 	[R_WATERMARKS] = "SELECT cluster_id, end_ms FROM ceems_watermarks ORDER BY cluster_id",
+	[R_BACKLOGS] = "SELECT w.cluster_id, q.lane, count(*), min(w.start_ms) FROM ceems_queue q "
+		       "JOIN ceems_windows w ON w.id = q.window_id GROUP BY 1, 2 ORDER BY 1, 2",
 	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
 	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
 	[R_OWNS_UNITS] =

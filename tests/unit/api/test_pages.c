@@ -99,8 +99,17 @@ static void metrics_tell_of_requests_and_updates(void **state)
 	api_client_get(&c, "mira", "/api/v1/usage/current");
 	api_client_get(&c, "mira", "/api/v1/usage/current");
 	get("/nothing");
+	sample_sql(s.path,
+		"INSERT INTO ceems_windows VALUES (1, 'hpc-a', 1933483440000, 0, 1933483500000, 2), "
+		"(2, 'hpc-a', 1933483500000, 0, 1933483510000, 2);"
+		"INSERT INTO ceems_queue VALUES (1, 'prom', 1, 0), (2, 'prom', 1, 0), (2, 'x', 1, 0)");
 	text = get("/metrics");
 	assert_int_equal(c.status, 200);
+	assert_non_null(strstr(text,
+		"\nceems_api_server_cluster_queued_windows{cluster=\"hpc-a\",updaters=\"prom\"} 2\n"));
+	assert_non_null(strstr(text,
+		"\nceems_api_server_cluster_queue_age_seconds{cluster=\"hpc-a\",updaters=\"prom\"} "
+		"120\n"));
 	assert_true(has_header("Content-Type: text/plain; version=0.0.4; charset=utf-8\n"));
 	for (size_t i = 0; i < n_api_metrics; i++) {
 		/* Without a network and a directory some have no samples. */
