@@ -26,6 +26,7 @@ void k8s_entry_free(struct k8s_entry *entry)
 	if (!entry)
 		return;
 	free(entry->pod);
+	free(entry->owner);
 	free(entry->started_at);
 	free(entry);
 }
@@ -35,15 +36,31 @@ static int64_t whole_s(int64_t ms)
 	return ms - ms % MS;
 }
 
+void k8s_entry_own(struct k8s_entry *entry, struct k8s_pod *before)
+{
+	const struct k8s_pod *now = entry->pod;
+
+	if (entry->owner ||
+		(str_eq(before->project, now->project) && str_eq(before->username, now->username)))
+		free(before);
+	else
+		entry->owner = before;
+}
+
 /* A start, and the end of a pod that is over, stay, whatever happens to the object later. */
 void k8s_entry_put(struct k8s_entry *entry, struct k8s_pod *pod, int64_t now_ms)
 {
-	if (entry->pod && entry->pod->started_ms)
-		pod->started_ms = entry->pod->started_ms;
+	struct k8s_pod *before = entry->pod;
+
+	if (before && before->started_ms)
+		pod->started_ms = before->started_ms;
 	if (k8s_pod_is_over(pod) && !entry->over_ms)
 		entry->over_ms = pod->end_ms ? pod->end_ms : whole_s(now_ms);
-	free(entry->pod);
 	entry->pod = pod;
+	if (before && entry->stored.told)
+		k8s_entry_own(entry, before);
+	else
+		free(before);
 	entry->recalled_ms = 0;
 	entry->gone_ms = 0;
 }
@@ -166,14 +183,14 @@ static const char *elapsed(
 int k8s_entry_unit(const struct k8s_entry *e, const struct k8s_times *t,
 	const struct k8s_origin *origin, struct arena *arena, struct unit *unit)
 {
-	const struct k8s_pod *pod = e->pod;
+	const struct k8s_pod *pod = e->pod, *owner = e->owner ? e->owner : pod;
 
 	unit->resource_manager = "k8s";
 	unit->cluster_id = origin->cluster_id;
 	unit->uuid = arena_strdup(arena, e->uid);
 	unit->name = arena_strdup(arena, pod->name);
-	unit->project = arena_strdup(arena, pod->project);
-	unit->username = arena_strdup(arena, pod->username);
+	unit->project = arena_strdup(arena, owner->project);
+	unit->username = arena_strdup(arena, owner->username);
 	unit->created_at_ms = pod->created_ms;
 	unit->created_at = zoned(origin->zone, pod->created_ms, arena);
 	unit->started_at_ms = t->start_ms;

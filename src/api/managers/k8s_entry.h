@@ -17,6 +17,9 @@ struct k8s_progress {
 
 struct k8s_entry {
 	struct k8s_pod *pod; /* as it was told last */
+	/* As the database has it, if its user or project were others then; NULL: they are the same.
+	 */
+	struct k8s_pod *owner;
 	/* Of a unit that the database knew before we did, until the API server tells of it. */
 	int64_t recalled_ms; /* when it was known last */
 	char *started_at; /* the text there; NULL: not from the database */
@@ -34,6 +37,12 @@ void k8s_entry_free(struct k8s_entry *entry); /* NULL is fine */
 
 /* Takes what was told of the pod; it is there. */
 void k8s_entry_put(struct k8s_entry *entry, struct k8s_pod *pod, int64_t now_ms);
+
+/*
+ * Takes what the database says of it: the unit stays with who had it first, as its row does,
+ * whatever annotations become.
+ */
+void k8s_entry_own(struct k8s_entry *entry, struct k8s_pod *before);
 
 struct k8s_times {
 	int64_t start_ms, end_ms; /* of the pod */

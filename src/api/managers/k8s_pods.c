@@ -61,7 +61,7 @@ static int by_uid(const void *a, const void *b)
 static size_t size_of(const struct k8s_entry *e)
 {
 	return sizeof(*e) + strlen(e->uid) + (e->pod ? e->pod->size_bytes : 0) +
-		(e->started_at ? strlen(e->started_at) : 0);
+		(e->owner ? e->owner->size_bytes : 0) + (e->started_at ? strlen(e->started_at) : 0);
 }
 
 /* The entry of a pod, a new one without a pod if there is none. */
@@ -198,18 +198,18 @@ static void remember_locked(struct k8s_pods *pods, struct k8s_entry *e, struct k
 		free(pod);
 		return;
 	}
+	pods->bytes -= e->pod ? size_of(e) : 0;
 	if (e->pod && !e->recalled_ms) {
-		free(pod);
+		k8s_entry_own(e, pod);
 	} else {
-		pods->bytes -= e->pod ? size_of(e) : 0;
 		free(e->pod);
 		e->pod = pod;
 		e->recalled_ms = seen_ms;
 		e->gone_ms = pods->complete ? seen_ms - seen_ms % MS : 0;
-		pods->bytes += size_of(e);
 	}
 	free(e->started_at);
 	e->started_at = started_at;
+	pods->bytes += size_of(e);
 	e->stored = (struct k8s_progress){
 		/* What waits was counted nowhere. */
 		.counted_ms = started_at ? seen_ms : created_ms,

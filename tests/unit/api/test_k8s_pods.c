@@ -612,6 +612,32 @@ static void a_node_whose_clock_is_behind_loses_no_time(void **state)
 	assert_string_equal(unit("u")->elapsed, "00:00:15");
 }
 
+static void a_unit_stays_with_who_had_it_first(void **state)
+{
+	const struct unit recalled = stored_unit("r", "2031-04-09T07:00:00+0200", -3600);
+	struct facts f = RUNNING("u", 0, 100), r = RUNNING("r", -1, -3600);
+
+	list(0);
+	tell(f, 100);
+	tell(r, 100);
+	assert_int_equal(k8s_pods_recall(pods, &recalled, T0 * MS), 0);
+	store(0, WINDOW_S);
+	assert_string_equal(unit("u")->username, "ns:svc");
+	assert_string_equal(unit("r")->username, "mira");
+	for (int i = 1; i < 3; i++) {
+		char meta[128];
+
+		snprintf(meta, sizeof(meta),
+			",\"annotations\":{\"ceems.io/created-by\":\"user%d\"}", i);
+		f.more_meta = r.more_meta = meta;
+		tell(f, 1000 * i);
+		tell(r, 1000 * i);
+		store(i * WINDOW_S, (i + 1) * WINDOW_S);
+		assert_string_equal(unit("u")->username, "ns:svc");
+		assert_string_equal(unit("r")->username, "mira");
+	}
+}
+
 static void large_annotations_are_left_out(void **state)
 {
 	struct facts f = RUNNING("u", 0, 0);
@@ -794,6 +820,7 @@ int main(void)
 		PODS_TEST(a_pod_of_which_nothing_is_known_keeps_its_row),
 		PODS_TEST(pods_that_ended_before_the_first_window_are_not_listed),
 		PODS_TEST(a_node_whose_clock_is_behind_loses_no_time),
+		PODS_TEST(a_unit_stays_with_who_had_it_first),
 		PODS_TEST(large_annotations_are_left_out),
 		PODS_TEST(windows_sum_up_to_the_life_of_each_pod),
 	};
