@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Lists of users: a name, a line feed, a list. What jansson takes as a list of texts has to mean the same. */
+/* Lists of users: a name, a line feed, a list. What jansson takes as a list of texts has to mean
+ * the same. */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@ static int expected(struct slice json, const char *name)
 	int found = json_is_array(list) ? 0 : -1;
 	size_t i;
 
-	json_array_foreach (list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		const char *text = json_string_value(item);
 
 		if (!text) {

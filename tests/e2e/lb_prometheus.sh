@@ -72,7 +72,7 @@ M='m{uuid="7001"}'
 ok "a value of one's own unit" says '.data.result | length == 1 and .[0].value[1] == "1"' ines query "query=$M" "time=$NOW"
 ok "without the hidden label" says '.data.result[0].metric == {__name__: "m", uuid: "7001", instance: "n1", cluster: "alpha"}' ines query "query=$M" "time=$NOW"
 ok "sums, rates and subqueries of it" says '.data.result[0].value[1] == "32"' ines query \
-	"query=sum(sum_over_time($M[30m:1m])) + count(rate($M[5m])) + vector(0)" "time=$NOW"
+	"query=sum(sum_over_time(${M}[30m:1m])) + count(rate(${M}[5m])) + vector(0)" "time=$NOW"
 ok "a range of it" says '.data.result[0].values | length == 61' ines query_range "query=$M" "start=$((NOW - 3600))" "end=$NOW" step=60
 CLUSTER=beta ok "the same id on another cluster is another unit" says '.data.result | length == 1 and .[0].value[1] == "100"' omar query "query=$M" "time=$NOW"
 CLUSTER=beta ok "and has its own owner" says '.status == "error"' ines query "query=$M" "time=$NOW"
@@ -91,7 +91,7 @@ first() { says "[.data.result[].values[][0]] | min > $1" ines query_range "query
 ok "a range holds nothing of its former owner's time" first $((NOW - 3600))
 ok "his holds nothing of the new one's" says "[.data.result[].values[][0]] | max < $((NOW - 2400)) and length > 0" omar query_range "query=$R" "start=$((NOW - 7200))" "end=$NOW" step=60
 not_before() { # what a look back of two hours sees: at most the samples since the unit began
-	says '(.data.result // []) | length == 0 or (.[0].value[1] | tonumber) < 60' ines query "query=count_over_time($R[2h])" "time=$NOW" ||
+	says '(.data.result // []) | length == 0 or (.[0].value[1] | tonumber) < 60' ines query "query=count_over_time(${R}[2h])" "time=$NOW" ||
 		jq -e '.status == "error"' "$T/got"
 }
 ok "no look back goes further" not_before
@@ -99,6 +99,7 @@ at_offset() { says '(.data.result // []) == []' ines query "query=$R offset 90m"
 ok "nor does an offset" at_offset
 
 ok "administrators see all else" says '.data.result | length == 4' ops query query=m "time=$NOW"
+# shellcheck disable=SC2016 # PromQL, not the shell's
 for query in 'sum by (rack) (m)' 'label_replace(m, "x", "$1", "rack", "(.*)")' 'm{rack="r9"}'; do
 	ok "nobody asks for hidden labels: $query" says '.status == "error" and (.detail | contains("rack"))' ops query "query=$query" "time=$NOW"
 done
