@@ -184,7 +184,7 @@ static int class_item(struct parser *p, struct set *set)
 		return r < 0 ? r : unite(p, set, &one);
 	}
 	/* An int: a char that is the last one (DEL) would never end this. */
-	for (int code = *low.p; r >= 0 && code <= *high.p; code++) {
+	for (int code = (unsigned char)*low.p; r >= 0 && code <= (unsigned char)*high.p; code++) {
 		const char c = (char)code;
 		const char *text = arena_strndup(p->arena, &c, 1);
 		struct set one;

@@ -39,7 +39,7 @@ static int parse_time(struct slice text, int64_t *ret_ms, const char **ret_reaso
 	if (!parse_rfc3339(text, &ms)) {
 		if (slice_to_double(text, &seconds) < 0)
 			return -EBADMSG;
-		if (fabs(seconds) > (double)(PARAM_TIME_MAX_MS / MS_PER_S)) {
+		if (fabs(seconds) * MS_PER_S > (double)PARAM_TIME_MAX_MS) {
 			*ret_reason = "the time is out of range";
 			return -EBADMSG;
 		}
