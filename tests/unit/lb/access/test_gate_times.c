@@ -16,6 +16,8 @@ static const struct gate_life both[] = { LIFE(1000, 2000), LIFE(30000, 40000) };
 static const struct gate_life much_later[] = { LIFE(4000000, 5000000) };
 static const struct gate_life running[] = { { S(10000), INT64_MAX } };
 static const struct gate_life at_once[] = { LIFE(5001, 9000) };
+static const struct gate_life just_before[] = { LIFE(1000, 5000) };
+static const struct gate_life just_after[] = { LIFE(5001, 9000) };
 static const struct gate_life backwards[] = { LIFE(5000, 1000) };
 
 static const struct unit_lives lives[] = {
@@ -25,6 +27,7 @@ static const struct unit_lives lives[] = {
 	{ "before", { early, 1, middle, 1 } },
 	{ "late", { much_later, 1, early, 1 } },
 	{ "next", { at_once, 1, early, 1 } },
+	{ "previous", { just_before, 1, just_after, 1 } },
 	{ "odd", { middle, 1, backwards, 1 } },
 	{ "unknown", { NULL, 0, early, 1 } },
 	{ NULL, { NULL, 0, NULL, 0 } },
@@ -60,6 +63,13 @@ static void instant_queries_pass_where_nothing_foreign_is_read(void **state)
 	INSTANT("m{uuid=\"next\"}[5s]", "5007",
 		"bound alpha next GET /api/v1/query?query=m{uuid=\"next\"}[5s]&time=5007");
 	INSTANT("m{uuid=\"next\"}[5s]", "5006", "403 lifetime");
+	INSTANT("m{uuid=\"previous\"}", "4999",
+		"bound alpha previous GET /api/v1/query?query=m{uuid=\"previous\"}&time=4999");
+	INSTANT("m{uuid=\"previous\"}", "5000", "403 lifetime");
+	/* The first sample after the range may be read. */
+	INSTANT("m{uuid=\"lost\"}[1m]", "9500",
+		"bound alpha lost GET /api/v1/query?query=m{uuid=\"lost\"}[1m]&time=9500");
+	INSTANT("m{uuid=\"lost\"}[1m] smoothed", "9500", "403 lifetime");
 }
 
 static void the_time_goes_on_if_it_was_not_given(void **state)
