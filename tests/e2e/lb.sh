@@ -148,6 +148,21 @@ ok "an empty body" profile 403 "$UNIT" SelectMergeStacktraces application/proto 
 PORT=$PPORT ok "render of one's own unit" status_of 200 '' ines '/pyroscope/render?query=a:b:c:d:e{service_name="7001"}&from=now-1h'
 PORT=$PPORT ok "render of everything" status_of 403 "$UNIT" ines '/pyroscope/render?query=a:b:c:d:e{}&from=now-1h'
 PORT=$PPORT ok "profiles may not be pushed" status_of 403 "$RESOURCE" ines /ingest -X POST -d x
+# pyroscope STATUS TEXT USER METHOD SELECTOR: a protobuf body with label_selector, field 2
+pyroscope() {
+	local status=$1 text=$2 user=$3 method=$4 selector=$5
+	printf '\x12%b%s' "\\x$(printf %02x ${#selector})" "$selector" >"$T/pyroscope.body"
+	PORT=$PPORT status_of "$status" "$text" "$user" "/querier.v1.QuerierService/$method" -H 'Content-Type: application/proto' \
+		--data-binary "@$T/pyroscope.body"
+}
+ok "a profile of one's own unit" pyroscope 200 QuerierService ines SelectMergeStacktraces '{service_name="7001"}'
+ok "of another's" pyroscope 403 "$UNIT" ines SelectMergeStacktraces '{service_name="7002"}'
+ok "of nobody's" pyroscope 403 "$UNIT" ines SelectMergeStacktraces '{}'
+PORT=$PPORT ok "an empty body" status_of 403 "$UNIT" ines /querier.v1.QuerierService/SelectMergeStacktraces -X POST \
+	-H 'Content-Type: application/proto' -d ''
+PORT=$PPORT ok "as JSON, too" status_of 200 QuerierService ines /querier.v1.QuerierService/SelectMergeStacktraces \
+	-H 'Content-Type: application/json' -d '{"labelSelector":"{service_name=\"7001\"}","profileTypeID":"process_cpu:cpu:nanoseconds:cpu:nanoseconds","start":1,"end":2}'
+ok "administrators see all profiles" pyroscope 200 QuerierService ops SelectMergeStacktraces '{service_name="7002"}'
 
 # What servers get.
 sent_well() {
