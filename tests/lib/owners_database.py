@@ -30,7 +30,7 @@ for line in sys.stdin:
     elif word[0] == "unit":
         start, end = int(word[4]) * 1000, int(word[5]) * 1000 if len(word) > 5 else 0
         db.execute("INSERT INTO units (cluster_id, uuid, project, started_at, created_at_ts, started_at_ts,"
-                   " ended_at_ts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   " ended_at_ts, ignore) VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
                    (word[1], word[2], word[3], str(start), start, start, end))
     elif word[0] == "admin":
         db.execute("INSERT INTO admin_users (name) VALUES (?)", (word[1],))
