@@ -35,7 +35,11 @@ struct api_identity_config {
 	uid_t own_uid;
 };
 
-typedef const char *(*api_header_fn)(void *ctx, const char *name); /* NULL: absent */
+/*
+ * NULL: absent, or given more than once (a proxy may have added its line to that of a client).
+ * Lines of X-Forwarded-For are joined.
+ */
+typedef const char *(*api_header_fn)(void *ctx, const char *name);
 
 /* Whether the peer's headers about others are believed. */
 bool api_peer_is_trusted(const struct api_identity_config *config, const struct api_peer *peer);

@@ -23,7 +23,9 @@ struct api_server {
 
 static const char *header(void *ctx, const char *name)
 {
-	return http_request_header(ctx, name);
+	if (str_eq(name, "X-Forwarded-For"))
+		return http_request_header_list(ctx, name);
+	return http_request_single_header(ctx, name);
 }
 
 static int owner(void *ctx, uid_t *ret_uid)

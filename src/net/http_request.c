@@ -392,6 +392,48 @@ const char *http_request_header(const struct http_request *req, const char *name
 	return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
 
+struct header_lines {
+	const char *name, *last;
+	struct buffer joined;
+	size_t n;
+};
+
+static void done_with_lines(struct header_lines *lines)
+{
+	buffer_done(&lines->joined);
+}
+
+static enum MHD_Result gather_line(
+	void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct header_lines *lines = cls;
+
+	if (strcasecmp(name, lines->name) != 0)
+		return MHD_YES;
+	lines->last = value ? value : "";
+	buffer_puts(&lines->joined, lines->n++ ? ", " : "");
+	buffer_puts(&lines->joined, lines->last);
+	return MHD_YES;
+}
+
+const char *http_request_single_header(const struct http_request *req, const char *name)
+{
+	CLEANUP(done_with_lines) struct header_lines lines = { .name = name };
+
+	(void)MHD_get_connection_values(req->connection, MHD_HEADER_KIND, gather_line, &lines);
+	return lines.n == 1 ? lines.last : NULL;
+}
+
+const char *http_request_header_list(struct http_request *req, const char *name)
+{
+	CLEANUP(done_with_lines) struct header_lines lines = { .name = name };
+
+	(void)MHD_get_connection_values(req->connection, MHD_HEADER_KIND, gather_line, &lines);
+	if (!lines.n || buffer_error(&lines.joined))
+		return NULL;
+	return arena_strdup(&req->arena, buffer_text(&lines.joined));
+}
+
 const char *http_request_user(const struct http_request *req)
 {
 	return req->user;

@@ -29,6 +29,10 @@ const char *http_request_path(const struct http_request *req); /* percent-decode
 const char *http_request_raw_target(const struct http_request *req); /* as sent */
 const char *http_request_header(
 	const struct http_request *req, const char *name); /* NULL if absent */
+/* NULL as well if it is given more than once, so that nobody can put a line before another's. */
+const char *http_request_single_header(const struct http_request *req, const char *name);
+/* All lines of a header that is a list, joined (RFC 9110 5.3); NULL if absent or without memory. */
+const char *http_request_header_list(struct http_request *req, const char *name);
 const char *http_request_user(
 	const struct http_request *req); /* authenticated basic-auth user or NULL */
 const struct sockaddr *http_request_peer(const struct http_request *req);

@@ -85,6 +85,7 @@ ok "with the specified body" body_is '{"status":"error","data":null,"errorType":
 ok "an ordinary user is no administrator" is_status 403 -H "X-Grafana-User: mira" "$U/admin"
 ok "with the specified body" body_is '{"status":"error","data":null,"errorType":"forbidden","error":"current user does not have admin privileges"}'
 ok "an administrator is one" is_status 200 -H "X-Grafana-User: boss" "$U/admin?uuid=101"
+ok "a header that is given twice names nobody" is_status 401 -H "X-Grafana-User: boss" -H "X-Grafana-User: mira" "$U/admin"
 ok "internal headers mean nothing" is_status 401 -H "X-Ceems-Logged-User: boss" -H "X-Ceems-Admin-User: boss" "$U/admin"
 ok "the internal account works for root on this machine" is_status 200 -H "X-Grafana-User: ceems-int-svc" "$URL$API/clusters/admin"
 if [ "$(id -u)" = 0 ]; then
@@ -158,7 +159,7 @@ until_refused() { # ADDRESS
 	local n=0
 	while [ "$n" -lt 200 ]; do
 		n=$((n + 1))
-		[ "$(status -H "X-Forwarded-For: 203.0.113.$n, $1" "$URL/health")" = 200 ] || break
+		[ "$(status -H "X-Forwarded-For: 203.0.113.$n" -H "X-Forwarded-For: $1" "$URL/health")" = 200 ] || break
 	done
 	head -n 1 "$T/head" | grep -q ' 429 '
 }
