@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
-.PHONY: all test test-kube test-libvirt test-losses run bench fuzz format install clean
+.PHONY: all test test-kube test-libvirt test-losses test-openstack run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -37,6 +37,11 @@ test-losses: $(DEV)/build.ninja
 	ninja -C $(DEV) ceems_api_server
 	CEEMS_SOURCE=$(CURDIR) CEEMS_BUILD=$(CURDIR)/$(DEV) CEEMS_LOSS_STEPS=1000 \
 		CEEMS_LOSS_SEEDS="$${SEEDS:-1 2 3}" bash tests/e2e/api_losses.sh
+
+# With a real Keystone and the real API of Nova (tools/install-packages openstack); not part of 'make test'.
+test-openstack: $(DEV)/build.ninja
+	ninja -C $(DEV) ceems_api_server
+	tests/openstack/run.sh
 
 run:
 	./quickstart.sh
