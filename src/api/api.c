@@ -95,12 +95,27 @@ void api_error(struct api_request *req, struct api_response *res, int status, co
 	buffer_putc(res->body, '\n');
 }
 
+/* Failures that are the disk's or the file's, and may be over with the next request. */
+static bool is_outage(int r)
+{
+	static const int codes[] = { -ENOSPC, -EROFS, -EIO, -EBUSY, -EUCLEAN, -EACCES, -ENOENT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		if (codes[i] == r)
+			return true;
+	}
+	return false;
+}
+
 void api_store_error(
 	struct api *api, struct api_request *req, struct api_response *res, const struct err *err)
 {
 	api_stats_count_store_error(api->stats);
 	log_error(api->config->log, "a request failed", LOG_STR("path", req->path), LOG_ERR(err));
-	api_error(req, res, 500, "internal", err->text);
+	if (is_outage(err->code))
+		api_error(req, res, 503, "unavailable", err->text);
+	else
+		api_error(req, res, 500, "internal", err->text);
 }
 
 void api_text(struct api_request *req, struct api_response *res, int status, const char *text)

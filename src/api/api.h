@@ -72,7 +72,7 @@ void api_header(struct api_request *req, struct api_response *res, const char *n
 /* The envelope of an error (spec 5.6). */
 void api_error(struct api_request *req, struct api_response *res, int status, const char *type,
 	const char *text);
-/* 500, for a failure of the store; it is logged. */
+/* For a failure of the store, which is logged: 503 if it is the disk's, else 500. */
 void api_store_error(
 	struct api *api, struct api_request *req, struct api_response *res, const struct err *err);
 
