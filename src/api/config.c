@@ -22,14 +22,17 @@ static const struct updater *const updaters[] = { &updater_tsdb };
 static const struct config_key data_keys[] = {
 	DATA("path", CONFIG_STRING, path, "data", "Directory of the database."),
 	DATA("backup_path", CONFIG_STRING, backup_path, NULL,
-		"Directory of backups (none are made in this version)."),
+		"Directory of backups; none: no backups."),
 	DATA("retention_period", CONFIG_DURATION, retention_ms, "30d", "How long units are kept."),
 	DATA("update_interval", CONFIG_DURATION, update_interval_ms, "15m",
 		"How often units are fetched."),
 	DATA("max_update_interval", CONFIG_DURATION, max_update_interval_ms, "1h",
 		"Longest window of one fetch."),
 	DATA("backup_interval", CONFIG_DURATION, backup_interval_ms, "1d",
-		"How often a backup is made."),
+		"How often a backup is made; the first one so long after the start."),
+	{ "backups_kept", CONFIG_INT,
+		offsetof(struct api_config, data.backups_kept) - offsetof(struct api_config, data),
+		NULL, "0", "Older backups are removed; 0: all stay.", 0 },
 	DATA("update_from", CONFIG_STRING, update_from, "today",
 		"Where a new database begins: a date, with or without time."),
 	DATA("time_zone", CONFIG_STRING, time_zone, "Local", "Zone of all texts of time."),
@@ -215,6 +218,8 @@ static int check(const struct api_config *config, struct err *err)
 			"update_interval and/or max_update_interval must be more than 0s");
 	if (config->data.backup_interval_ms < MS_PER_DAY)
 		return err_set(err, -EINVAL, "backup_interval of less than 1 day is not supported");
+	if (config->data.backups_kept < 0)
+		return err_set(err, -EINVAL, "backups_kept must not be negative");
 	r = check_clusters(config, err);
 	return r < 0 ? r : check_updaters(config, err);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "api/admins.h"
+#include "api/backup.h"
 #include "api/flags.h"
 #include "api/server.h"
 #include "api/sources.h"
@@ -50,6 +51,7 @@ struct program {
 	struct admins *admins;
 	struct sources sources;
 	struct collect *collect;
+	struct backup *backup;
 	int cancel_fd; /* readable when the program stops */
 	sigset_t stop_signals;
 };
@@ -74,8 +76,6 @@ static void log_start(const struct program *p)
 	log_info(&p->log, "starting ceems_api_server", LOG_STR("version", text));
 	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
 		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
-	if (p->backup_dir)
-		log_warn(&p->log, "data.backup_path is set, but this version makes no backups");
 }
 
 static int make_absolute(
@@ -358,6 +358,22 @@ static int open_collect(struct program *p, struct err *err)
 	return collect_new(&config, p->sources.clusters, p->sources.n, &p->collect, err);
 }
 
+static int start_backups(struct program *p, struct err *err)
+{
+	const struct backup_config config = {
+		.data_dir = p->data_dir,
+		.backup_dir = p->backup_dir,
+		.zone = p->zone,
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+		.interval_ms = p->config.data.backup_interval_ms,
+		.kept = p->config.data.backups_kept,
+	};
+
+	return p->backup_dir ? backup_start(&config, &p->backup, err) : 0;
+}
+
 static int start(struct program *p, struct err *err)
 {
 	int r = load_config(p, err);
@@ -383,6 +399,8 @@ static int start(struct program *p, struct err *err)
 		r = admins_start(p->admins, err);
 	if (r >= 0)
 		r = collect_start(p->collect, err);
+	if (r >= 0)
+		r = start_backups(p, err);
 	return r;
 }
 
@@ -400,6 +418,7 @@ static void stop(struct program *p)
 {
 	if (p->cancel_fd >= 0)
 		eventfd_write(p->cancel_fd, 1);
+	backup_stop(p->backup);
 	collect_free(p->collect);
 	admins_close(p->admins);
 	api_server_stop(p->server, STOP_GRACE_MS);

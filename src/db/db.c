@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "db/db.h"
+#include "db/db_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,13 +56,13 @@ static const struct {
 	{ SQLITE_INTERRUPT, -ECANCELED, NULL },
 };
 
-static int fail(const struct db *db, int code, struct err *err)
+int db_error(const char *path, sqlite3 *handle, int code, struct err *err)
 {
-	const char *text = sqlite3_errmsg(db->handle), *help = NULL;
-	int r = -EINVAL, cause = sqlite3_system_errno(db->handle);
+	const char *text = sqlite3_errmsg(handle), *help = NULL;
+	int r = -EINVAL, cause = sqlite3_system_errno(handle);
 
 	/* Bind errors don't reach the connection's message. */
-	if ((sqlite3_errcode(db->handle) & 0xff) != (code & 0xff))
+	if ((sqlite3_errcode(handle) & 0xff) != (code & 0xff))
 		text = sqlite3_errstr(code);
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		if (errors[i].code == (code & 0xff)) {
@@ -73,9 +72,14 @@ static int fail(const struct db *db, int code, struct err *err)
 		}
 	}
 	if ((code & 0xff) == SQLITE_CANTOPEN && cause > 0)
-		return err_errno(err, -cause, "opening the database '%s'", db->path);
-	return err_set(err, r, "database '%s': %s%s%s", db->path, text, help ? ": " : "",
-		help ? help : "");
+		return err_errno(err, -cause, "opening the database '%s'", path);
+	return err_set(
+		err, r, "database '%s': %s%s%s", path, text, help ? ": " : "", help ? help : "");
+}
+
+static int fail(const struct db *db, int code, struct err *err)
+{
+	return db_error(db->path, db->handle, code, err);
 }
 
 /* SQLite would take the mode from the umask alone. */
