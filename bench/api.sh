@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # bench/api.sh [--write] [UNITS...] (1000000 10000000): what the API server costs on databases of so many
-# units of 5000 users in 3 years, as ratios in one run:
+# units of 5000 users in 3 years, as ratios in one run (of CPU times, as the machine may be busy):
 #   requests over HTTP against a direct indexed select of the same rows and an empty request together, and
-#   from the first to the last size; memory while 100000 units are streamed; an update step of 20000 jobs; 500 parallel clients.
+#   for each row from the first to the last size; memory while 100000 units are streamed; an update step of 20000 jobs; 500 parallel clients.
 # Takes some minutes and 2.3 GB of CEEMS_BENCH_DIR (/var/tmp) for each million units, which are removed.
 # Exit status 1 when an aim is missed. --write puts the tables into docs/performance.md.
 set -euo pipefail
@@ -20,6 +20,8 @@ ninja -C $B >/dev/null
 T=$(mktemp -d "${CEEMS_BENCH_DIR:-/var/tmp}/ceems-bench.XXXXXX")
 PID=
 trap '[ -z "$PID" ] || kill "$PID" 2>/dev/null; rm -rf "$T"' EXIT
+# Databases that bench_store made before, by number of units; they are used and left.
+READY=${CEEMS_BENCH_READY:-}
 
 FAILED=0
 aim() { # WHAT VALUE LIMIT
@@ -30,6 +32,7 @@ aim() { # WHAT VALUE LIMIT
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
 say() { echo "$*" | tee -a "$T/report"; }
+cpu_us() { awk '{ s += $1 } END { printf "%d\n", s / 1000 }' /proc/"$PID"/task/*/schedstat; }
 rss_kb() { awk '/^VmHWM/ { print $2 }' /proc/"$PID"/status; }
 
 start() { # UNITS
@@ -72,30 +75,41 @@ REQUESTS=(
 	"/stats/global|/stats/global/admin|-|-"
 )
 
-declare -A US
-requests() { # UNITS FIRST
-	local row name path select limit median rows us against growth empty
+N=400
+# Sets MEDIAN and CPU (of the server, for one request) in us.
+measure() { # NAME PATH
+	local before errors
 
-	read -r empty _ < <($B/bench/bench_api "$PORT" 1 1000 /health)
+	# Once so that what is read is in memory.
+	$B/bench/bench_api "$PORT" 1 $N "$2${3:-}" >/dev/null
+	before=$(cpu_us)
+	read -r MEDIAN _ _ errors < <($B/bench/bench_api "$PORT" 1 $N "$2")
+	CPU=$((($(cpu_us) - before) / N))
+	aim "errors of $1" "$errors" 0
+}
+
+declare -A COST
+requests() { # UNITS FIRST
+	local row name path select limit rows cpu against growth empty
+
+	measure "empty requests" /health
+	empty=$CPU
 	for row in "${REQUESTS[@]}"; do
 		IFS='|' read -r name path select limit <<<"$row"
-		us=- rows=- against=- growth=-
-		# Once so that what is read is in memory.
-		$B/bench/bench_api "$PORT" 1 400 "/api/v1$path&warm" >/dev/null
-		read -r median _ _ errors < <($B/bench/bench_api "$PORT" 1 400 "/api/v1$path")
-		aim "$name at $1 units: errors" "$errors" 0
+		cpu=- rows=- against=- growth=-
+		measure "$name at $1 units" "/api/v1$path" "&warm"
 		if [ "$select" != - ]; then
-			read -r us _ rows < <($B/bench/bench_store select "$T/$1" "$select" 400)
-			against=$(ratio "$median" $((us + empty)))
+			read -r _ cpu rows < <($B/bench/bench_store select "$T/$1" "$select" $N)
+			against=$(ratio "$CPU" $((cpu + empty)))
 			aim "$name at $1 units against the select" "$against" 3
+			COST["$name$1"]=$(ratio $((CPU - empty)) "$rows")
+			if [ "$1" != "$2" ]; then
+				growth=$(ratio "${COST["$name$1"]}" "${COST["$name$2"]}")
+				aim "growth of $name for each row" "$growth" 2
+			fi
 		fi
-		US["$name$1"]=$median
-		if [ "$1" != "$2" ]; then
-			growth=$(ratio "$median" "${US["$name$2"]}")
-			aim "growth of $name" "$growth" 2
-		fi
-		[ "$limit" = - ] || aim "$name at $1 units (us)" "$median" "$limit"
-		say "| $1 | $name | $median | $rows | $us + $empty | $against | $growth |"
+		[ "$limit" = - ] || aim "$name at $1 units (us)" "$MEDIAN" "$limit"
+		say "| $1 | $name | $rows | $MEDIAN | $CPU | $cpu + $empty | $against | $growth |"
 	done
 }
 
@@ -123,11 +137,15 @@ parallel() { # UNITS
 	stop
 }
 
-say "| units | request | median (us) | rows | select and empty request (us) | ratio | to the first size |"
-say "| --- | --- | --- | --- | --- | --- | --- |"
+say "| units | request | rows | median (us) | CPU (us) | select and empty request, CPU (us) | ratio | growth for each row |"
+say "| --- | --- | --- | --- | --- | --- | --- | --- |"
 for units; do
-	mkdir "$T/$units"
-	$B/bench/bench_store make "$T/$units" "$units"
+	if [ -n "$READY" ] && [ -e "$READY/$units" ]; then
+		ln -s "$READY/$units" "$T/$units"
+	else
+		mkdir "$T/$units"
+		$B/bench/bench_store make "$T/$units" "$units"
+	fi
 	start "$units"
 	requests "$units" "$1"
 	stop

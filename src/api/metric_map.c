@@ -429,7 +429,7 @@ static void write_map(const struct metric_map *map, bool exact, struct buffer *o
 		json_writer_quote(out, map->keys[i], strlen(map->keys[i]));
 		buffer_putc(out, ':');
 		if (exact)
-			buffer_append(out, text, num_plain(isfinite(value) ? value : 0, text));
+			buffer_append(out, text, num_15_digits(isfinite(value) ? value : 0, text));
 		else
 			buffer_append(out, text, num_metric_map(value, text));
 	}

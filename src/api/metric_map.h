@@ -21,7 +21,7 @@ bool metric_map_is_plain(struct slice text);
 int metric_map_next(struct slice *rest, struct slice *ret_key, double *ret_value);
 /* Appends {"a":1,"b":0.50000000}. */
 void metric_map_write(const struct metric_map *map, struct buffer *out);
-/* The same with the shortest digits that read back as the number: no sum of sums is rounded. */
+/* The same with 15 significant digits, for sums of many parts. */
 void metric_map_write_exact(const struct metric_map *map, struct buffer *out);
 double metric_map_get(const struct metric_map *map, const char *key); /* 0 if absent */
 

@@ -161,6 +161,31 @@ size_t num_plain(double value, char text[static NUM_TEXT_MAX])
 	return plain(&d, text);
 }
 
+size_t num_15_digits(double value, char text[static NUM_TEXT_MAX])
+{
+	/* Exact in the 64 bits of a long double's mantissa. */
+	static const long double powers[] = { 1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L,
+		1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
+		1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L };
+	struct digits d = { .negative = value < 0 };
+	double size = fabs(value);
+	int decimals;
+
+	if (!isfinite(value))
+		return special(value, text);
+	if (size >= 1e15)
+		return (size_t)snprintf(text, NUM_TEXT_MAX, "%.0f", value);
+	decimals = size > 0 ? 14 - (int)floor(log10(size)) : 0;
+	decimals = MIN(MAX(decimals, 0), (int)ARRAY_SIZE(powers) - 1);
+	d.n = put_whole((uint64_t)((long double)size * powers[decimals] + 0.5L), d.text);
+	d.point = d.n - decimals;
+	trim_zeros(&d);
+	/* Less than half of the last decimal. */
+	if (d.n == 1 && d.text[0] == '0')
+		d = (struct digits){ .text = "0", .n = 1, .point = 1 };
+	return plain(&d, text);
+}
+
 size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX])
 {
 	uint64_t v = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;

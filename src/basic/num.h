@@ -18,6 +18,12 @@ size_t num_exposition(double value, char text[static NUM_TEXT_MAX]);
 /* Shortest digits that round-trip, never an exponent ("0.00002", "1000000"). */
 size_t num_plain(double value, char text[static NUM_TEXT_MAX]);
 
+/*
+ * 15 significant digits, never an exponent, whole numbers from 10^15 on in full. Much quicker to
+ * write and to read than the shortest that round-trip, and off by less than 10^-14 of the value.
+ */
+size_t num_15_digits(double value, char text[static NUM_TEXT_MAX]);
+
 /* An integer count of millionths as an exact decimal: 1500000 -> "1.5", -1 -> "-0.000001". */
 size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX]);
 

@@ -101,7 +101,7 @@ static int set_up_writer(struct db *db, struct err *err)
 			db->path);
 	return db_exec(db,
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		"PRAGMA journal_size_limit = 67108864;",
+		"PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768;",
 		err);
 }
 

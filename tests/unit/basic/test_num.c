@@ -75,6 +75,37 @@ static void plain_form_has_no_exponent(void **state)
 	assert_int_equal(num_plain(-2.2250738585072014e-308, text), 327);
 }
 
+static void fifteen_digits_are_close_and_plain(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, "0" },
+		{ -0.0, "0" },
+		{ 900, "900" },
+		{ -0.25, "-0.25" },
+		{ 0.1, "0.1" },
+		{ 1.0 / 3, "0.333333333333333" },
+		{ 200.0 / 3, "66.6666666666667" },
+		{ 0.99999999999999994, "1" },
+		{ 999999999999999.9, "1000000000000000" },
+		{ 1e15, "1000000000000000" },
+		{ 12345678901234567890.0, "12345678901234567168" },
+		{ 1e-20, "0.00000000000000000001" },
+		{ 1e-40, "0" },
+	};
+	uint64_t random = 6;
+
+	check(num_15_digits, rows, ARRAY_SIZE(rows));
+	for (int i = 0; i < 100000; i++) {
+		double value;
+
+		random = random * 6364136223846793005U + 1442695040888963407U;
+		value = (double)(int64_t)random / pow(10, i % 30);
+		num_15_digits(value, text);
+		assert_null(strpbrk(text, "eE+"));
+		assert_true(fabs(strtod(text, NULL) - value) <= 1e-14 * fabs(value) + 1e-27);
+	}
+}
+
 static void eight_decimals_are_rounded_as_printf_does(void **state)
 {
 	uint64_t random = 6;
@@ -209,6 +240,7 @@ int main(void)
 		TEST(plain_form_has_no_exponent),
 		TEST(metric_map_form_has_eight_decimals_or_none),
 		TEST(eight_decimals_are_rounded_as_printf_does),
+		TEST(fifteen_digits_are_close_and_plain),
 		TEST(millionths_are_exact),
 		TEST(random_doubles_are_shortest_and_read_back),
 		TEST(random_decimals_are_shortest_and_read_back),
