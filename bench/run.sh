@@ -198,6 +198,8 @@ if [ $WRITE = yes ]; then
 		sed '/^<!-- tables -->/q' docs/performance.md
 		echo
 		cat "$T/report"
+		echo
+		sed -n '/^<!-- end of tables -->/,$p' docs/performance.md
 	} >"$T/page"
 	cp "$T/page" docs/performance.md
 fi

@@ -216,16 +216,20 @@ const char *sample_query(const char *path, const char *sql)
 	static char text[65536];
 	sqlite3 *db = NULL;
 	sqlite3_stmt *q = NULL;
+	int code;
 
 	buffer_init(&out, sizeof(text) - 1);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	while (sqlite3_step(q) == SQLITE_ROW) {
+	while ((code = sqlite3_step(q)) == SQLITE_ROW) {
 		const char *value = (const char *)sqlite3_column_text(q, 0);
 
 		buffer_printf(&out, "%s%s", out.len ? "\n" : "", value ? value : "NULL");
 	}
+	if (code != SQLITE_DONE)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	sqlite3_finalize(q);
 	sqlite3_close(db);
 	assert_int_equal(buffer_error(&out), 0);
