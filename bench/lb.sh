@@ -16,7 +16,7 @@ done
 PATH=$PATH:/usr/sbin
 B=${BENCH_BUILD:-build/bench}
 [ -f "$B/build.ninja" ] || meson setup "$B" --buildtype=release -Dbench=true -Dtests=false >/dev/null
-ninja -C "$B" bench/bench_proxy bench/bench_library >/dev/null
+ninja -C "$B" bench/bench_proxy bench/bench_library ceems_lb >/dev/null
 T=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)/ceems-bench.XXXXXX")
 PIDS=()
 trap '[ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}" 2>/dev/null; rm -rf "$T"' EXIT
@@ -64,7 +64,8 @@ SERVER_PORT=${SERVER_PORT:-$(free_port)} NGINX_PORT=$(free_port)
 mkdir -p "$T/www"
 head -c 2048 /dev/zero | tr '\0' a >"$T/www/2k"
 head -c 65536 /dev/zero | tr '\0' b >"$T/www/64k"
-nginx_config server "server { listen 127.0.0.1:$SERVER_PORT backlog=4096; root $T/www; error_page 405 =200 \$uri; }"
+nginx_config server "server { listen 127.0.0.1:$SERVER_PORT backlog=4096; root $T/www; error_page 405 =200 \$uri;
+	location = /api/v1/query { rewrite ^ /2k; } location = /api/v1/query_range { rewrite ^ /64k; } }"
 nginx_config nginx "upstream s { server 127.0.0.1:$SERVER_PORT; keepalive 1024; keepalive_requests 100000000; }
 	server { listen 127.0.0.1:$NGINX_PORT backlog=4096; location / { proxy_pass http://s; proxy_http_version 1.1;
 	proxy_set_header Connection ''; proxy_set_header Host \$host; } }"
@@ -72,34 +73,49 @@ launch server $LOAD_CORE nginx -p "$T/server" -c "$T/server/nginx.conf"
 launch nginx $PROXY_CORE nginx -p "$T/nginx" -c "$T/nginx/nginx.conf"
 wait_port "$SERVER_PORT"
 wait_port "$NGINX_PORT"
-if [ -n "${PROXY_COMMAND:-}" ]; then
-	# shellcheck disable=SC2086
-	launch ours $PROXY_CORE $PROXY_COMMAND
-	wait_port "${PROXY_PORT:?}"
-	OUR_PORT=$PROXY_PORT
-else
-	launch ours $PROXY_CORE "$B/bench/bench_proxy" --quiet "http://127.0.0.1:$SERVER_PORT"
-	OUR_PORT=$(wait_out ours)
-fi
+launch ours $PROXY_CORE "$B/bench/bench_proxy" --quiet "http://127.0.0.1:$SERVER_PORT"
+OUR_PORT=$(wait_out ours)
 launch library $PROXY_CORE "$B/bench/bench_library" "http://127.0.0.1:$SERVER_PORT"
 LIBRARY_PORT=$(wait_out library)
+LB_PORT=$(free_port)
+mkdir "$T/data"
+NOW=$(date +%s)
+awk -v now="$NOW" 'BEGIN {
+	for (p = 0; p < 1000; p++) print "project alpha p" p " u" p
+	for (u = 0; u < 100000; u++) print "unit alpha " u " p" u % 1000 " " now - 3600 }' |
+	/usr/bin/python3 tests/lib/owners_database.py src/api/sql "$T/data/ceems.db"
+printf 'ceems_lb: {backends: [{id: alpha, tsdb: [{web: {url: "http://127.0.0.1:%s"}}]}]}\nceems_api_server: {data: {path: %s}}\n' \
+	"$SERVER_PORT" "$T/data" >"$T/lb.yml"
+chmod -R a+rX "$T/data" "$T/lb.yml"
+launch lb $PROXY_CORE "$B/ceems_lb" --config.file="$T/lb.yml" --web.listen-address=127.0.0.1:"$LB_PORT" --log.level=warn
+wait_port "$LB_PORT"
 
-cat >"$T/post.lua" <<'END'
-wrk.method = "POST"
-wrk.body = "query=" .. string.rep("x", 200)
-wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+SELECTOR='rate(ceems_compute_unit_cpu_user_seconds_total{uuid="7001",instance=~"node.*"}[5m])'
+cat >"$T/load.lua" <<END
+local query = [[query=$(/usr/bin/python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1]))' "$SELECTOR")]]
+if os.getenv("WRK_FILE") == "64k" then
+	query = query .. "&start=$((NOW - 1800))&end=$NOW&step=15"
+end
+wrk.headers["X-Grafana-User"] = "u1"
+wrk.headers["X-Ceems-Cluster-Id"] = "alpha"
+if os.getenv("WRK_METHOD") == "POST" then
+	wrk.method = "POST"
+	wrk.body = query
+	wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+else
+	wrk.path = wrk.path .. "?" .. query
+end
 END
 pid_of() { cat "$T/$1.pid"; }
-port_of() { case $1 in nginx) echo "$NGINX_PORT" ;; library) echo "$LIBRARY_PORT" ;; *) echo "$OUR_PORT" ;; esac; }
+port_of() { case $1 in nginx) echo "$NGINX_PORT" ;; library) echo "$LIBRARY_PORT" ;; lb) echo "$LB_PORT" ;; *) echo "$OUR_PORT" ;; esac; }
 cpu_us() { awk '{ s += $1 } END { printf "%d\n", s / 1000 }' /proc/"$(pid_of "$1")"/task/*/schedstat; }
 rss_kb() { awk '/VmRSS/ { print $2 }' /proc/"$(pid_of "$1")"/status; }
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 load() { # NAME CONNECTIONS FILE GET|POST SECONDS: what wrk says, in $T/wrk
-	local script=()
-	[ "$4" = GET ] || script=(-s "$T/post.lua")
-	# shellcheck disable=SC2086
-	taskset -c $LOAD_CORE wrk -t1 -c"$2" -d"$5"s --timeout 30s --latency "${script[@]}" ${WRK_HEADERS:-} \
-		"http://127.0.0.1:$(port_of "$1")/$3${WRK_QUERY:-}" >"$T/wrk"
+	local path=/api/v1/query
+	[ "$3" = 2k ] || path=/api/v1/query_range
+	WRK_METHOD=$4 WRK_FILE=$3 taskset -c $LOAD_CORE wrk -t1 -c"$2" -d"$5"s --timeout 30s --latency -s "$T/load.lua" \
+		"http://127.0.0.1:$(port_of "$1")$path" >"$T/wrk"
 }
 requests() { awk '/requests in/ { print $1 }' "$T/wrk"; }
 p99_us() { awk '$1 == "99%" { v = $2; u = v; sub(/[0-9.]+/, "", u); sub(/[a-z]+/, "", v)
@@ -107,17 +123,16 @@ p99_us() { awk '$1 == "99%" { v = $2; u = v; sub(/[0-9.]+/, "", u); sub(/[a-z]+/
 complain() { grep -E 'Socket errors|Non-2xx' "$T/wrk" && FAILED=1 || true; }
 # Before the memory of others can be used again.
 FAILED=0
-/usr/bin/python3 - "$OUR_PORT" "$(pid_of ours)" "$NGINX_PORT" "$(pid_of nginx)" "${WRK_QUERY:-}" "${WRK_HEADERS:-}" <<'END' || FAILED=1
+/usr/bin/python3 - "$OUR_PORT" "$(pid_of ours)" "$NGINX_PORT" "$(pid_of nginx)" <<'END' || FAILED=1
 import re, socket, sys
 def rss(pid):
     return int(re.search(r'VmRSS:\s+(\d+)', open(f'/proc/{pid}/status').read())[1])
-extra = ''.join(h + '\r\n' for h in re.findall(r"-H *'?([^']+?)'?(?= -H|$)", sys.argv[6]))
 failed = 0
 for name, port, pid in (('ours', sys.argv[1], sys.argv[2]), ('nginx', sys.argv[3], sys.argv[4])):
     n, before, socks = 1900, rss(pid), []
     for _ in range(n):
         s = socket.create_connection(('127.0.0.1', int(port)))
-        s.sendall(f'GET /2k{sys.argv[5]} HTTP/1.1\r\nHost: h\r\n{extra}\r\n'.encode())
+        s.sendall(b'GET /2k HTTP/1.1\r\nHost: h\r\n\r\n')
         got = b''
         while len(got) < 2048:
             got += s.recv(65536)
@@ -128,13 +143,14 @@ for name, port, pid in (('ours', sys.argv[1], sys.argv[2]), ('nginx', sys.argv[3
 sys.exit(failed)
 END
 
-echo "Requests per second of CPU time, 32 connections (median of $ROUNDS rounds of $SECONDS_EACH s), p99 of 8:"
-printf '%-10s %9s %9s %9s  %-12s %s\n' case ours nginx libraries ours/nginx 'p99 ours, nginx (ms)'
+echo "Requests per second of CPU time, 32 connections (median of $ROUNDS rounds of $SECONDS_EACH s), p99 of 8 (ms):"
+printf '%-10s %9s %9s %9s %9s  %8s %8s  %s\n' case nginx engine ceems_lb libraries engine ceems_lb 'p99 nginx, engine, ceems_lb'
+declare -A rate p99
 for method in GET POST; do
 	for file in 2k 64k; do
-		declare -A rate=([ours]='' [nginx]='' [library]='') p99=([ours]='' [nginx]='' [library]='')
+		for who in nginx ours lb library; do rate[$who]='' p99[$who]=''; done
 		for _ in $(seq "$ROUNDS"); do
-			for who in nginx ours library; do
+			for who in nginx ours lb library; do
 				a=$(cpu_us $who)
 				load $who 32 $file $method "$SECONDS_EACH"
 				b=$(cpu_us $who)
@@ -144,19 +160,20 @@ for method in GET POST; do
 				p99[$who]+=" $(p99_us)"
 			done
 		done
-		# shellcheck disable=SC2086
-		o=$(median ${rate[ours]}) n=$(median ${rate[nginx]}) l=$(median ${rate[library]})
-		# shellcheck disable=SC2086
-		po=$(median ${p99[ours]}) pn=$(median ${p99[nginx]})
-		awk -v c="$method $file" -v o="$o" -v n="$n" -v l="$l" -v po="$po" -v pn="$pn" 'BEGIN {
-			printf "%-10s %9d %9d %9d  %-12.2f %.2f, %.2f\n", c, o, n, l, o / n, po / 1000, pn / 1000
-			exit o / n < 0.9 || po > pn + 1000 }' || FAILED=1
+		for who in nginx ours lb library; do
+			# shellcheck disable=SC2086
+			rate[$who]=$(median ${rate[$who]}) p99[$who]=$(median ${p99[$who]})
+		done
+		awk -v c="$method $file" -v n="${rate[nginx]}" -v o="${rate[ours]}" -v g="${rate[lb]}" -v l="${rate[library]}" \
+			-v pn="${p99[nginx]}" -v po="${p99[ours]}" -v pg="${p99[lb]}" 'BEGIN {
+			printf "%-10s %9d %9d %9d %9d  %8.2f %8.2f  %.2f, %.2f, %.2f\n", c, n, o, g, l, o / n, g / n, pn / 1000, po / 1000, pg / 1000
+			exit o / n < 0.9 || g / n < 0.9 || po > pn + 1000 || pg > pn + 1000 }' || FAILED=1
 	done
 done
 
 echo
 echo "1,000 connections, 2 KB, 3 s:"
-for who in nginx ours; do
+for who in nginx ours lb; do
 	load $who 1000 2k GET 3
 	echo "$who: $(requests) requests, p99 $(($(p99_us) / 1000)) ms, errors: $(grep -E 'Socket errors|Non-2xx' "$T/wrk" || echo none)"
 	[ $who = nginx ] || complain >/dev/null
@@ -164,7 +181,7 @@ done
 
 echo
 echo "System calls a request (GET 2k, 8 connections):"
-for who in nginx ours; do
+for who in nginx ours lb; do
 	timeout -s INT 4 strace -f -c -o "$T/strace" -p "$(pid_of $who)" 2>/dev/null &
 	tracer=$!
 	sleep 0.5
@@ -175,15 +192,17 @@ for who in nginx ours; do
 done
 
 echo
-load ours 64 2k GET 3
-BEFORE=$(rss_kb ours) DONE=0
-while [ "$DONE" -lt "$REQUESTS" ]; do
-	load ours 64 2k GET 10
-	DONE=$((DONE + $(requests)))
-	complain
+for who in ours lb; do
+	load $who 64 2k GET 3
+	before=$(rss_kb $who) done=0
+	while [ "$done" -lt "$REQUESTS" ]; do
+		load $who 64 2k GET 10
+		done=$((done + $(requests)))
+		complain
+	done
+	after=$(rss_kb $who)
+	echo "Memory of $who: $before KiB, after $done requests $after KiB"
+	[ $((after - before)) -lt 1024 ] || FAILED=1
 done
-AFTER=$(rss_kb ours)
-echo "Memory: $BEFORE KiB, after $DONE requests $AFTER KiB"
-[ $((AFTER - BEFORE)) -lt 1024 ] || FAILED=1
 [ $FAILED = 0 ] || echo "an aim is missed"
 exit $FAILED

@@ -46,6 +46,16 @@ const char *answer_reason(int status)
 	return "Status";
 }
 
+void answer_put_number(struct buffer *out, uint64_t number)
+{
+	char text[24], *p = text + sizeof(text);
+
+	do
+		*--p = (char)('0' + number % 10);
+	while (number /= 10);
+	buffer_append(out, p, (size_t)(text + sizeof(text) - p));
+}
+
 size_t answer_unsent(const struct exchange *x)
 {
 	const struct client *c = x->client;
@@ -77,6 +87,13 @@ static void end_head(struct client *c, const struct exchange *x)
 	buffer_puts(out, "\r\n");
 }
 
+static void put_length(struct buffer *out, uint64_t length)
+{
+	buffer_puts(out, "Content-Length: ");
+	answer_put_number(out, length);
+	buffer_append(out, "\r\n", 2);
+}
+
 static void put_slice(struct buffer *out, struct slice s)
 {
 	buffer_append(out, s.p, s.n);
@@ -95,7 +112,7 @@ static void put_own(struct client *c, struct exchange *x, int status, const char
 	for (; headers && *headers; headers++)
 		buffer_printf(out, "%s\r\n", *headers);
 	if (!bodiless)
-		buffer_printf(out, "Content-Length: %zu\r\n", body.n);
+		put_length(out, body.n);
 	end_head(c, x);
 	if (!bodiless && !(x && x->method && strcmp(x->method, "HEAD") == 0)) {
 		put_slice(out, body);
@@ -233,13 +250,14 @@ void answer_head(struct exchange *x, bool may_be_direct)
 	x->report.status = head->status;
 	if (exchange_body_pending(x))
 		c->close_after = true;
-	buffer_printf(out, "HTTP/1.1 %d ", head->status);
+	buffer_append(out, "HTTP/1.1 ", 9);
+	answer_put_number(out, (uint64_t)head->status);
+	buffer_putc(out, ' ');
 	put_slice(out, head->reason);
 	buffer_append(out, "\r\n", 2);
 	put_fields(x, head);
 	if (head->has_length && head->status != 204 && !(x->filtered && head->content_length))
-		buffer_printf(
-			out, "Content-Length: %llu\r\n", (unsigned long long)head->content_length);
+		put_length(out, head->content_length);
 	else if (head->framing != HTTP_BODY_NONE && x->head.minor == 1)
 		buffer_puts(out, "Transfer-Encoding: chunked\r\n");
 	end_head(c, x);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A client's connection: heads in, answers out, and how long each may take. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -113,12 +114,27 @@ void client_yield(struct client *c)
 	loop_post(&c->loop->loop, &c->turn);
 }
 
+static void note_peer(struct client *c)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&c->peer;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&c->peer;
+	socklen_t len = sizeof(c->peer);
+
+	/* A peer that is gone already stays AF_UNSPEC. */
+	(void)getpeername(c->io.fd, (struct sockaddr *)&c->peer, &len);
+	if (c->peer.ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, c->peer_text, sizeof(c->peer_text));
+	else if (c->peer.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], c->peer_text, sizeof(c->peer_text));
+	else if (c->peer.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, c->peer_text, sizeof(c->peer_text));
+}
+
 void client_accept(struct proxy_loop *loop, int fd, size_t listener)
 {
 	struct proxy *proxy = loop->proxy;
 	const int on = 1;
 	struct client *c;
-	socklen_t len = sizeof(c->peer);
 
 	if (atomic_fetch_add(&proxy->n_connections, 1) >= proxy->config.max_connections &&
 		!make_room(loop))
@@ -134,8 +150,7 @@ void client_accept(struct proxy_loop *loop, int fd, size_t listener)
 	c->fresh = true;
 	c->state = proxy->tls ? CLIENT_HANDSHAKE : CLIENT_HEAD;
 	buffer_init(&c->out, 0);
-	/* A peer that is gone already stays AF_UNSPEC. */
-	(void)getpeername(fd, (struct sockaddr *)&c->peer, &len);
+	note_peer(c);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (loop_timer_init(&loop->loop, &c->timer, on_timer) < 0) {
 		free(c);

@@ -249,6 +249,7 @@ void exchange_start(struct client *c, size_t head_bytes)
 	x->cert = c->cert;
 	x->listener = c->listener;
 	x->peer = c->peer;
+	memcpy(x->peer_text, c->peer_text, sizeof(x->peer_text));
 	c->x = x;
 	c->state = CLIENT_BUSY;
 	x->started_us = proxy_now_us();

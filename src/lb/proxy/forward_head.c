@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The head that a server gets (spec lb-and-proxies.md 2.11; RFC 9110 7.6). */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <strings.h>
 
 #include "lb/proxy/internal.h"
@@ -87,7 +85,7 @@ static bool method_has_content(const char *method)
 
 static void put_framing(struct exchange *x, struct buffer *out)
 {
-	unsigned long long length = 0;
+	uint64_t length = 0;
 
 	switch (forward_framing(x)) {
 	case HTTP_BODY_CHUNKED:
@@ -102,30 +100,16 @@ static void put_framing(struct exchange *x, struct buffer *out)
 			return;
 		break;
 	}
-	buffer_printf(out, "Content-Length: %llu\r\n", length);
-}
-
-/* The peer's address without a port; "" for peers that have none. */
-static void peer_text(const struct exchange *x, char text[static INET6_ADDRSTRLEN])
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&x->peer;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&x->peer;
-
-	*text = '\0';
-	if (x->peer.ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, text, INET6_ADDRSTRLEN);
-	else if (x->peer.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, INET6_ADDRSTRLEN);
-	else if (x->peer.ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, INET6_ADDRSTRLEN);
+	buffer_puts(out, "Content-Length: ");
+	answer_put_number(out, length);
+	buffer_append(out, "\r\n", 2);
 }
 
 static void put_forwarded_for(struct exchange *x, struct buffer *out)
 {
-	char peer[INET6_ADDRSTRLEN];
+	const char *peer = x->peer_text;
 	bool any = false;
 
-	peer_text(x, peer);
 	for (size_t i = 0; i < x->head.fields.n; i++) {
 		const struct http_field *f = &x->head.fields.v[i];
 

@@ -18,6 +18,7 @@
 #ifndef CEEMS_LB_PROXY_INTERNAL_H
 #define CEEMS_LB_PROXY_INTERNAL_H
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 
 #include "format/http_body.h"
@@ -90,6 +91,7 @@ struct client {
 	struct http_tls *tls;
 	size_t listener;
 	struct sockaddr_storage peer;
+	char peer_text[INET6_ADDRSTRLEN]; /* the address alone; "" where there is none */
 };
 
 enum exchange_state {
@@ -126,6 +128,7 @@ struct exchange {
 	size_t listener;
 	bool cert;
 	struct sockaddr_storage peer;
+	char peer_text[INET6_ADDRSTRLEN];
 	struct web_state *web; /* NULL without a web config */
 	void *data;
 	void (*work)(void *ctx, struct exchange *x);
@@ -264,6 +267,8 @@ struct exchange *exchange_new(struct proxy_loop *loop);
 void exchange_spare_free(struct proxy_loop *loop);
 
 /* answer.c */
+/* Decimal; printf(3) would take longer than all else in a head. */
+void answer_put_number(struct buffer *out, uint64_t number);
 /* A page of the proxy's own; the connection is closed after it. x may be NULL: no exchange yet. */
 void answer_refuse(struct client *c, struct exchange *x, int status, const char *text);
 void answer_own(struct exchange *x, int status, const char *content_type,
