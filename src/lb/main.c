@@ -23,6 +23,7 @@
 #include "lb/visit.h"
 
 enum {
+	DESCRIPTORS_WANTED = 2 * 16384 + 64,
 	STOP_GRACE_MS = 5000,
 	ARENA_BYTES = 16 << 20,
 	HEADER_TIMEOUT_MS = 2000,
@@ -57,6 +58,17 @@ static void take_signals(sigset_t *ret_signals)
 	sigaddset(ret_signals, SIGTERM);
 	sigaddset(ret_signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+/* The soft limit is usually that of select(2); each client may need two. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+		return;
+	limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED);
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void log_start(const struct program *p)
@@ -433,6 +445,7 @@ int main(int argc, char **argv)
 	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
 		(enum log_format)p.flags.log_format, clock_system() };
 	arena_init(&p.arena, ARENA_BYTES);
+	allow_descriptors();
 	r = start(&p, &err);
 	if (r < 0)
 		status = fail(&err);

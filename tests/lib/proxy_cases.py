@@ -8,6 +8,7 @@ prints TAP. A server is a function that is called with each connection, on a thr
 import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -157,12 +158,18 @@ def hung(server, conn):
 
 class Proxy:
     def __init__(self, *urls, **options):
-        args = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
+        args = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()
+                if k != 'files']
         self.log = tempfile.TemporaryFile()
+        files = options.get('files')
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         # What is freed is to be free, so that the size of the process tells something.
         asan = os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'
         self.process = subprocess.Popen([PROGRAM, *args, *urls], stdout=subprocess.PIPE,
-                                        stderr=self.log, env={**os.environ, 'ASAN_OPTIONS': asan})
+                                        stderr=self.log, env={**os.environ, 'ASAN_OPTIONS': asan},
+                                        preexec_fn=limit if files else None)
         line = self.process.stdout.readline()
         if not line:
             raise Failed('no start: ' + self.text())
@@ -483,6 +490,29 @@ def case_the_longest_idle_connection_makes_room():
         check(socks[0].recv(1) == b'', 'the first one')
         socks[11].sendall(GET % b'/answer')
         check(read_answer(socks[11])[0] == 200, 'the last one')
+
+
+def case_more_clients_than_descriptors_wait_and_cost_no_time():
+    with setup(good, files=40, connections=1000) as (proxy, _):
+        check(b' 200 ' in proxy.ask(b'GET /x HTTP/1.0\r\n\r\n'), 'before')
+        socks = [proxy.connect() for _ in range(80)]
+        for sock in socks:
+            sock.sendall(GET % b'/answer')
+        check(read_answer(socks[0])[0] == 200, 'the first one')
+
+        def cpu():
+            with open(f'/proc/{proxy.process.pid}/stat') as f:
+                return sum(int(n) for n in f.read().split()[13:15])
+        before, end = cpu(), time.monotonic() + 1
+        while time.monotonic() < end:
+            time.sleep(0.1)
+        check(cpu() - before < 50, f'{cpu() - before} ticks for nothing')
+        socks[1].sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\na')
+        for sock in socks[:60]:
+            sock.close()
+        for sock in socks[60:]:
+            check(read_answer(sock)[0] == 200, 'the last ones')
+            sock.close()
 
 
 def case_a_thousand_clients_at_once():

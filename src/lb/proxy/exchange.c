@@ -35,6 +35,7 @@ struct exchange *exchange_new(struct proxy_loop *loop)
 
 static void free_exchange(struct exchange *x)
 {
+	buffer_done(&x->body);
 	buffer_done(&x->request);
 	buffer_done(&x->filter_out);
 	arena_done(&x->arena);
@@ -65,7 +66,6 @@ static void recycle(struct loop_trash *trash)
 	struct proxy_loop *loop = x->loop;
 
 	wipe(&x->credentials);
-	buffer_done(&x->body);
 	if (loop->n_spare >= SPARE_EXCHANGES) {
 		free_exchange(x);
 		return;
@@ -73,9 +73,12 @@ static void recycle(struct loop_trash *trash)
 	arena_reset(&x->arena);
 	if (x->arena.total_bytes > SPARE_BUFFER_BYTES * 2)
 		arena_done(&x->arena);
+	if (x->body.cap > SPARE_BUFFER_BYTES)
+		buffer_done(&x->body);
 	if (x->request.cap > SPARE_BUFFER_BYTES)
 		buffer_done(&x->request);
 	buffer_done(&x->filter_out);
+	buffer_clear(&x->body);
 	buffer_clear(&x->request);
 	memset(x, 0, offsetof(struct exchange, loop));
 	x->trash.next = (struct loop_trash *)loop->spare;
@@ -320,7 +323,7 @@ static bool read_body(struct exchange *x)
 
 static void start_reading(struct exchange *x)
 {
-	buffer_init(&x->body, x->body_max ? x->body_max : 1);
+	x->body.limit = MAX(x->body_max, (size_t)1);
 	if (x->head.framing == HTTP_BODY_LENGTH && x->head.content_length > x->body_max)
 		answer_refuse(x->client, x, 413, "Request Entity Too Large\n");
 	else

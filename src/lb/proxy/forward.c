@@ -102,6 +102,18 @@ static bool needs_worker(struct exchange *x)
 			x->upstream, x->loop->proxy->pool, x->loop->loop.now_ms, addresses);
 }
 
+/* What is missing here is no fault of the server's. */
+static void launch_failed(struct exchange *x, int r)
+{
+	if (r != -EMFILE && r != -ENFILE && r != -ENOMEM && r != -ENOBUFS) {
+		forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
+		return;
+	}
+	tell(x, ATTEMPT_CLIENT_GONE, x->why);
+	let_go(x);
+	give_up(x);
+}
+
 /* False: it goes on later, or the attempt has failed. */
 static bool launch(struct exchange *x)
 {
@@ -121,7 +133,7 @@ static bool launch(struct exchange *x)
 	}
 	if (r < 0) {
 		snprintf(x->why, sizeof(x->why), "connecting: %s", err_name(r));
-		forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
+		launch_failed(x, r);
 		return false;
 	}
 	return true;

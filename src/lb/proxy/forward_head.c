@@ -223,6 +223,7 @@ void forward_build_target(struct exchange *x, struct buffer *out)
 
 int forward_build_head(struct exchange *x)
 {
+	struct slice body = forward_body(x);
 	struct buffer *out = &x->request;
 	int r;
 
@@ -234,5 +235,8 @@ int forward_build_head(struct exchange *x)
 	r = forward_build_fields(x, out);
 	put_framing(x, out);
 	buffer_append(out, "\r\n", 2);
+	x->body_in_request = !forward_streams(x) && body.n <= SMALL_BODY_BYTES;
+	if (x->body_in_request)
+		put(out, body);
 	return r < 0 ? r : buffer_error(out);
 }

@@ -47,6 +47,7 @@ enum {
 	ACCEPT_PAUSE_MS = 100, /* when there are no descriptors */
 	LOOPS_MAX = 256,
 	ATTEMPTS_MAX = 16,
+	SMALL_BODY_BYTES = 4 << 10, /* sent with the head */
 	SPARE_EXCHANGES = 64,
 	SPARE_BUFFER_BYTES = 16 << 10, /* a buffer that grew beyond is not kept */
 	DATE_TEXT_BYTES = 32,
@@ -140,7 +141,6 @@ struct exchange {
 	bool body_read; /* it is in body, whole */
 	bool body_begun; /* some of it went to a server */
 	size_t body_max, skipped;
-	struct buffer body;
 
 	struct exchange_forward forward;
 	unsigned attempt;
@@ -151,6 +151,7 @@ struct exchange {
 	int prepare_result;
 	char why[160]; /* of a failed attempt */
 	enum attempt_result last_result;
+	bool body_in_request; /* its bytes stand behind the head in request */
 	struct wire *wire;
 	struct courier *courier;
 
@@ -167,6 +168,7 @@ struct exchange {
 	/* From here on it is kept for the next one. */
 	struct proxy_loop *loop;
 	struct arena arena;
+	struct buffer body;
 	struct buffer credentials; /* header lines, when they are read for each request */
 	struct buffer request; /* head to the server */
 	struct buffer filter_out;

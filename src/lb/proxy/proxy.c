@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 enum {
 	CONNECTIONS_DEFAULT = 16384,
+	DESCRIPTORS_RESERVED = 64, /* for what isn't a connection */
 	HEADER_TIMEOUT_DEFAULT_MS = 2000,
 	BODY_TIMEOUT_DEFAULT_MS = 60000,
 	IDLE_TIMEOUT_DEFAULT_MS = 300000,
@@ -46,13 +48,26 @@ const char *proxy_loop_date(struct proxy_loop *loop)
 	return loop->date;
 }
 
+/* Each client may need a server's connection besides. */
+static unsigned connections_by_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return CONNECTIONS_DEFAULT;
+	if (limit.rlim_cur < 2 * DESCRIPTORS_RESERVED)
+		return DESCRIPTORS_RESERVED / 2;
+	return (unsigned)MIN(
+		(limit.rlim_cur - DESCRIPTORS_RESERVED) / 2, (rlim_t)CONNECTIONS_DEFAULT);
+}
+
 static void set_defaults(struct proxy_config *c)
 {
 	c->loops = MIN(MAX(c->loops, 1U), (unsigned)LOOPS_MAX);
 	if (!c->workers)
 		c->workers = WORKERS_DEFAULT;
 	if (!c->max_connections)
-		c->max_connections = CONNECTIONS_DEFAULT;
+		c->max_connections = connections_by_descriptors();
 	if (!c->max_header_bytes)
 		c->max_header_bytes = HEAD_DEFAULT_BYTES;
 	c->max_header_bytes = MIN(c->max_header_bytes, (size_t)HEAD_MAX_BYTES);

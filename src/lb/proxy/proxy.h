@@ -104,7 +104,7 @@ enum attempt_result {
 	ATTEMPT_UNREACHABLE, /* nothing was sent to it: safe to repeat */
 	ATTEMPT_BROKEN, /* sent, and no (understandable) head came back */
 	ATTEMPT_TIMEOUT,
-	ATTEMPT_CLIENT_GONE, /* says nothing about the server */
+	ATTEMPT_CLIENT_GONE, /* or memory and descriptors have: says nothing about the server */
 };
 
 enum exchange_outcome { EXCHANGE_ANSWERED, EXCHANGE_CUT, EXCHANGE_CLIENT_GONE };
@@ -175,7 +175,7 @@ struct proxy_config {
 	/* TLS, basic auth (spec 1.2), looked at again when it changes; NULL or "": neither */
 	const char *web_config_file;
 	unsigned loops, workers; /* threads; 0: one, and four */
-	unsigned max_connections; /* 0: 16384 */
+	unsigned max_connections; /* 0: 16384, or half of what RLIMIT_NOFILE allows */
 	size_t max_header_bytes; /* 0: 32 KiB; at most 60 KiB */
 	/* Zeros: 2 s, 60 s, 300 s, 60 s. A body and an answer must get on within each such time. */
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;

@@ -1,290 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A connection to a plain server: HTTP/1.1, one request at a time, kept for the next one. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "lb/proxy/internal.h"
-
-enum {
-	KEEPALIVE_S = 30,
-	FIRST_ADDRESS_MS = 250,
-	/* Later the server may be closing it just now, as idle; too bad for what can't be repeated.
-	 */
-	SURE_IDLE_MS = 30000,
-};
-
-enum wire_state { WIRE_CONNECTING, WIRE_BUSY, WIRE_IDLE, WIRE_CLOSED };
-
-struct wire {
-	struct loop_watch watch;
-	struct loop_timer timer;
-	struct loop_trash trash;
-	struct upstream_pool *pool;
-	struct wire *prev, *next; /* of the idle ones */
-	enum wire_state state;
-	struct io io;
-	struct exchange *x;
-	struct upstream_address addresses[UPSTREAM_ADDRESSES_MAX];
-	unsigned n_addresses, at;
-	int64_t connect_end_ms, idle_since_ms;
-	bool reused;
-	/* Of the exchange under way: */
-	bool sent_any, sent_all, send_failed, got_any, head_seen, keep_alive;
-	size_t request_sent, body_sent;
-	size_t scanned;
-	struct http_body body;
-	struct stream in;
-};
-
-static struct loop *loop_of(const struct wire *w)
-{
-	return &w->pool->loop->loop;
-}
-
-static void free_wire(struct loop_trash *trash)
-{
-	free((char *)trash - offsetof(struct wire, trash));
-}
-
-static void close_socket(struct wire *w)
-{
-	w->watch.fd = -1;
-	io_close(&w->io, false);
-}
-
-static void delist(struct wire *w)
-{
-	if (w->prev)
-		w->prev->next = w->next;
-	else
-		w->pool->idle = w->next;
-	if (w->next)
-		w->next->prev = w->prev;
-	w->prev = w->next = NULL;
-	w->pool->n_idle--;
-}
-
-void wire_abort(struct wire *w)
-{
-	struct loop *loop = loop_of(w);
-
-	if (w->state == WIRE_CLOSED)
-		return;
-	if (w->state == WIRE_IDLE)
-		delist(w);
-	w->state = WIRE_CLOSED;
-	if (w->x)
-		w->x->wire = NULL;
-	w->x = NULL;
-	close_socket(w);
-	loop_timer_done(loop, &w->timer);
-	stream_drop(&w->in, loop);
-	w->pool->n_wires--;
-	loop_discard(loop, &w->trash, free_wire);
-}
-
-void wire_close_idle(struct upstream_pool *pool)
-{
-	while (pool->idle)
-		wire_abort(pool->idle);
-}
+#include "lb/proxy/wire.h"
 
 struct stream *wire_stream(struct wire *w)
 {
 	return &w->in;
 }
 
-/* Keeps the connection for the next exchange. */
-static void keep(struct wire *w)
-{
-	struct upstream_pool *pool = w->pool;
-
-	w->x->wire = NULL;
-	w->x = NULL;
-	stream_drop(&w->in, loop_of(w));
-	if (pool->n_idle >= UPSTREAM_IDLE_MAX || atomic_load(&pool->upstream->closed)) {
-		wire_abort(w);
-		return;
-	}
-	w->state = WIRE_IDLE;
-	w->prev = NULL;
-	w->next = pool->idle;
-	if (w->next)
-		w->next->prev = w;
-	pool->idle = w;
-	pool->n_idle++;
-	w->idle_since_ms = loop_of(w)->now_ms;
-	loop_timer_set(loop_of(w), &w->timer, w->idle_since_ms + UPSTREAM_IDLE_MS);
-}
-
-static void on_ready(struct loop_watch *watch, uint32_t events)
-{
-	struct wire *w = (struct wire *)watch;
-
-	io_note(&w->io, events);
-	/* A server has nothing to say to a connection that is not in use but that it closes it. */
-	if (w->state == WIRE_IDLE && (events & ~(uint32_t)EPOLLOUT))
-		wire_abort(w);
-	else if (w->x)
-		client_run(w->x->client);
-}
-
-/* Begins a connection to the next address. */
-static int connect_next(struct wire *w)
-{
-	struct loop *loop = loop_of(w);
-	const int on = 1, idle = KEEPALIVE_S;
-	int r = -EHOSTUNREACH;
-
-	while (w->at < w->n_addresses) {
-		const struct upstream_address *a = &w->addresses[w->at++];
-		int64_t left = w->connect_end_ms - loop->now_ms;
-
-		if (left <= 0)
-			return -ETIMEDOUT;
-		close_socket(w);
-		w->io.fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (w->io.fd < 0) {
-			r = -errno;
-			continue;
-		}
-		(void)setsockopt(w->io.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		(void)setsockopt(w->io.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-		(void)setsockopt(w->io.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-		(void)setsockopt(w->io.fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof(idle));
-		w->watch.fd = w->io.fd;
-		r = connect(w->io.fd, (const struct sockaddr *)&a->sa, a->len) < 0 ? -errno : 0;
-		if (r < 0 && r != -EINPROGRESS)
-			continue;
-		r = loop_add(loop, &w->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-		if (r < 0)
-			continue;
-		w->state = WIRE_CONNECTING;
-		/* Each further address gets its part of the time that is left. */
-		left = MAX(left / (w->n_addresses - w->at + 1), MIN(left, FIRST_ADDRESS_MS));
-		loop_timer_set(loop, &w->timer, loop->now_ms + left);
-		return 0;
-	}
-	return r;
-}
-
-static void begin_exchange(struct wire *w, struct exchange *x)
-{
-	w->x = x;
-	x->wire = w;
-	w->sent_any = w->sent_all = w->send_failed = w->got_any = w->head_seen = false;
-	w->request_sent = w->body_sent = w->scanned = 0;
-}
-
-/*
- * Whether the server has closed it meanwhile, and the loop doesn't know yet. Only asked where a
- * request could not be repeated if it had.
- */
-static bool has_ended(const struct wire *w)
-{
-	char byte;
-
-	return w->io.hangup || loop_of(w)->now_ms - w->idle_since_ms > SURE_IDLE_MS ||
-		recv(w->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
-static struct wire *take_idle(struct upstream_pool *pool, bool sure)
-{
-	while (pool->idle) {
-		struct wire *w = pool->idle;
-
-		if (!(sure || w->io.readable) || !has_ended(w)) {
-			delist(w);
-			w->state = WIRE_BUSY;
-			w->reused = true;
-			return w;
-		}
-		wire_abort(w);
-	}
-	return NULL;
-}
-
-static void on_timer(struct loop_timer *timer);
-
-static void set_timeout(struct wire *w)
+void wire_set_timeout(struct wire *w)
 {
 	int64_t timeout_ms = w->x->forward.timeout_ms;
 
 	if (timeout_ms > 0)
-		loop_timer_set(loop_of(w), &w->timer, loop_of(w)->now_ms + timeout_ms);
+		loop_timer_set(wire_loop(w), &w->timer, wire_loop(w)->now_ms + timeout_ms);
 	else
 		loop_timer_clear(&w->timer);
-}
-
-int wire_start(struct exchange *x, bool fresh)
-{
-	struct upstream_pool *pool = upstream_pool_of(x->loop, x->upstream);
-	struct wire *w;
-	int r;
-
-	if (!pool)
-		return -ENOMEM;
-	w = fresh ? NULL : take_idle(pool, !forward_is_safe(x));
-	if (w) {
-		begin_exchange(w, x);
-		set_timeout(w);
-		return 0;
-	}
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	w->pool = pool;
-	w->io.fd = w->watch.fd = -1;
-	w->watch.ready = on_ready;
-	if (loop_timer_init(&x->loop->loop, &w->timer, on_timer) < 0) {
-		free(w);
-		return -ENOMEM;
-	}
-	pool->n_wires++;
-	w->n_addresses = upstream_addresses(
-		x->upstream, x->loop->proxy->pool, x->loop->loop.now_ms, w->addresses);
-	w->connect_end_ms = x->loop->loop.now_ms + x->upstream->connect_timeout_ms;
-	begin_exchange(w, x);
-	r = connect_next(w);
-	if (r < 0)
-		wire_abort(w);
-	return r;
-}
-
-static void connect_failed(struct wire *w, int r)
-{
-	struct exchange *x = w->x;
-	int next = connect_next(w);
-
-	if (next >= 0)
-		return;
-	snprintf(x->why, sizeof(x->why), "connecting: %s", err_name(r));
-	forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
-}
-
-/* True: it is connected. */
-static bool run_connect(struct wire *w)
-{
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	if (!w->io.writable)
-		return false;
-	if (getsockopt(w->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
-	if (error) {
-		connect_failed(w, -error);
-		return false;
-	}
-	w->state = WIRE_BUSY;
-	set_timeout(w);
-	return true;
 }
 
 /* The client's body: false, if the exchange went another way. */
@@ -318,7 +51,7 @@ static void note_sent(struct wire *w, size_t n)
 	if (forward_streams(x)) {
 		x->body_begun = true;
 		x->client->in.start += n;
-		set_timeout(w);
+		wire_set_timeout(w);
 	} else {
 		w->body_sent += n;
 	}
@@ -377,7 +110,7 @@ static bool run_send(struct wire *w)
 		note_sent(w, (size_t)n);
 	}
 	if (w->sent_all)
-		stream_trim(&w->x->client->in, loop_of(w));
+		stream_trim(&w->x->client->in, wire_loop(w));
 	return true;
 }
 
@@ -389,7 +122,7 @@ static void complete(struct wire *w)
 		w->body.framing != HTTP_BODY_CLOSE;
 
 	if (again)
-		keep(w);
+		wire_keep(w);
 	else
 		wire_abort(w);
 	forward_complete(x);
@@ -564,9 +297,9 @@ static void run_receive(struct wire *w)
 			client_yield(x->client);
 			return;
 		}
-		n = stream_fill(&w->in, &w->io, loop_of(w));
+		n = stream_fill(&w->in, &w->io, wire_loop(w));
 		if (n == -EAGAIN) {
-			stream_trim(&w->in, loop_of(w));
+			stream_trim(&w->in, wire_loop(w));
 			return;
 		}
 		if (n <= 0) {
@@ -580,13 +313,13 @@ static void run_receive(struct wire *w)
 			return;
 		}
 		if (w->head_seen)
-			set_timeout(w);
+			wire_set_timeout(w);
 	}
 }
 
 void wire_run(struct wire *w)
 {
-	if (w->state == WIRE_CONNECTING && !run_connect(w))
+	if (w->state == WIRE_CONNECTING && !wire_connected(w))
 		return;
 	if (run_send(w))
 		run_receive(w);
@@ -601,7 +334,7 @@ static bool waits_for_client(const struct wire *w)
 		x->client->in.ready == x->client->in.start;
 }
 
-static void on_timer(struct loop_timer *timer)
+void wire_on_timer(struct loop_timer *timer)
 {
 	struct wire *w = (struct wire *)((char *)timer - offsetof(struct wire, timer));
 	struct exchange *x = w->x;
@@ -612,13 +345,13 @@ static void on_timer(struct loop_timer *timer)
 		return;
 	}
 	if (w->state == WIRE_CONNECTING)
-		connect_failed(w, -ETIMEDOUT);
+		wire_connect_failed(w, -ETIMEDOUT);
 	else if (!w->head_seen && waits_for_client(w))
-		set_timeout(w);
+		wire_set_timeout(w);
 	else if (!w->head_seen)
 		forward_failed(x, ATTEMPT_TIMEOUT, "no answer within the time limit");
 	else if (answer_unsent(x))
-		set_timeout(w); /* it is the client who is slow */
+		wire_set_timeout(w); /* it is the client who is slow */
 	else
 		forward_cut(x);
 	client_run(c);
