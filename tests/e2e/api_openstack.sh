@@ -227,8 +227,8 @@ ok "one that Nova has forgotten ended when it was seen last" is "select (ended_a
 ok "a user whose projects can't be had keeps them" is "select projects from users where name = 'mira'" '["astro","bio"]'
 ok "and the projects keep the user" is "select group_concat(users, ' ') from (select * from projects order by name)" '["mira","zoe"] ["mira"] ["ada"]'
 ok "which is said" said 'projects of user .mira.: .*no projects today'
-fault none
 cloud '.members.u1 = ["p2"]'
+fault none
 windows
 windows
 ok "when they can be had they are" is "select projects from users where name = 'mira'" '["bio"]'
