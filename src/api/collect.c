@@ -114,6 +114,8 @@ static int recall(struct cluster *cluster, struct err *err)
 
 	if (in->manager->recall && !cluster->recalled)
 		r = sink->running(sink->ctx, in->id, in->manager->recall, in->state, err);
+	if (r >= 0 && in->manager->recall_owner && !cluster->recalled)
+		r = sink->owners(sink->ctx, in->id, in->manager->recall_owner, in->state, err);
 	cluster->recalled = r >= 0;
 	return r;
 }

@@ -37,6 +37,9 @@ struct collect_sink {
 	/* store_get_running() */
 	int (*running)(void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx,
 		struct err *err);
+	/* store_get_owners() */
+	int (*owners)(void *ctx, const char *cluster_id, store_owner_fn each, void *each_ctx,
+		struct err *err);
 	int (*commit)(void *ctx, const struct store_step *step,
 		struct store_step_result *ret_result, struct err *err);
 	/* store_queue_state(), _next(), _load(), _commit(), _delay() */

@@ -291,6 +291,12 @@ static int sink_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, st
 	return store_watermark(ctx, cluster_id, ret_ms, err);
 }
 
+static int sink_owners(
+	void *ctx, const char *cluster_id, store_owner_fn each, void *each_ctx, struct err *err)
+{
+	return store_get_owners(ctx, cluster_id, each, each_ctx, err);
+}
+
 static int sink_running(
 	void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx, struct err *err)
 {
@@ -347,8 +353,9 @@ static int open_collect(struct program *p, struct err *err)
 		.clock = clock_system(),
 		.log = &p->log,
 		.cancel_fd = p->cancel_fd,
-		.sink = { p->store, sink_watermark, sink_running, sink_commit, sink_queue_state,
-			sink_queue_next, sink_queue_load, sink_queue_commit, sink_queue_delay },
+		.sink = { p->store, sink_watermark, sink_running, sink_owners, sink_commit,
+			sink_queue_state, sink_queue_next, sink_queue_load, sink_queue_commit,
+			sink_queue_delay },
 	};
 	int r = api_config_update_from(&p->config, p->zone,
 		clock_realtime_ns(config.clock) / 1000000, &config.update_from_ms, err);

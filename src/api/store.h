@@ -98,6 +98,11 @@ typedef int (*store_unit_fn)(void *ctx, const struct unit *unit, int64_t seen_ms
 int store_get_running(struct store *store, const char *cluster_id, store_unit_fn each, void *ctx,
 	struct err *err);
 
+/* Likewise who owns units of a cluster, whether these run or not. */
+typedef int (*store_owner_fn)(void *ctx, const char *project, const char *user);
+int store_get_owners(struct store *store, const char *cluster_id, store_owner_fn each, void *ctx,
+	struct err *err);
+
 /*
  * Makes the admin table equal to these names (ceems first; a name in both is tagged grafana).
  * grafana NULL means "not known now": the names that are tagged so stay.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What runs as far as the database knows, for managers that start again. */
+/* What the database knows, for managers that start again. */
 #include "api/store_internal.h"
 
 /* Columns of R_RUNNING_UNITS. */
@@ -67,6 +67,26 @@ int store_get_running(
 		r = hand_out(store, q, cluster_id, each, ctx);
 		if (r < 0) {
 			err_errno(err, r, "units that run on cluster '%s'", cluster_id);
+			break;
+		}
+	}
+	stmt_reset(q);
+	store_return_reader(store, db);
+	return r < 0 ? r : 0;
+}
+
+int store_get_owners(struct store *store, const char *cluster_id, store_owner_fn each, void *ctx,
+	struct err *err)
+{
+	struct db *db = store_take_reader(store);
+	struct stmt *q = db_stmt(db, R_OWNERS);
+	int r;
+
+	stmt_bind_text(q, 1, cluster_id);
+	while ((r = stmt_step(q, err)) == 1) {
+		r = each(ctx, text(q, 0), text(q, 1));
+		if (r < 0) {
+			err_errno(err, r, "owners of units of cluster '%s'", cluster_id);
 			break;
 		}
 	}

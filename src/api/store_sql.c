@@ -326,6 +326,8 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 		"state, " JSON_OBJECT("allocation") ", " METRICS ", " JSON_OBJECT(
 			"tags") " FROM units WHERE id = ?1",
 
+	[R_OWNERS] = "SELECT DISTINCT project, username FROM units WHERE cluster_id = ?1 "
+		     "AND project <> '' AND username <> ''",
 	[R_RUNNING_UNITS] =
 		"SELECT uuid, name, project, username, created_at, started_at, created_at_ts, "
 		"started_at_ts, elapsed, state, allocation, tags, last_updated_at FROM units "

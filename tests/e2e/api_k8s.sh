@@ -153,6 +153,10 @@ ok "a pod that vanished meanwhile has an end" soon unit kube-a wait '.ended_at_t
 ok "and exactly the time up to it" soon unit kube-a wait '.total_time_seconds.walltime == (.ended_at_ts - .started_at_ts) / 1000'
 ok "one that came meanwhile is there" soon unit kube-a late '.state == "Running/Ready"'
 
+pod ns1 past Succeeded "$S-30" "$S-20" ".metadata.annotations = {\"ceems.io/created-by\": \"lena\"} | .status.containerStatuses = [{state: {terminated: {finishedAt: \"$(at "$S-10")\"}}}]" | put a
+ok "a pod that ended is a unit, too" soon unit kube-a past '.username == "lena" and .ended_at_ts > 0'
+drop a past
+
 # A watch that hangs without a word: what happens then is heard of when the server is back.
 fault a hang
 ok "it stops with status 0 while the server hangs" stop api
@@ -165,6 +169,7 @@ wait_until 20 healthy
 ok "a pod that vanished while this server was away ended when it was seen last" soon unit kube-a run ".ended_at_ts == $LAST"
 ok "with the time until then" soon unit kube-a run ".total_time_seconds.walltime == ($LAST - .started_at_ts) / 1000"
 ok "one that came and ended meanwhile is there" soon unit kube-a between '.state == "Succeeded" and .ended_at_ts > 0'
+ok "whose pods are gone is a member as before" test "$(api boss 'api/v1/projects/admin?cluster_id=kube-a&project=ns1' | jq -c '.data[0].users')" = '["ann","lena","mira","ns1:svc"]'
 ok "one that lives on has the whole time" soon unit kube-a team ".ended_at == \"N/A\" and .total_time_seconds.walltime >= $(($(date +%s) - NOW + 88))"
 ok "no pod has two rows" test -z "$(sql 'SELECT uuid FROM units GROUP BY cluster_id, uuid HAVING count(*) > 1')"
 ok "sums of usage are those of the units" test "$(sql "SELECT sum(json_extract(total_time_seconds, '$.walltime')) FROM units")" = \

@@ -177,6 +177,13 @@ static int k8s_recall(void *state, const struct unit *unit, int64_t seen_ms)
 	return k8s_pods_recall(k->pods, unit, seen_ms);
 }
 
+static int k8s_recall_owner(void *state, const char *project, const char *user)
+{
+	struct k8s *k = state;
+
+	return k8s_pods_recall_owner(k->pods, project, user);
+}
+
 static int k8s_fetch_units(void *state, const struct window *window, struct arena *arena,
 	struct unit_list *units, struct err *err)
 {
@@ -278,6 +285,7 @@ const struct manager manager_k8s = {
 	.extra_config = &extra_table,
 	.open = k8s_open,
 	.recall = k8s_recall,
+	.recall_owner = k8s_recall_owner,
 	.fetch_units = k8s_fetch_units,
 	.stored = k8s_stored,
 	.fetch_accounts = k8s_fetch_accounts,

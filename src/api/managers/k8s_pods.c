@@ -246,6 +246,16 @@ int k8s_pods_recall(struct k8s_pods *pods, const struct unit *unit, int64_t seen
 	return r;
 }
 
+int k8s_pods_recall_owner(struct k8s_pods *pods, const char *project, const char *user)
+{
+	int r;
+
+	pthread_mutex_lock(&pods->lock);
+	r = k8s_pairs_add(&pods->pairs, project, user);
+	pthread_mutex_unlock(&pods->lock);
+	return r;
+}
+
 /* What windows do with every entry. */
 struct walk {
 	struct k8s_pods *pods;

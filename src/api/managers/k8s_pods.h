@@ -42,6 +42,9 @@ void k8s_pods_end(struct k8s_pods *pods);
 /* What ran when windows were stored last; see struct manager. */
 int k8s_pods_recall(struct k8s_pods *pods, const struct unit *unit, int64_t seen_ms);
 
+/* Who had pods before; see struct manager. -E2BIG, -ENOMEM. */
+int k8s_pods_recall_owner(struct k8s_pods *pods, const char *project, const char *user);
+
 struct k8s_window {
 	const struct window *window;
 	const struct timezone_ *zone;
@@ -54,7 +57,8 @@ int k8s_pods_units(struct k8s_pods *pods, const struct k8s_window *window, struc
 /* The units of that window are in the database. */
 void k8s_pods_stored(struct k8s_pods *pods, const struct window *window);
 
-/* Adds the pairs of all pods that were seen since k8s_pods_new(). -ENOMEM. */
+/* Adds the pairs of all pods that were seen since k8s_pods_new(), and of recalled owners. -ENOMEM.
+ */
 int k8s_pods_pairs(struct k8s_pods *pods, struct arena *arena, struct association_list *pairs);
 
 /* How many are kept. */

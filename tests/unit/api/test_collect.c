@@ -40,7 +40,7 @@ struct world {
 	struct job jobs[JOBS];
 	int manager_error, accounts_error, updater_error, commit_error;
 	int running_error;
-	size_t recalled;
+	size_t recalled, owners;
 	int lost_answer; /* commits, but says that it failed */
 	struct updater_timing timing;
 	int64_t watermark_ms;
@@ -369,6 +369,22 @@ static int world_running(
 	return r < 0 || !w->running_error ? r : err_set(err, w->running_error, "busy");
 }
 
+static int world_owners(
+	void *ctx, const char *cluster_id, store_owner_fn each, void *each_ctx, struct err *err)
+{
+	return each(each_ctx, "astro", "mira");
+}
+
+static int world_recall_owner(void *state, const char *project, const char *user)
+{
+	struct world *w = state;
+
+	assert_string_equal(project, "astro");
+	assert_string_equal(user, "mira");
+	w->owners++;
+	return 0;
+}
+
 static int world_recall(void *state, const struct unit *unit, int64_t seen_ms)
 {
 	struct world *w = state;
@@ -382,6 +398,7 @@ static int world_recall(void *state, const struct unit *unit, int64_t seen_ms)
 static const struct manager world_manager = {
 	.name = "world",
 	.recall = world_recall,
+	.recall_owner = world_recall_owner,
 	.fetch_units = world_fetch,
 	.fetch_accounts = world_accounts,
 };
@@ -418,8 +435,9 @@ static void start_collect(struct world *w)
 		.clock = &w->clock,
 		.log = &w->log,
 		.cancel_fd = w->cancel_fd,
-		.sink = { w, world_watermark, world_running, world_commit, world_queue_state,
-			world_queue_next, world_queue_load, world_queue_commit, world_queue_delay },
+		.sink = { w, world_watermark, world_running, world_owners, world_commit,
+			world_queue_state, world_queue_next, world_queue_load, world_queue_commit,
+			world_queue_delay },
 	};
 	struct err err;
 
@@ -726,6 +744,7 @@ static void the_manager_is_told_first_what_runs(void **state)
 	w->recalled = 0;
 	run_minutes(w, 80);
 	assert_int_equal(w->recalled, 1);
+	assert_int_equal(w->owners, 1);
 	assert_everything_counted_once(w);
 	free_world(w);
 }

@@ -211,6 +211,32 @@ static void what_runs_as_far_as_known_is_handed_out(void **state)
 	assert_string_equal(seen.text, "hpc-a 7  2031-04-09T08:01:00+0200 60 60;");
 }
 
+static int note_owner(void *ctx, const char *project, const char *user)
+{
+	struct seen *seen = ctx;
+	size_t n = strlen(seen->text);
+
+	snprintf(seen->text + n, sizeof(seen->text) - n, "%s/%s ", project, user);
+	return seen->answer;
+}
+
+static void owners_of_units_are_handed_out_once(void **state)
+{
+	struct unit_list units = { 0 };
+	struct seen seen = { "", 0 };
+
+	add(&units, "7", SAMPLE_T0_S);
+	add(&units, "8", SAMPLE_T0_S);
+	add(&units, "9", SAMPLE_T0_S)->username = "";
+	sample_unit(&s, &units, "slurm", "10", "otto", "astro", SAMPLE_T0_S, SAMPLE_T0_S + 9);
+	commit_ok(&units, 0);
+	assert_int_equal(store_get_owners(s.store, "hpc-a", note_owner, &seen, &err), 0);
+	assert_string_equal(seen.text, "astro/mira astro/otto ");
+	seen = (struct seen){ "", -E2BIG };
+	assert_int_equal(store_get_owners(s.store, "hpc-a", note_owner, &seen, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "hpc-a"));
+}
+
 static void a_window_is_stored_exactly_once(void **state)
 {
 	struct unit_list units = { 0 };
@@ -510,6 +536,7 @@ int main(void)
 		STORE_TEST(a_unit_that_waited_has_one_row_when_it_begins),
 		STORE_TEST(two_rows_that_ceems_left_of_a_unit_become_one),
 		STORE_TEST(what_runs_as_far_as_known_is_handed_out),
+		STORE_TEST(owners_of_units_are_handed_out_once),
 		STORE_TEST(a_window_is_stored_exactly_once),
 		STORE_TEST(what_ceems_wrote_meanwhile_is_not_stored_again),
 		STORE_TEST(a_bad_row_is_left_out_and_the_rest_goes_on),
