@@ -9,11 +9,11 @@
 #include "exporter/accounts.h"
 #include "exporter/exporter.h"
 #include "exporter/flags.h"
-#include "exporter/meters/redfish_config.h"
 #include "exporter/scrape_metrics.h"
 #include "exporter/self_metrics.h"
 #include "exporter/units/rdma_stats.h"
 #include "format/config_reference.h"
+#include "remote/redfish_config.h"
 
 /* Angle brackets stand for a part of a name and would be HTML. */
 static void print_text(const char *text)
@@ -84,7 +84,7 @@ static int print_metrics(void)
 static int print_redfish_config(void)
 {
 	puts("# Configuration file of the redfish collector\n\n"
-	     "Made from the table in `src/exporter/meters/redfish_config.c`. How it is used: "
+	     "Made from the table in `src/remote/redfish_config.c`. How it is used: "
 	     "[exporter.md](exporter.md#power-from-the-bmc-redfish).\nThe keys stand below "
 	     "`redfish_collector` (or `redfish_web_config`, which is deprecated). Unknown keys are "
 	     "ignored,\na key that comes twice is an error. Relative paths count from the working "

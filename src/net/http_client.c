@@ -72,6 +72,11 @@ int http_client_new(const struct http_client_config *config, const char *user_ag
 	return 0;
 }
 
+void http_client_observe(struct http_client *client, const struct http_observer *observer)
+{
+	client->observer = observer;
+}
+
 static void free_handle(struct http_handle *handle)
 {
 	curl_easy_cleanup(handle->easy);
@@ -308,6 +313,9 @@ static int follow(struct http_client *client, const struct http_call *call, stru
 		http_reply_done(ret_reply);
 		t->url = url ? url : call->url;
 		r = run_once(client, call, t, auth, trusted, ret_reply, err);
+		if (r >= 0 && client->observer)
+			client->observer->answered(
+				client->observer->ctx, t->method, t->url, ret_reply);
 		if (r < 0 || !client->config->follow_redirects)
 			return r;
 		next = redirect_target(t->url, ret_reply);

@@ -60,6 +60,7 @@ extern const struct config_table http_client_config_table; /* closed: unknown ke
 extern const struct config_table http_client_config_inline;
 
 struct http_client;
+struct http_reply;
 
 /*
  * The rules of 2.7: one kind of authentication, at most one of each value and its file, no reserved
@@ -71,6 +72,15 @@ int http_client_config_check(const struct http_client_config *config, struct err
 int http_client_new(const struct http_client_config *config, const char *user_agent,
 	struct http_client **ret_client, struct err *err);
 void http_client_free(struct http_client *client);
+
+/* Told of each answer that came, redirects included, in the thread of the call; to record them. */
+struct http_observer {
+	void (*answered)(
+		void *ctx, const char *method, const char *url, const struct http_reply *reply);
+	void *ctx;
+};
+/* Borrowed; NULL: nobody. Before the first call. */
+void http_client_observe(struct http_client *client, const struct http_observer *observer);
 
 struct http_call {
 	const char *method; /* "GET" */
@@ -116,8 +126,8 @@ void http_reply_done(struct http_reply *reply);
  * headers, as "Name: value\r\n" lines. Blocks for files and, for at most timeout_ms, for a token.
  * Errors as http_client_call().
  */
-int http_client_fields(struct http_client *client, int64_t timeout_ms, struct buffer *ret_lines,
-	struct err *err);
+int http_client_fields(
+	struct http_client *client, int64_t timeout_ms, struct buffer *ret_lines, struct err *err);
 /* Whether those lines never change: no file and no token is behind them. */
 bool http_client_config_is_fixed(const struct http_client_config *config);
 /* Whether one of the kinds of authentication is configured. */

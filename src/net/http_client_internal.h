@@ -74,6 +74,7 @@ struct http_handle {
 struct http_client {
 	const struct http_client_config *config;
 	char *user_agent;
+	const struct http_observer *observer; /* or NULL */
 	pthread_mutex_t lock; /* of idle */
 	struct http_handle *idle;
 	size_t n_idle;

@@ -95,6 +95,7 @@ int redfish_new(const struct redfish_config *config, struct redfish **ret_redfis
 	r = http_client_new(&redfish->http, config->user_agent, &redfish->client, err);
 	if (r < 0)
 		return r;
+	http_client_observe(redfish->client, config->observer);
 	*ret_redfish = TAKE(redfish);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct redfish_config {
 	const struct http_client_config *http; /* its credentials are for a proxy */
 	const char *user_agent;
 	const struct clock *clock;
+	const struct http_observer *observer; /* of all requests; NULL: nobody */
 };
 
 struct redfish;

@@ -128,7 +128,8 @@ static size_t match_host(const struct anonymiser *a, struct slice s)
  */
 static size_t match_key(struct slice s)
 {
-	static const char *const keys[] = { "serial", "process_name", "asset_serial" };
+	static const char *const keys[] = { "serial", "process_name", "asset_serial",
+		"access_token", "token", "assettag", "hostname", "fqdn" };
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && !n; i++)
@@ -160,6 +161,21 @@ static void put_hashed(
 
 	hash(a, kind, text, digits);
 	buffer_printf(out, "%s-%.*s", kind, TEXT_DIGITS, digits);
+}
+
+/* Of rdma(8): "pid 7 comm NAME". */
+static size_t replace_comm(const struct anonymiser *a, struct slice rest, struct buffer *out)
+{
+	static const char key[] = "comm ";
+	size_t n = sizeof(key) - 1;
+
+	if (rest.n <= n || memcmp(rest.p, key, n) != 0)
+		return 0;
+	while (n < rest.n && rest.p[n] > ' ')
+		n++;
+	buffer_puts(out, key);
+	put_hashed(a, "anon", (struct slice){ rest.p + sizeof(key) - 1, n - sizeof(key) + 1 }, out);
+	return n;
 }
 
 static size_t replace_value(const struct anonymiser *a, struct slice rest, struct buffer *out)
@@ -226,6 +242,8 @@ void anonymise(const struct anonymiser *a, struct slice text, struct buffer *out
 			if (n)
 				put_hashed(a, "host", slice_from(a->host), out);
 			else
+				n = replace_comm(a, rest, out);
+			if (!n)
 				n = replace_value(a, rest, out);
 		}
 		if (!n) {

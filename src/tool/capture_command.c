@@ -12,7 +12,9 @@
 #include "basic/file.h"
 #include "config.h"
 #include "format/json_writer.h"
+#include "tool/capture_configs.h"
 #include "tool/capture_gzip.h"
+#include "tool/capture_replies.h"
 #include "tool/capture_tools.h"
 #include "tool/capture_tree.h"
 #include "tool/tool.h"
@@ -106,18 +108,27 @@ static int append_tree(struct capture *c, const struct capture_tree *tree)
 	return r;
 }
 
-static int take_first(struct capture *c)
+static int take_first(struct capture *c, struct err *err)
 {
+	const struct capture_options *o = c->options;
 	int r = read_tree(c, &c->first);
 
 	if (r >= 0)
 		r = append_tree(c, &c->first);
 	capture_tree_init(&c->tools, c->limit_bytes, &c->anonymiser);
-	if (r >= 0 && c->options->tools)
+	if (r >= 0)
+		r = capture_configs_read(&c->tools, o->xml_dir, o->gres_config_file);
+	if (r >= 0 && o->tools)
 		r = capture_tools_run(&c->tools);
+	if (r < 0)
+		return err_errno(err, r, "reading");
+	r = capture_replies_run(&c->tools, o->redfish_config_file, o->emissions, err);
+	if (r < 0)
+		return r;
 	capture_tree_sort(&c->tools);
 	c->cut |= c->tools.cut;
-	return r < 0 ? r : append_tree(c, &c->tools);
+	r = append_tree(c, &c->tools);
+	return r < 0 ? err_errno(err, r, "reading") : 0;
 }
 
 static int take_frame(struct capture *c, int64_t offset_ms)
@@ -191,10 +202,11 @@ static int prepare(struct capture *c, struct err *err)
 static int run(struct capture *c, struct err *err)
 {
 	const int64_t start_ns = clock_monotonic_ns(clock_system());
-	int r = take_first(c);
+	int r = take_first(c, err);
 
-	if (r >= 0)
-		r = take_frames(c, start_ns);
+	if (r < 0)
+		return r;
+	r = take_frames(c, start_ns);
 	if (r >= 0)
 		r = append_manifest(c);
 	tar_end(&c->archive);

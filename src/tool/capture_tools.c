@@ -10,7 +10,8 @@
 
 enum { TOOL_TIMEOUT_MS = 15000, TOOL_OUTPUT_MAX_BYTES = 4 << 20, LINES_MAX = 4, WORDS_MAX = 10 };
 
-/* Words are separated by one blank. src/exporter: ipmi_tool.c, gpu/gpu_scan.c, gpu/gpu_power.c */
+/* Words are separated by one blank. src/exporter: meters/ipmi_tool.c, gpu/gpu_scan.c,
+ * gpu/gpu_power.c, units/rdma_stats.c */
 static const struct {
 	const char *name;
 	const char *lines[LINES_MAX + 1];
@@ -23,6 +24,9 @@ static const struct {
 	{ "nvidia-smi",
 		{ "--query --xml-format", "-L", "vgpu --query",
 			NVIDIA_SMI_READINGS " --format=csv,noheader,nounits" } },
+	{ "rdma",
+		{ "resource show mr", "resource show cq", "resource show qp",
+			"statistic qp show" } },
 	{ "rocm-smi",
 		{ "--showproductname --showserial --showbus --showcomputepartition "
 		  "--showmemorypartition --json" } },

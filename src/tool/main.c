@@ -83,9 +83,23 @@ static const struct option_def web_config_options[] = {
 };
 
 static const struct option_def capture_options[] = {
+	{ "collector.libvirt.xml-dir", OPTION_STRING, offsetof(struct capture_options, xml_dir),
+		.value_name = "DIR",
+		.help = "Folder of libvirt's definitions, instead of /run/libvirt/qemu and "
+			"/etc/libvirt/qemu." },
+	{ "collector.redfish.config.file", OPTION_STRING,
+		offsetof(struct capture_options, redfish_config_file), .value_name = "FILE",
+		.help = "The exporter's file about the BMC, whose answers are recorded, too." },
+	{ "collector.slurm.gres-config-file", OPTION_STRING,
+		offsetof(struct capture_options, gres_config_file),
+		.fallback = "/etc/slurm/gres.conf", .value_name = "FILE",
+		.help = "Slurm's gres.conf." },
 	{ "duration", OPTION_DURATION_GO, offsetof(struct capture_options, duration_ns),
 		.fallback = "0s",
 		.help = "Go on for so long, and record what changes; 0s for one look." },
+	{ "emissions", OPTION_BOOL, offsetof(struct capture_options, emissions),
+		.help = "Ask the providers of emission factors, as the environment allows, and "
+			"record what they answer." },
 	{ "interval", OPTION_DURATION_GO, offsetof(struct capture_options, interval_ns),
 		.fallback = "1s", .help = "Time from one look to the next." },
 	{ "max-size", OPTION_INT, offsetof(struct capture_options, max_size_mib), .fallback = "64",

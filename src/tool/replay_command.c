@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include "format/tar.h"
 #include "tool/capture_gzip.h"
 #include "tool/capture_tools.h"
+#include "tool/replay_server.h"
 #include "tool/tool.h"
 
 enum { ENTRIES_MAX = 2000000 };
@@ -30,6 +32,7 @@ struct replay {
 	int64_t start_ns;
 	size_t entries, frames;
 	struct tar_entry entry;
+	struct replay_server *server; /* NULL: no answers were captured */
 };
 
 /* The folder that holds path, made if missing; no link is followed. The last component is told. */
@@ -170,7 +173,7 @@ static int write_script(struct replay *p, size_t i, const char *absolute)
 }
 
 /* What stands in front of the frames is there: say how to run the exporter from it. */
-static int ready(struct replay *p, FILE *out)
+static int ready(struct replay *p, FILE *out, struct err *err)
 {
 	char absolute[PATH_MAX];
 	int r = realpath(p->dir, absolute) ? 0 : -errno;
@@ -178,12 +181,25 @@ static int ready(struct replay *p, FILE *out)
 	for (size_t i = 0; r >= 0 && capture_tool_name(i); i++)
 		r = write_script(p, i, absolute);
 	if (r < 0)
+		return err_errno(err, r, "making scripts");
+	r = replay_server_start(p->dir_fd, &p->server, err);
+	if (r < 0)
 		return r;
+	r = replay_server_write_config(p->server, p->dir_fd);
+	if (r < 0)
+		return err_errno(err, r, "writing what the exporter needs");
+	replay_server_print_environment(p->server, out);
 	fprintf(out,
 		"PATH=%s/bin:$PATH ceems_exporter --path.procfs=%s/proc --path.sysfs=%s/sys "
-		"--path.cgroupfs=%s/cgroup --collector.cgroups.force-version=%s\n",
+		"--path.cgroupfs=%s/cgroup --collector.cgroups.force-version=%s",
 		absolute, absolute, absolute, absolute,
 		faccessat(p->dir_fd, "cgroup/cgroup.controllers", F_OK, 0) == 0 ? "v2" : "v1");
+	if (faccessat(p->dir_fd, "libvirt", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		fprintf(out, " --collector.libvirt.xml-dir=%s/libvirt", absolute);
+	if (faccessat(p->dir_fd, "slurm/gres.conf", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		fprintf(out, " --collector.slurm.gres-config-file=%s/slurm/gres.conf", absolute);
+	replay_server_print_flags(p->server, absolute, out);
+	fputc('\n', out);
 	fflush(out);
 	p->start_ns = clock_monotonic_ns(clock_system());
 	return 0;
@@ -191,7 +207,8 @@ static int ready(struct replay *p, FILE *out)
 
 static bool is_ours(const char *name)
 {
-	static const char *const tops[] = { "proc", "sys", "cgroup", "tools", "manifest.json" };
+	static const char *const tops[] = { "proc", "sys", "cgroup", "tools", "replies", "libvirt",
+		"slurm", "manifest.json" };
 	const size_t n = strcspn(name, "/");
 
 	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
@@ -221,21 +238,33 @@ static int unpack(struct replay *p, struct slice rest, FILE *out, struct err *er
 			if (!keep)
 				return err_set(err, -ENOMEM, "no memory");
 			*keep = *e; /* ready() uses it */
-			r = ready(p, out);
+			r = ready(p, out, err);
 			*e = *keep;
 			free(keep);
 			told = true;
+			if (r < 0)
+				return r;
 		}
-		if (r >= 0)
-			r = frame ? play(p, e) : put(p, e->name, e);
+		r = frame ? play(p, e) : put(p, e->name, e);
 		if (r < 0)
 			return err_errno(err, r, "unpacking '%.200s'", e->name);
 	}
 	if (r < 0)
 		return err_errno(err, r, "the archive is damaged");
-	if (!told)
-		r = ready(p, out);
-	return r < 0 ? err_errno(err, r, "making scripts") : 0;
+	return told ? 0 : ready(p, out, err);
+}
+
+/* As long as somebody may ask. */
+static void wait_for_signal(void)
+{
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)sigwait(&set, &number);
 }
 
 static int open_empty(const char *path, struct err *err)
@@ -278,8 +307,15 @@ int command_replay(struct tool *t)
 		r = p->dir_fd = open_empty(p->dir, &err);
 	if (r >= 0)
 		r = unpack(p, (struct slice){ archive.data, archive.len }, t->out, &err);
-	if (p)
+	if (r >= 0 && p->server) {
+		fputs("answers of services are given out until this program is ended\n",
+			t->messages);
+		wait_for_signal();
+	}
+	if (p) {
+		replay_server_stop(p->server);
 		file_closep(&p->dir_fd);
+	}
 	free(p);
 	return r < 0 ? tool_failed(t, "failed to replay", &err) : 0;
 }

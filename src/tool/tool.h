@@ -36,7 +36,10 @@ enum { CAPTURE_MAX_SIZE_MIB = 512 };
 struct capture_options {
 	const char *procfs, *sysfs, *cgroupfs, *output;
 	int64_t duration_ns, interval_ns, max_size_mib;
-	bool tools;
+	bool tools, emissions;
+	const char *redfish_config_file; /* "" = none */
+	const char *xml_dir; /* "" = where libvirt has them */
+	const char *gres_config_file;
 };
 
 struct replay_options {

@@ -111,6 +111,88 @@ ok "what is gone is taken away" test ! -e "$T/f/cgroup/system.slice/slurmstepd.s
 ok "--speed=0 leaves the first look" "$TOOL" replay --speed=0 "$T/f.tar.gz" "$T/f0"
 ok "with the job in it" test -d "$T/f0/cgroup/system.slice/slurmstepd.scope/job_9"
 
+# What services answer, given out again
+export no_proxy=127.0.0.1
+factors='ceems_redfish_|ceems_emissions_gCo2_kWh.*provider="(rte|emaps|wt)"'
+mkdir -p "$T/bmc" "$T/web"
+cp -r tests/fixtures/redfish/server "$T/bmc/tree"
+echo admin:hunter2 >"$T/bmc/login"
+start bmc /usr/bin/python3 tests/lib/fake_redfish.py "$T/bmc"
+start web /usr/bin/python3 tests/lib/fake_emissions.py "$T/web"
+wait_until 20 test -s "$T/bmc/port"
+wait_until 20 test -s "$T/web/port"
+printf 'redfish_collector: {protocol: http, hostname: 127.0.0.1, port: %s, username: admin, password: hunter2, use_session_token: true}\n' \
+	"$(cat "$T/bmc/port")" >"$T/bmc.yml"
+BASE=http://127.0.0.1:$(cat "$T/web/port")
+SERVICES=(env __RTE_BASE_URL="$BASE/rte" __EMAPS_BASE_URL="$BASE/emaps" __WT_BASE_URL="$BASE/wt" EMAPS_API_TOKEN=emaps-secret
+	WT_USERNAME=alice WT_PASSWORD=wt-secret WT_REGION=CAISO_NORTH)
+shown() { # OUTPUT COUNT COMMAND...: what the exporter shows of services, once so many series are there
+	local output=$1 count=$2 port
+	shift 2
+	port=$(free_port)
+	start exporter "$@" --no-security.drop-privileges --collector.disable-defaults --web.listen-address="127.0.0.1:$port"
+	wait_until 20 curl -fsS "http://127.0.0.1:$port/health" || return 1
+	wait_until 40 eval "[ \"\$(curl -fsS http://127.0.0.1:$port/metrics | grep -cE '^($factors)')\" -ge $count ]" || return 1
+	curl -fsS "http://127.0.0.1:$port/metrics" | grep -E "^($factors)" >"$output"
+	stop exporter
+}
+seen_first() { # how many there are is not known before
+	shown "$T/services.first" 8 "${SERVICES[@]}" "$BIN/ceems_exporter" --collector.emissions --collector.redfish --collector.redfish.config.file="$T/bmc.yml" || { cat "$T/exporter.log"; return 1; }
+}
+seen_again() {
+	local command=()
+	read -ra command <"$T/replay.out"
+	shown "$T/services.again" "$(wc -l <"$T/services.first")" env "${command[@]/ceems_exporter/$BIN/ceems_exporter}" || { cat "$T/exporter.log"; return 1; }
+	diff "$T/services.first" "$T/services.again"
+}
+no_login() { ! zcat "$T/s.tar.gz" | grep -aE 'hunter2|wt-secret|emaps-secret|alice'; }
+ok "services: the exporter shows them" seen_first
+ok "services: they are captured" "${SERVICES[@]}" "$TOOL" capture --path.procfs="$T/m/proc" --path.sysfs="$T/m/sys" --path.cgroupfs="$T/m/cgroup" \
+	--no-tools --output="$T/s.tar.gz" --collector.redfish.config.file="$T/bmc.yml" --emissions
+ok "services: no login is in the archive" no_login
+stop bmc 143
+stop web 143
+start replay "$TOOL" replay "$T/s.tar.gz" "$T/s"
+ok "services: they are given out" wait_until 20 test -s "$T/replay.out"
+ok "services: the exporter shows the same from the replayed ones" seen_again
+ok "services: until the replayer is ended" stop replay
+ok "services: one that is away is told in the manifest" "${SERVICES[@]}" "$TOOL" capture --path.procfs="$T/m/proc" --path.sysfs="$T/m/sys" \
+	--path.cgroupfs="$T/m/cgroup" --no-tools --output="$T/away.tar.gz" --collector.redfish.config.file="$T/bmc.yml"
+ok "services: by its name" eval 'tar -xzOf "$T/away.tar.gz" manifest.json | grep -q "\"replies/redfish\""'
+ok "services: a file that is none is an error" fails 'none.yml' capture "$T/m" "$T/x.tar.gz" --collector.redfish.config.file="$T/none.yml"
+
+# Virtual machines, by their definitions
+unpack libvirt/hybrid.tree vms
+mkdir -p "$T/vms/sys" "$T/vms/proc"
+printf 'Name=gpu File=/dev/nvidia0\n# of node lovelace\n' >"$T/gres.conf"
+libvirt_answer() { # TREE OUTPUT FLAG...
+	answer "$@" --collector.disable-defaults --collector.libvirt --collector.cgroups.force-version=v1 &&
+		sed -i -E 's/[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}/UUID/g; s/\\x2d/-/g' "$2" && sort -o "$2" "$2"
+}
+same_machines() {
+	capture "$T/vms" "$T/vms.tar.gz" --no-tools --collector.libvirt.xml-dir="$T/vms/qemu" --collector.slurm.gres-config-file="$T/gres.conf" &&
+		"$TOOL" replay "$T/vms.tar.gz" "$T/vms2" >"$T/vms.out" && grep -q 'xml-dir=.*/libvirt.*gres-config-file=.*/slurm/gres.conf' "$T/vms.out" &&
+		libvirt_answer "$T/vms" "$T/vms.first" --collector.libvirt.xml-dir="$T/vms/qemu" &&
+		libvirt_answer "$T/vms2" "$T/vms.again" --collector.libvirt.xml-dir="$T/vms2/libvirt" &&
+		grep -q UUID "$T/vms.first" && diff -a "$T/vms.first" "$T/vms.again"
+}
+ok "libvirt: the replayed tree gives the same answer" same_machines
+no_owner() { ! zcat "$T/vms.tar.gz" | grep -aE 'alice|proj1|00000001-0000-4000-8000'; }
+ok "libvirt: owners and UUIDs stay out" no_owner
+ok "gres.conf is there" grep -q '^Name=gpu File=/dev/nvidia0' "$T/vms2/slurm/gres.conf"
+
+# Limits, and another user
+head -c 3000000 /dev/zero | tr '\0' x >"$T/m/proc/meminfo"
+ok "a small archive is cut" capture "$T/m" "$T/small.tar.gz" --no-tools --max-size=1
+cut_is_told() { grep -q 'see --max-size' "$T/ok.out" || tar -xzOf "$T/small.tar.gz" manifest.json | grep -q '"cut":true'; }
+ok "which is told" cut_is_told
+chmod 600 "$T/m/proc/7/environ"
+chmod 755 "$T" "$T/m" "$T/m/proc" "$T/m/proc/7"
+mkdir "$T/nobody"
+chown nobody "$T/nobody"
+ok "another user captures what they may read" setpriv --reuid=nobody --clear-groups "$TOOL" capture --path.procfs="$T/m/proc" \
+	--path.sysfs="$T/m/sys" --path.cgroupfs="$T/m/cgroup" --no-tools --output="$T/nobody/n.tar.gz"
+
 # Archives of strangers
 hostile() { # NAME PYTHON: t is the tar file, add(name, type, target, text) adds to it
 	/usr/bin/python3 - "$T/$1.tar.gz" "$2" <<-'P'

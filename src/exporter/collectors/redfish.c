@@ -13,11 +13,11 @@
 #include "exporter/collector.h"
 #include "exporter/exporter.h"
 #include "exporter/meters/redfish_bmc.h"
-#include "exporter/meters/redfish_config.h"
 #include "exporter/meters/redfish_readings.h"
 #include "exporter/meters/redfish_watch.h"
 #include "exporter/poller.h"
 #include "exporter/scrape_metrics.h"
+#include "remote/redfish_config.h"
 
 static const struct metric metrics[REDFISH_N_VALUES] = {
 	[REDFISH_CURRENT] = { "ceems_redfish_current_watts",

@@ -3,7 +3,7 @@
 #ifndef CEEMS_EXPORTER_METERS_REDFISH_BMC_H
 #define CEEMS_EXPORTER_METERS_REDFISH_BMC_H
 
-#include "exporter/meters/redfish_config.h"
+#include "remote/redfish_config.h"
 
 /*
  * Asks the BMC for its IPv4 address by IPMI (device 0), and the resolver for the name of that. In

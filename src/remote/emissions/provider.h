@@ -15,6 +15,7 @@
 
 /* What the program knows, NULL where the environment says nothing. All but user_agent is borrowed
  * and outlives what is opened with it. */
+struct http_observer;
 struct emission_settings {
 	const struct clock *clock;
 	const char *user_agent;
@@ -24,6 +25,7 @@ struct emission_settings {
 	const char *rte_base_url, *emaps_base_url, *wt_base_url;
 	/* By the scheme of the request. Loopback addresses never go through a proxy. */
 	const char *http_proxy, *https_proxy, *no_proxy;
+	const struct http_observer *observer; /* of all requests; NULL: nobody */
 };
 
 struct emission_factor {

@@ -49,7 +49,10 @@ int emission_service_init(struct emission_service *service,
 	r = set_proxy(service, settings);
 	if (r < 0)
 		return err_errno(err, r, "an HTTP client");
-	return http_client_new(&service->config, settings->user_agent, &service->client, err);
+	r = http_client_new(&service->config, settings->user_agent, &service->client, err);
+	if (r >= 0)
+		http_client_observe(service->client, settings->observer);
+	return r;
 }
 
 void emission_service_done(struct emission_service *service)

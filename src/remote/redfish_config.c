@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/meters/redfish_config.h"
+#include "remote/redfish_config.h"
 
 #include <errno.h>
 #include <string.h>
@@ -133,6 +133,8 @@ static int find_host(struct redfish_settings *settings,
 		r = replace_hostname(settings->hostname, surroundings->hostname, arena,
 			&settings->hostname, err);
 	if (r >= 0 && !given(settings->hostname)) {
+		if (!surroundings->find_bmc)
+			return err_set(err, -EINVAL, "there is no 'hostname'");
 		r = surroundings->find_bmc(surroundings->ctx, found, err);
 		if (r < 0)
 			return err_prefix(err, r,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/meters/redfish_config.h"
+#include "remote/redfish_config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "alloc_fail.h"
 #include "basic/file.h"
 #include "basic/str.h"
-#include "exporter/clean_name.h"
 #include "remote/redfish.h"
 #include "unit_test.h"
 
@@ -281,23 +280,6 @@ static void the_file_survives_failing_allocations(void **state)
 	assert_true(n > 5);
 }
 
-static void names_are_cleaned(void **state)
-{
-	static const char *const cases[][2] = { { "Node-A.1", "Node_A_1" }, { "", "" },
-		{ "a_b__c", "a_b__c" }, { "a-_-b", "a_b" }, { "..", "_" },
-		{ "\xc3\xa4"
-		  "1",
-			"_1" },
-		{ "package-0-die-1", "package_0_die_1" } };
-	char text[64];
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		strcpy(text, cases[i][0]);
-		clean_name(text);
-		assert_string_equal(text, cases[i][1]);
-	}
-}
-
 int main(void)
 {
 #define CONFIG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -316,7 +298,6 @@ int main(void)
 		CONFIG_TEST(rules_of_the_http_client_hold),
 		CONFIG_TEST(a_missing_file_is_named),
 		CONFIG_TEST(the_file_survives_failing_allocations),
-		TEST(names_are_cleaned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The configuration file of the redfish collector (spec exporter-node.md 7 and 8.9). */
-#ifndef CEEMS_EXPORTER_METERS_REDFISH_CONFIG_H
-#define CEEMS_EXPORTER_METERS_REDFISH_CONFIG_H
+#ifndef CEEMS_REMOTE_REDFISH_CONFIG_H
+#define CEEMS_REMOTE_REDFISH_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,8 @@ enum { REDFISH_HOST_MAX_BYTES = 256 };
 struct redfish_surroundings {
 	const char *hostname; /* what {hostname} stands for */
 	const char *username, *password; /* replace those of the file unless NULL or "" */
-	/* The name or address of this machine's BMC, for a file that doesn't tell. */
+	/* The name or address of this machine's BMC, for a file that doesn't tell; NULL: such a
+	 * file is an error. */
 	int (*find_bmc)(void *ctx, char ret_host[static REDFISH_HOST_MAX_BYTES], struct err *err);
 	void *ctx;
 };
