@@ -86,8 +86,9 @@ static void free_client(struct loop_trash *trash)
 {
 	struct client *c = (struct client *)((char *)trash - offsetof(struct client, trash));
 
-	/* The loop has a task of it. */
-	if (c->waits_turn)
+	/* The loop has a task of it, which frees it then. */
+	c->left_over = c->waits_turn;
+	if (c->left_over)
 		return;
 	buffer_done(&c->out);
 	http_tls_unref(c->tls);
@@ -99,9 +100,10 @@ static void on_turn(struct loop_task *task)
 	struct client *c = (struct client *)((char *)task - offsetof(struct client, turn));
 
 	c->waits_turn = false;
-	if (c->state == CLIENT_CLOSED)
+	/* One that was closed just now is in the trash already. */
+	if (c->left_over)
 		loop_discard(&c->loop->loop, &c->trash, free_client);
-	else
+	else if (c->state != CLIENT_CLOSED)
 		client_run(c);
 }
 

@@ -71,6 +71,7 @@ struct client {
 	struct loop_trash trash;
 	struct loop_task turn;
 	bool waits_turn;
+	bool left_over; /* closed, and kept for its turn alone */
 	struct proxy_loop *loop;
 	struct client *prev, *next; /* in the loop's list, the longest there first */
 	struct io io;
