@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A request that may go on: its turn among those of its user, its servers, and what is taken out of
- * the answer. */
+/* A request that may go on: its servers, and what is taken out of the answer. */
 #include <errno.h>
 
 #include "lb/visit.h"
@@ -35,7 +34,7 @@ static int filter_data(void *ctx, const char *data, size_t n, bool last, struct 
 
 static const struct exchange_filter answer_filter = { filter_begin, filter_data };
 
-static void send_on(struct visit *v)
+void visit_forward(struct visit *v)
 {
 	v->out.timeout_ms = lb_config_timeout_ms(
 		&v->state->settings->config, v->out.rewritten ? v->out.path : v->request.path);
@@ -44,37 +43,6 @@ static void send_on(struct visit *v)
 		v->out.filter_ctx = v;
 	}
 	exchange_forward(v->x, &v->out);
-}
-
-static void turn_has_come(struct user_waiter *waiter)
-{
-	struct visit *v = (struct visit *)((char *)waiter - offsetof(struct visit, waiter));
-
-	exchange_resume(v->x);
-}
-
-static void go_on(void *ctx, struct exchange *x)
-{
-	send_on(exchange_data(x));
-}
-
-void visit_forward(struct visit *v)
-{
-	const struct lb_config *config = &v->state->settings->config;
-	int r = 1;
-
-	v->waiter.go_on = turn_has_come;
-	if (v->user)
-		r = users_enter(v->lb->users, v->user, (size_t)config->requests_per_user,
-			(size_t)config->queued_per_user, &v->waiter, &v->slot);
-	if (r == 0)
-		exchange_wait(v->x, go_on);
-	else if (r == -EAGAIN)
-		visit_refuse(v, REPLY_TOO_MANY, "limit", NULL);
-	else if (r < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
-	else
-		send_on(v);
 }
 
 bool visit_hides_labels(const struct visit *v)

@@ -195,15 +195,8 @@ static const char *identify(struct visit *v)
 	return NULL;
 }
 
-static void check_user(struct visit *v)
+static void find_admin(struct visit *v)
 {
-	v->user = identify(v);
-	if (!v->user)
-		return;
-	if (read_headers(v) < 0) {
-		visit_refuse(v, REPLY_MALFORMED, "malformed", "a header is repeated");
-		return;
-	}
 	v->result = owners_is_admin(v->state->owners, v->user, false, &v->admin);
 	if (v->result == -EAGAIN)
 		exchange_work(v->x, ask_admin, admin_is_known);
@@ -211,6 +204,46 @@ static void check_user(struct visit *v)
 		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
 	else
 		judge_user(v);
+}
+
+static void turn_has_come(struct user_waiter *waiter)
+{
+	struct visit *v = (struct visit *)((char *)waiter - offsetof(struct visit, waiter));
+
+	exchange_resume(v->x);
+}
+
+static void go_on(void *ctx, struct exchange *x)
+{
+	find_admin(exchange_data(x));
+}
+
+/* Before anything is done for the user: bodies take memory, and lookups time, of all. */
+static void take_turn(struct visit *v)
+{
+	const struct lb_config *config = &v->state->settings->config;
+	int r;
+
+	v->waiter.go_on = turn_has_come;
+	r = users_enter(v->lb->users, v->user, (size_t)config->requests_per_user,
+		(size_t)config->queued_per_user, &v->waiter, &v->slot);
+	if (r == 1)
+		find_admin(v);
+	else if (r == 0)
+		exchange_wait(v->x, go_on);
+	else if (r == -EAGAIN)
+		visit_refuse(v, REPLY_TOO_MANY, "limit", NULL);
+	else
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+}
+
+static void check_user(struct visit *v)
+{
+	v->user = identify(v);
+	if (v->user && read_headers(v) < 0)
+		visit_refuse(v, REPLY_MALFORMED, "malformed", "a header is repeated");
+	else if (v->user)
+		take_turn(v);
 }
 
 static void begin(struct visit *v)
