@@ -479,6 +479,22 @@ def case_a_body_over_the_limit_is_refused_before_it_is_read():
             check(data.startswith(b'HTTP/1.1 413') or data.endswith(b'RESET'), f'{data[:99]!r}')
 
 
+def case_a_small_body_that_nobody_wants_costs_no_connection():
+    with setup(good) as (proxy, _):
+        with proxy.connect() as sock:
+            for body in (b'hello', b'x' * 3000):
+                sock.sendall(b'POST /answer HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n' % len(body)
+                             + body)
+                status, head, _ = read_answer(sock)
+                check(status == 200 and b'close' not in head, f'{head!r}')
+            sock.sendall(b'POST /answer HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n'
+                         b'3\r\nabc\r\n0\r\n\r\n' + GET % b'/x')
+            check(read_answer(sock)[0] == 200 and read_answer(sock)[0] == 200, 'chunks')
+            sock.sendall(b'POST /answer HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nabc')
+            status, head, _ = read_answer(sock)
+            check(status == 200 and b'Connection: close' in head and sock.recv(1) == b'', f'{head!r}')
+
+
 def case_the_longest_idle_connection_makes_room():
     with setup(good, connections=8) as (proxy, _):
         socks = []
