@@ -171,6 +171,7 @@ if [ $WRITE = yes ]; then
 		sed '/^<!-- api tables -->/q' docs/performance.md
 		echo
 		cat "$T/report"
+		echo
 		sed -n '/^<!-- end of api tables -->/,$p' docs/performance.md
 	} >"$T/page"
 	cp "$T/page" docs/performance.md

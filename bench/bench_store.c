@@ -164,7 +164,7 @@ static void insert_unit(sqlite3 *db, sqlite3_stmt *q, int64_t i, int64_t end_s)
 	int project = project_of(user, user % 5 == 0 && next_random() < 0.5);
 	int64_t seconds = 60 + (int64_t)(next_random() * next_random() * 12 * HOUR_S);
 	char start[32], end[32], text[ROW_TEXT_MAX];
-	struct columns c;
+	struct columns c = { 0 };
 	int p = 1;
 
 	make_columns((double)seconds, cpus, &c);

@@ -43,7 +43,7 @@ static bool is_backup(const char *name)
 
 static void make_name(const struct backup_config *config, char name[static BACKUP_NAME_MAX])
 {
-	char ldt[TIME_TEXT_MAX], digits[TIME_TEXT_MAX];
+	char ldt[TIME_TEXT_MAX], digits[TIME_TEXT_MAX] = "";
 	size_t n = 0;
 
 	time_format_ldt(config->zone, clock_realtime_ns(config->clock) / 1000000, ldt);
