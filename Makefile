@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
-.PHONY: all test test-kube test-libvirt test-losses test-openstack run bench fuzz format install clean
+.PHONY: all test test-kube test-libvirt test-losses test-openstack test-slurm run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -31,6 +31,12 @@ test-kube: $(DEV)/build.ninja
 test-libvirt: $(DEV)/build.ninja
 	ninja -C $(DEV) ceems_exporter
 	tests/libvirt/run.sh
+
+# Beside a real Slurm with slurmrestd; not part of 'make test'.
+test-slurm: $(DEV)/build.ninja
+	tools/install-packages run slurmrest
+	ninja -C $(DEV) ceems_api_server
+	tests/slurm/run.sh
 
 # The long run of tests/e2e/api_losses.sh: 1,000 steps for each of several seeds, some minutes each.
 test-losses: $(DEV)/build.ninja

@@ -311,7 +311,8 @@ static int fetch_by_sacct(struct slurm *slurm, const struct window *window, stru
 }
 
 /*
- * Unlike sacct's --state RUNNING and so on, the API also lists jobs that wait; those have no nodes.
+ * Unlike sacct with its states, the API lists jobs that waited in the window: those that still wait
+ * have no nodes, and others begin later, in a window that is to come.
  */
 static int fetch_by_rest(struct slurm *slurm, const struct window *window, struct arena *arena,
 	struct unit_list *units, struct err *err)
@@ -327,6 +328,8 @@ static int fetch_by_rest(struct slurm *slurm, const struct window *window, struc
 		r = record_to_unit(slurm, &records[i], window, &scratch, arena, units);
 		if (r < 0)
 			err_errno(err, r, "jobs: %zu of them", units->n);
+		else if (units->v[units->n - 1].started_at_ms >= window->end_ms)
+			units->n--;
 	}
 	return r;
 }
