@@ -61,6 +61,13 @@ void authorise_allow(struct visit *v)
 	const char *headers[7];
 	size_t n = 0;
 
+	/* Of Pyroscope's calls: bytes of the client's choice, line ends among them. */
+	if (v->out.rewritten && v->kind == GATE_PYROSCOPE && v->decided.body.n) {
+		visit_refuse(v, REPLY_MALFORMED, "malformed",
+			"only GET and HEAD of /pyroscope/render can be decided alone: no header "
+			"can hold a message");
+		return;
+	}
 	if (v->out.rewritten) {
 		path = v->decided.path;
 		/* A form becomes a query: the front has no body to send. */

@@ -210,6 +210,15 @@ ok "refusals are the same" status_of 403 "$UNIT" ines /-/authorize -H "X-Origina
 ok "a body that isn't shown can't be allowed" status_of 400 "without their body" ines /-/authorize \
 	-H "X-Original-URI: $(q 'm{uuid="7001"}')" -H 'X-Original-Method: POST'
 ok "nothing says nothing" status_of 400 "X-Original-URI" ines /-/authorize
+proto '{service_name="7001"}'
+printf '\052\024\r\nX-Ceems-Admin: 1\r\n' >>"$T/proto" # group_by of SelectSeries
+no_line_is_smuggled() {
+	PORT=$PPORT status_of 400 'no header can hold a message' ines /-/authorize/querier.v1.QuerierService/SelectSeries \
+		-H 'Content-Type: application/proto' --data-binary "@$T/proto" -D "$T/headers" && ! grep -i x-ceems-admin "$T/headers"
+}
+ok "a message can't be told in a header, where it could end the line" no_line_is_smuggled
+PORT=$PPORT ok "render can be told" allowed 'X-Ceems-Path: /pyroscope/render' ines \
+	'/-/authorize/pyroscope/render?query=a:b:c:d:e{service_name="7001"}'
 ok "administrators are allowed all" allowed 'X-Ceems-Admin: 1' ops /-/authorize -H 'X-Original-URI: /federate' -H 'X-Original-Method: GET'
 
 # Reload: new servers, without a lost request; a bad file changes nothing.
