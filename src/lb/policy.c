@@ -139,6 +139,8 @@ static void begin_open(struct visit *v)
 
 static void judge_user(struct visit *v)
 {
+	const size_t max = v->kind == GATE_TSDB ? GATE_BODY_MAX_BYTES : GATE_MESSAGE_MAX_BYTES;
+
 	if (v->admin && v->authorise) {
 		authorise_allow(v);
 	} else if (v->admin) {
@@ -149,7 +151,7 @@ static void judge_user(struct visit *v)
 	} else if (!exchange_has_body(v->x)) {
 		visit_decide(v);
 	} else if (!visit_is_closed(v)) {
-		exchange_read_body(v->x, GATE_BODY_MAX_BYTES);
+		exchange_read_body(v->x, max);
 	}
 }
 

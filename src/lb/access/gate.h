@@ -26,6 +26,7 @@ enum {
 	GATE_UNITS_MAX = 1000, /* distinct ids of one request */
 	GATE_UNIT_MAX_BYTES = 512, /* of an id, and of a cluster's */
 	GATE_BODY_MAX_BYTES = 1 << 20, /* of a request that is decided, compressed or not */
+	GATE_MESSAGE_MAX_BYTES = 128 << 10, /* of one of Pyroscope's, likewise */
 	GATE_TARGET_MAX_BYTES = 64 << 10,
 };
 

@@ -13,7 +13,7 @@
 #include "format/promql/promql.h"
 #include "lb/access/pyro_schema.h"
 
-enum { PYRO_VALUES_MAX = 4096 /* of one message */ };
+enum { PYRO_VALUES_MAX = 1024 /* of one message */ };
 
 struct pyro_value {
 	const struct pyro_field *field;

@@ -10,6 +10,7 @@
 #include "lb/access/pyro_request.h"
 
 static const int64_t S_MS = 1000;
+static const int64_t RENDER_TIME_MAX_MS = 9999999999999;
 
 /* Months and years as the server takes them. */
 static const struct {
@@ -216,12 +217,12 @@ static void put_given(struct buffer *out, const char *name, struct slice text)
 		form_put(out, name, text);
 }
 
-/* Times as seconds with 10 digits or ms with 13 cannot be told apart from others by mistake. */
+/* The server tells units by the number of digits: ms have 13, so later times become the last. */
 static void put_time(struct buffer *out, const char *name, int64_t ms)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%013lld", (long long)MAX(ms, 0));
+	snprintf(text, sizeof(text), "%013lld", (long long)MIN(MAX(ms, 0), RENDER_TIME_MAX_MS));
 	form_put(out, name, slice_from(text));
 }
 

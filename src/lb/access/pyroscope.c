@@ -126,7 +126,7 @@ static int unpack(struct reader *r, struct slice *body)
 	if (!is_word(encoding, "gzip"))
 		return REFUSE(r, GATE_MALFORMED,
 			"the body has an encoding that is not known: only gzip is");
-	buffer_init(&out, GATE_BODY_MAX_BYTES);
+	buffer_init(&out, GATE_MESSAGE_MAX_BYTES);
 	result = gzip_unpack(body->p, body->n, &out);
 	if (result < 0) {
 		buffer_done(&out);
@@ -147,9 +147,9 @@ static int read_message(struct reader *r)
 	int result;
 
 	parsed->codec = codec_of(r->request->content_type);
-	if (body.n > GATE_BODY_MAX_BYTES)
-		return REFUSE(
-			r, GATE_TOO_LARGE, "the body has more than %d bytes", GATE_BODY_MAX_BYTES);
+	if (body.n > GATE_MESSAGE_MAX_BYTES)
+		return REFUSE(r, GATE_TOO_LARGE, "the body has more than %d bytes",
+			GATE_MESSAGE_MAX_BYTES);
 	/* Of a call that is none: it has parameters. */
 	if (r->request->query.n)
 		return REFUSE(r, GATE_MALFORMED, "parameters have no place in this request");

@@ -350,7 +350,7 @@ static int call_packed(struct slice body, const char *encoding)
 static void packed_bodies_are_unpacked_within_a_limit(void **state)
 {
 	const struct slice body = stacktraces("{service_name=\"7001\"}");
-	char *zeros = arena_calloc(&arena, 1, GATE_BODY_MAX_BYTES + 1);
+	char *zeros = arena_calloc(&arena, 1, GATE_MESSAGE_MAX_BYTES + 1);
 	struct slice cut = packed(body), more;
 
 	assert_int_equal(call_packed(cut, "gzip"), 0);
@@ -367,8 +367,10 @@ static void packed_bodies_are_unpacked_within_a_limit(void **state)
 	cut.n--;
 	assert_refused(call_packed(cut, "gzip"), GATE_MALFORMED, "no gzip");
 	assert_refused(
-		call_packed(packed((struct slice){ zeros, GATE_BODY_MAX_BYTES + 1 }), "gzip"),
+		call_packed(packed((struct slice){ zeros, GATE_MESSAGE_MAX_BYTES + 1 }), "gzip"),
 		GATE_TOO_LARGE, "unpacked");
+	assert_refused(call("Series", PROTO, (struct slice){ zeros, GATE_MESSAGE_MAX_BYTES + 1 }),
+		GATE_TOO_LARGE, "more than");
 }
 
 static void one_frame_of_grpc_web_is_taken(void **state)
@@ -440,6 +442,12 @@ static void render_is_bound(void **state)
 	assert_true(slice_eq(forward.path, "/pyroscope/render"));
 	assert_query("query=" TYPE "{service_name=\"7001\"}&from=1899996400000&until=1900000000000"
 		     "&maxNodes=10&groupBy=pod&groupBy=x&aggregation=sum&format=json");
+	/* More digits would be another unit to the server. */
+	assert_int_equal(render("query=" TYPE "{service_name=\"7001\"}&from=1"
+				"&until=01000000000000000"),
+		0);
+	assert_query(
+		"query=" TYPE "{service_name=\"7001\"}&from=0000000001000&until=9999999999999");
 	assert_refused(render("from=now-1h"), GATE_UNBOUND, "'query' is missing");
 	assert_refused(render("query=" TYPE "{}"), GATE_UNBOUND, "");
 	assert_refused(render("query=" TYPE "{service_name=\"7001\"}&query=x"), GATE_MALFORMED,
