@@ -64,6 +64,16 @@ static bool asks_for_hidden_labels(struct visit *v)
 	return r < 0;
 }
 
+/* Whether there is a body that nobody has read, where a server might find parameters in it though
+ * its type is not quite that of a form. */
+static bool has_unread_parameters(const struct visit *v)
+{
+	const bool closed = v->plan.outcome == GATE_REFUSED &&
+		v->plan.refusal.reason == GATE_RESOURCE;
+
+	return exchange_has_body(v->x) && !v->body_read && !closed;
+}
+
 void visit_forward_as_it_came(struct visit *v)
 {
 	int r = 0;
@@ -72,6 +82,12 @@ void visit_forward_as_it_came(struct visit *v)
 	if (visit_hides_labels(v)) {
 		if (asks_for_hidden_labels(v))
 			return;
+		if (has_unread_parameters(v)) {
+			visit_refuse(v, REPLY_MALFORMED, "malformed",
+				"the body must be of type application/x-www-form-urlencoded where "
+				"labels are filtered");
+			return;
+		}
 		r = gate_filter_of_path(
 			v->request.path, exchange_arena(v->x), &v->filter_kind, &v->filter_label);
 	}

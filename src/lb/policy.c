@@ -305,6 +305,7 @@ static void on_body(void *ctx, struct exchange *x)
 	struct visit *v = exchange_data(x);
 
 	v->request.body = exchange_body(x);
+	v->body_read = true;
 	if (!v->state->owners)
 		forward_open(v);
 	else if (v->admin)

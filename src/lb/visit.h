@@ -31,6 +31,7 @@ struct visit {
 	bool authorise; /* only the decision is wanted */
 
 	struct gate_request request;
+	bool body_read;
 	struct gate_plan plan;
 	enum owners_verdict verdict;
 	const struct gate_unit_lives *lives;

@@ -108,6 +108,13 @@ form_refused() {
 		--data-urlencode 'query=sum by (rack) (m)')" = 403 ]
 }
 ok "nor in a form" form_refused
+# The server trims what it takes for blanks, so that this is a form to it.
+unread_form_is_refused() { # PATH NAME=VALUE
+	[ "$(curl -sS -m 20 -o "$T/got" -w '%{http_code}' -H 'X-Grafana-User: ops' -H 'X-Ceems-Cluster-Id: alpha' \
+		-H $'Content-Type: \xc2\xa0application/x-www-form-urlencoded' "http://127.0.0.1:$PORT/api/v1/$1" --data-urlencode "$2")" = 400 ] ||
+		{ head -c 500 "$T/got"; return 1; }
+}
+ok "nor in what is a form to the server alone" unread_form_is_refused series 'match[]={rack=~"r.*"}'
 ok "and no hidden labels" says '[.data.result[].metric | has("rack")] | any | not' ops query query=m "time=$NOW"
 head_is_empty() { curl -sS -m 10 -I -H 'X-Grafana-User: ines' -H 'X-Ceems-Cluster-Id: alpha' "http://127.0.0.1:$PORT/api/v1/query?query=1" | tr -d '\r' | grep -q '^HTTP/1.1 [24]'; }
 ok "HEAD is answered" head_is_empty
