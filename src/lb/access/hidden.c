@@ -41,15 +41,23 @@ static int look_at_list(
 	return r;
 }
 
+/* It matches every series, with the label or without: dashboards write that for "all". */
+static bool tells_nothing(const struct promql_matcher *matcher)
+{
+	return matcher->op == PROMQL_REGEX && slice_eq(matcher->value, ".*");
+}
+
 /* The units and the cluster are known to whoever may ask: they stand in the query. */
 static int look_at_selector(struct search *s, const struct promql_node *node)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < node->selector.n_matchers; i++) {
-		const struct slice name = node->selector.matchers[i].name;
+		const struct promql_matcher *matcher = &node->selector.matchers[i];
+		const struct slice name = matcher->name;
 
-		if (!slice_eq(name, GATE_UNIT_LABEL) && !slice_eq(name, GATE_CLUSTER_LABEL))
+		if (!slice_eq(name, GATE_UNIT_LABEL) && !slice_eq(name, GATE_CLUSTER_LABEL) &&
+			!tells_nothing(matcher))
 			r = look_at(s, name, node);
 	}
 	return r;

@@ -463,6 +463,7 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 	const struct setting setting = { .options = { .experimental_functions = true },
 		.cluster = { .hidden_labels = { hidden, ARRAY_SIZE(hidden) } } };
 	static const char *const refused[] = { "m{uuid=\"1\",rack=\"r1\"}",
+		"m{uuid=\"1\",rack!~\".*\"}", "m{uuid=\"1\",rack=~\".+\"}",
 		"m{uuid=\"1\",rack!~\"r1.*\"}", "m{uuid=\"1\",\"ra\\x63k\"=\"r1\"}",
 		"sum by (rack) (m{uuid=\"1\"})", "sum(m{uuid=\"1\"}) by (instance)",
 		"sum by (\"rack\") (m{uuid=\"1\"})", "a{uuid=\"1\"} * on (rack) b{uuid=\"1\"}",
@@ -475,6 +476,7 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 		"sort_by_label_desc(m{uuid=\"1\"},\"rack\")",
 		"count(1 < bool scalar(count by (rack) (m{uuid=\"1\"})) or m{uuid=\"1\"})" };
 	static const char *const passed[] = { "sum without (rack) (m{uuid=\"1\"})",
+		"m{uuid=\"1\",instance=~\".*\"}",
 		"label_replace(m{uuid=\"1\"},\"rack\",\"$1\",\"job\",\"(.*)\")",
 		"label_join(m{uuid=\"1\"},\"rack\",\"rack\",\"job\")",
 		"count_values(\"rack\",m{uuid=\"1\"})", "rack{uuid=\"1\"}", "m{uuid=\"1\"}" };
