@@ -161,6 +161,11 @@ static int db_failed_locked(struct owners *o, int r, const struct err *err)
 {
 	if (r == -ENOMEM)
 		return r;
+	/* What was asked is at fault, and costs nobody else an answer. */
+	if (r == -E2BIG) {
+		log_warn(o->config.log, "ownership of units can't be looked up", LOG_ERR(err));
+		return 0;
+	}
 	/* Once it was waited for in vain, the lock is not waited for again by each request. */
 	if (r == -EBUSY && !o->stats.failing)
 		return -EAGAIN;

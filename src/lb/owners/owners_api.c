@@ -8,7 +8,10 @@
 #include "lb/owners/lives.h"
 
 enum {
-	UNITS_PER_CALL = 100, /* so that the request line stays far below what servers take */
+	/* So that the request line stays below what servers take, 8 KiB at least. An id may have
+	 * three times GATE_UNIT_MAX_BYTES. */
+	UNITS_PER_CALL = 100,
+	QUERY_FULL_BYTES = 4 << 10,
 	REPLY_MAX_BYTES = 32 << 20,
 	NS_PER_MS = 1000000,
 };
@@ -129,21 +132,28 @@ static const char *text_of(const json_t *object, const char *name)
 	return text ? text : "";
 }
 
-static void put_units(struct buffer *query, const struct owners_question *q, size_t from, size_t n)
+/* As many as one call takes; where the next one begins. */
+static size_t put_units(struct buffer *query, const struct owners_question *q, size_t from)
 {
+	const size_t end = MIN(q->units->n, from + UNITS_PER_CALL);
+	size_t i = from;
+
 	url_append_param(query, "cluster_id", q->cluster);
-	for (size_t i = from; i < from + n; i++)
-		url_append_param(query, "uuid", q->units->v[i]);
+	do
+		url_append_param(query, "uuid", q->units->v[i++]);
+	while (i < end && query->len < QUERY_FULL_BYTES);
+	return i;
 }
 
-static int verify(struct asking *a, const struct owners_question *q, size_t from, size_t n,
-	bool *ret_allowed, struct err *err)
+/* Of the units from *at on, which it moves on. */
+static int verify(struct asking *a, const struct owners_question *q, size_t *at, bool *ret_allowed,
+	struct err *err)
 {
 	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
 	CLEANUP(buffer_done) struct buffer query = { 0 };
 	int r;
 
-	put_units(&query, q, from, n);
+	*at = put_units(&query, q, *at);
 	r = get(a, q->user, "api/v1/units/verify", &query, &reply, err);
 	if (r < 0)
 		return r;
@@ -224,21 +234,22 @@ static int lives_of(struct asking *a, const char *uuid, const json_t *list,
 	return 0;
 }
 
-static int fetch_lives(struct asking *a, const struct owners_question *q, size_t from, size_t n,
+static int fetch_lives(struct asking *a, const struct owners_question *q, size_t *at,
 	const struct strings *projects, struct gate_unit_lives *lives, struct err *err)
 {
 	static const char *const fields[] = { "uuid", "project", "created_at_ts", "started_at_ts",
 		"ended_at_ts" };
 	CLEANUP(buffer_done) struct buffer query = { 0 };
 	CLEANUP(json_decrefp) json_t *root = NULL;
+	const size_t from = *at;
 	json_t *list;
 	int r;
 
-	put_units(&query, q, from, n);
+	*at = put_units(&query, q, from);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		url_append_param(&query, "field", fields[i]);
 	r = get_list(a, owners_service_account, "api/v1/units/admin", &query, &root, &list, err);
-	for (size_t i = from; r >= 0 && i < from + n; i++)
+	for (size_t i = from; r >= 0 && i < *at; i++)
 		r = lives_of(a, q->units->v[i], list, projects, &lives[i], err);
 	return r;
 }
@@ -252,17 +263,16 @@ int owners_api_lookup(struct owners_api *api, const struct owners_question *q, s
 	bool allowed = true;
 	int r = lives ? 0 : err_errno(err, -ENOMEM, "looking up units");
 
-	for (size_t i = 0; r >= 0 && allowed && i < q->units->n; i += UNITS_PER_CALL)
-		r = verify(&a, q, i, MIN(q->units->n - i, (size_t)UNITS_PER_CALL), &allowed, err);
+	for (size_t i = 0; r >= 0 && allowed && i < q->units->n;)
+		r = verify(&a, q, &i, &allowed, err);
 	if (r >= 0 && !allowed) {
 		*ret_verdict = OWNERS_DENY;
 		return 0;
 	}
 	if (r >= 0)
 		r = fetch_projects(&a, q, &projects, err);
-	for (size_t i = 0; r >= 0 && i < q->units->n; i += UNITS_PER_CALL)
-		r = fetch_lives(&a, q, i, MIN(q->units->n - i, (size_t)UNITS_PER_CALL), &projects,
-			lives, err);
+	for (size_t i = 0; r >= 0 && i < q->units->n;)
+		r = fetch_lives(&a, q, &i, &projects, lives, err);
 	if (r < 0)
 		return r;
 	*ret_verdict = OWNERS_ALLOW;

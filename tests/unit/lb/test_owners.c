@@ -379,6 +379,20 @@ static void bare_memory_is_no_permission(void **state)
 	arena_done(&small);
 }
 
+static void a_unit_of_too_many_rows_costs_nobody_an_answer(void **state)
+{
+	struct owners_stats stats;
+
+	sample_sql(sample.path,
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4100) "
+		"INSERT INTO units (cluster_id, uuid, project, started_at, started_at_ts, "
+		"ended_at_ts) SELECT 'alpha', '7009', 'p1', i, i, i + 1 FROM n");
+	assert_int_equal(ask("ines", "alpha", "7009", NULL), OWNERS_UNAVAILABLE);
+	owners_stats(owners, &stats);
+	assert_false(stats.failing);
+	assert_int_equal(ask("omar", "alpha", "7002", NULL), OWNERS_ALLOW);
+}
+
 #define OWNERS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -399,6 +413,7 @@ int main(void)
 		OWNERS_TEST(a_replaced_database_counts_at_once),
 		OWNERS_TEST(a_missing_cut_or_foreign_file_refuses_until_it_is_restored),
 		OWNERS_TEST(a_database_that_was_closed_well_can_be_read_in_a_closed_directory),
+		OWNERS_TEST(a_unit_of_too_many_rows_costs_nobody_an_answer),
 		OWNERS_TEST(bare_memory_is_no_permission),
 	};
 

@@ -14,6 +14,7 @@ static struct owners *owners;
 static char url[64];
 static int64_t now_ns;
 static unsigned calls; /* of the verify route */
+static size_t longest; /* target of a request, in bytes */
 static int verify_status; /* 0: as the data say */
 static bool broken; /* every answer but verify's is garbage */
 
@@ -40,6 +41,7 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
 	const char *uuid = http_request_param(req, "uuid");
 	bool service = strcmp(user, "ceems-int-svc") == 0;
 
+	longest = MAX(longest, strlen(http_request_raw_target(req)));
 	if (!http_request_header(req, "Authorization")) {
 		http_response_status(res, 401);
 	} else if (strcmp(path, "/x/api/v1/units/verify") == 0) {
@@ -174,6 +176,32 @@ static void failures_refuse_and_are_forgotten(void **state)
 	assert_false(stats.failing);
 }
 
+/* Long ones, of bytes that are escaped: no request line may be too long for the server, which would
+ * look like its failure to everybody. */
+static void ids_of_any_length_cost_nobody_an_answer(void **state)
+{
+	enum { N = 100, LENGTH = 500 };
+	static char texts[N][LENGTH + 1];
+	const char *v[N];
+	const struct strings units = { v, N };
+	const struct owners_question q = { "ines", "alpha", &units };
+	enum owners_verdict verdict;
+	struct owners_stats stats;
+
+	for (size_t i = 0; i < N; i++) {
+		memset(texts[i], '{', LENGTH);
+		snprintf(texts[i], 8, "%zu-", i);
+		texts[i][strlen(texts[i])] = '{';
+		v[i] = texts[i];
+	}
+	assert_int_equal(owners_ask(owners, &q, &arena, &verdict, &lives), 0);
+	assert_int_equal(verdict, OWNERS_DENY);
+	owners_stats(owners, &stats);
+	assert_false(stats.failing);
+	assert_in_range(longest, 1, 8000);
+	assert_int_equal(ask("ines", "7001"), OWNERS_ALLOW);
+}
+
 static void times_that_cannot_be_had_refuse(void **state)
 {
 	bool admin = true;
@@ -210,6 +238,7 @@ int main(void)
 		API_TEST(lives_come_from_the_service_accounts_routes),
 		API_TEST(nothing_blocks_on_the_loops_thread),
 		API_TEST(failures_refuse_and_are_forgotten),
+		API_TEST(ids_of_any_length_cost_nobody_an_answer),
 		API_TEST(times_that_cannot_be_had_refuse),
 		API_TEST(administrators_and_clusters_are_asked_for),
 	};
