@@ -128,7 +128,18 @@ void collect_say_failed_rows(const struct cluster *cluster, const struct store_s
 			LOG_INT("rows", (int64_t)result->failed), LOG_ERR(&result->first_failure));
 }
 
-static void log_stored(const struct cluster *cluster, const struct window *window,
+static void say_purge(struct cluster *cluster, const struct store_step_result *result)
+{
+	const bool fails = result->purge_error < 0;
+
+	if (fails && !cluster->purge_fails)
+		log_error(cluster->collect->config.log,
+			"rows older than the retention period can't be deleted; it is tried again",
+			LOG_STR("cluster_id", cluster->in->id), LOG_ERR(&result->purge_failure));
+	cluster->purge_fails = fails;
+}
+
+static void log_stored(struct cluster *cluster, const struct window *window,
 	const struct store_step_result *result)
 {
 	const struct log *log = cluster->collect->config.log;
@@ -142,6 +153,7 @@ static void log_stored(const struct cluster *cluster, const struct window *windo
 		log_error(log, "windows waited for metrics until their units were deleted",
 			LOG_STR("cluster_id", cluster->in->id),
 			LOG_INT("windows", (int64_t)result->given_up));
+	say_purge(cluster, result);
 	collect_say_failed_rows(cluster, result);
 }
 

@@ -2,6 +2,7 @@
 #include "api/usage_sum.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "api/metric_map.h"
@@ -449,6 +450,14 @@ static double number(const struct numbers *numbers, size_t i)
 	return i < numbers->n ? numbers->v[i] : 0;
 }
 
+/* Parts of wholes add up but for the last bits: a whole number shows as one. */
+static double rounded(double value)
+{
+	static const double scale = 1e8, exact_max = 9e7;
+
+	return fabs(value) < exact_max ? rint(value * scale) / scale : value;
+}
+
 static void write_metric(const struct usage_sum *sum, size_t m, const size_t *order,
 	const struct group *group, struct json_writer *w)
 {
@@ -468,6 +477,8 @@ static void write_metric(const struct usage_sum *sum, size_t m, const size_t *or
 
 			value = weight > 0 ? value / weight : 0;
 		}
+		if (sum->rows == USAGE_SUM_SHARES)
+			value = rounded(value);
 		json_writer_key(w, sum->keys[m].v[order[i]].p);
 		json_writer_raw(w, text, num_metric_map(value, text));
 	}
