@@ -265,7 +265,8 @@ static void begin(struct visit *v)
 		return;
 	}
 	v->request.cluster = v->cluster;
-	v->outcome = OUTCOME_OPEN;
+	/* Of those who leave before it is decided, too. */
+	v->outcome = v->state->owners ? OUTCOME_REFUSED : OUTCOME_OPEN;
 	if (v->state->owners)
 		check_user(v);
 	else

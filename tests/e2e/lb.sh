@@ -195,6 +195,14 @@ ok "servers by their state" metric "ceems_lb_backend_up{backend_type=\"tsdb\",cl
 ok "no metric names a user" sh -c "! grep -E 'ines|omar|ops\"' '$T/metrics'"
 request_logged() { grep 'msg=request' "$T/lb.log" | grep "user=$1" | grep -q "decision=$2.*reason=$3"; }
 ok "each request is logged with user, decision and reason" request_logged ines refused owner
+leave_in_the_body() {
+	exec 9<>"/dev/tcp/127.0.0.1/$TPORT" || return 1
+	printf 'POST /api/v1/query HTTP/1.1\r\nHost: x\r\nX-Grafana-User: leaver\r\nX-Ceems-Cluster-Id: alpha\r\n%s\r\nquery=' \
+		$'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n' >&9
+	exec 9>&-
+	wait_until 20 request_logged leaver refused ''
+}
+ok "who leaves before it is decided got nothing" leave_in_the_body
 ok "passwords of servers are not logged" sh -c "! grep -q secret '$T/lb.log'"
 
 # As an authoriser.
