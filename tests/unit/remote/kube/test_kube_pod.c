@@ -117,8 +117,8 @@ static void what_is_malformed_is_not_given(void **state)
 		"\"spec\":{\"containers\":{\"a\":1},\"resources\":7},"
 		"\"status\":{\"phase\":1,\"qosClass\":{},\"startTime\":\"2031-13-40T99:00:00Z\","
 		"\"conditions\":[1,{\"type\":7}],\"containerStatuses\":\"x\"}}",
-		"{\"spec\":{\"containers\":[7,{\"resources\":[]},{\"resources\":{\"limits\":{\"cpu\":"
-		"\"many\",\"memory\":null}}}]},\"status\":{\"phase\":\"Unknown\"}}" };
+		("{\"spec\":{\"containers\":[7,{\"resources\":[]},{\"resources\":{\"limits\":{\"cpu\":"
+		 "\"many\",\"memory\":null}}}]},\"status\":{\"phase\":\"Unknown\"}}") };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		const struct kube_pod pod = read_pod(texts[i]);
