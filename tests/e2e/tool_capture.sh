@@ -158,7 +158,8 @@ ok "services: the exporter shows the same from the replayed ones" seen_again
 ok "services: until the replayer is ended" stop replay
 ok "services: one that is away is told in the manifest" "${SERVICES[@]}" "$TOOL" capture --path.procfs="$T/m/proc" --path.sysfs="$T/m/sys" \
 	--path.cgroupfs="$T/m/cgroup" --no-tools --output="$T/away.tar.gz" --collector.redfish.config.file="$T/bmc.yml"
-ok "services: by its name" eval 'tar -xzOf "$T/away.tar.gz" manifest.json | grep -q "\"replies/redfish\""'
+named_in_manifest() { tar -xzOf "$T/away.tar.gz" manifest.json | grep -q '"replies/redfish"'; }
+ok "services: by its name" named_in_manifest
 ok "services: a file that is none is an error" fails 'none.yml' capture "$T/m" "$T/x.tar.gz" --collector.redfish.config.file="$T/none.yml"
 
 # Virtual machines, by their definitions
