@@ -220,6 +220,7 @@ int route_find(const char *method, struct slice path, const char *prefix, struct
 		return -EACCES;
 	}
 	if (!(match.route->methods & match.method)) {
+		*ret_match = match;
 		*ret_reason = "the method has no place on this path";
 		return -EACCES;
 	}

@@ -53,7 +53,10 @@ struct route_match {
 	struct slice label; /* of the star, decoded */
 };
 
-/* 0; -EACCES with a reason: not for users; -ENOMEM. Paths are decoded once and must be exact. */
+/*
+ * 0; -EACCES with a reason: not for users, where ret_match is set if only the method has no place;
+ * -ENOMEM. Paths are decoded once and must be exact.
+ */
 int route_find(const char *method, struct slice path, const char *prefix, struct arena *arena,
 	struct route_match *ret_match, const char **ret_reason);
 

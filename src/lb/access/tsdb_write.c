@@ -62,8 +62,15 @@ int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *c
 	const struct tsdb_request *parsed = plan->parsed;
 	int r = 0;
 
-	if (!cluster->hidden_labels.n || parsed->reasons & 1U << GATE_RESOURCE)
+	if (!cluster->hidden_labels.n)
 		return 0;
+	if (parsed->reasons & 1U << GATE_RESOURCE) {
+		/* Some servers take any method where labels can be asked for. */
+		if (!parsed->match.route)
+			return 0;
+		*ret_refusal = plan->refusal;
+		return -EACCES;
+	}
 	for (size_t i = 0; r >= 0 && i < parsed->n_values; i++)
 		if (parsed->values[i].node)
 			r = judge_hidden(&parsed->values[i], cluster, arena, ret_refusal);

@@ -512,6 +512,8 @@ static void hidden_labels_are_hidden_from_everybody(void **state)
 		{ GET(API "series", "match[]=m&match[]=n"), -1 },
 		{ GET(API "status/config", NULL), -1 },
 		{ GET("/federate", "match[]=m{rack=\"1\"}"), -1 },
+		{ { "PUT", "/federate", "match[]=m", NULL, NULL }, -1 },
+		{ { "PUT", API "query", "query=m{rack=\"1\"}", NULL, NULL }, GATE_RESOURCE },
 		{ GET(API "query", "query=m{rack=\"1\"}"), GATE_HIDDEN },
 		{ GET(API "query", "query=label_replace(m,\"x\",\"$1\",\"rack\",\"(.*)\")"),
 			GATE_HIDDEN },
