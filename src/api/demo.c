@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/api.h"
+#include "basic/num.h"
 #include "format/json_writer.h"
 
 enum {
@@ -63,7 +64,7 @@ static void put_number(struct json_writer *w, const char *key, int64_t value)
 	json_writer_int(w, value);
 }
 
-static void put_time(struct json_writer *w, const char *key, const char *key_ts, int64_t unix_s)
+static void put_time(struct json_writer *w, const char *key, int64_t unix_s)
 {
 	char text[TIME_TEXT_BYTES] = "";
 	time_t t = (time_t)unix_s;
@@ -72,7 +73,6 @@ static void put_time(struct json_writer *w, const char *key, const char *key_ts,
 	if (unix_s && gmtime_r(&t, &tm))
 		(void)strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S UTC", &tm);
 	put(w, key, unix_s ? text : "Unknown");
-	put_number(w, key_ts, unix_s);
 }
 
 /* A map with some of the keys. */
@@ -82,8 +82,10 @@ static void put_map(struct json_writer *w, struct dice *dice, const char *name,
 	json_writer_key(w, name);
 	json_writer_open_object(w);
 	for (; *keys; keys++) {
+		char text[NUM_TEXT_MAX];
+
 		json_writer_key(w, *keys);
-		json_writer_double(w, (double)roll(dice, max * 100) / 100);
+		json_writer_raw(w, text, num_metric_map((double)roll(dice, max * 100) / 100, text));
 	}
 	json_writer_close_object(w);
 }
@@ -93,13 +95,14 @@ static void put_metrics(struct json_writer *w, struct dice *dice, int64_t elapse
 	static const char *const usage[] = { "usage", NULL }, *const rte[] = { "rte", NULL };
 	static const char *const io[] = { "bytes", "requests", NULL };
 	static const char *const network[] = { "bytes", "packets", NULL };
-	static const char *const times[] = { "walltime", "alloc_cputime", "alloc_cpumemtime",
-		"alloc_gputime", "alloc_gpumemtime" };
+	static const char *const times[] = { "alloc_cpumemtime", "alloc_cputime",
+		"alloc_gpumemtime", "alloc_gputime" };
 
 	json_writer_key(w, unit_metric_names[TOTAL_TIME_SECONDS]);
 	json_writer_open_object(w);
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
-		put_number(w, times[i], i ? elapsed_s * (int64_t)(1 + roll(dice, 16)) : elapsed_s);
+		put_number(w, times[i], elapsed_s * (int64_t)(1 + roll(dice, 16)));
+	put_number(w, "walltime", elapsed_s);
 	json_writer_close_object(w);
 	for (int i = AVG_CPU_USAGE; i < N_UNIT_METRICS; i++) {
 		const char *name = unit_metric_names[i];
@@ -137,6 +140,7 @@ static void put_unit(struct json_writer *w, struct dice *dice, int64_t now_s, in
 	bool running = index < N_RUNNING;
 	int64_t ended_s = running ? now_s : now_s - (int64_t)roll(dice, DAY_S);
 	int64_t started_s = ended_s - MINUTE_S - (int64_t)roll(dice, DAY_S);
+	int64_t created_s = started_s - (int64_t)roll(dice, HOUR_S);
 	int64_t elapsed_s = ended_s - started_s;
 	char text[64];
 
@@ -150,9 +154,14 @@ static void put_unit(struct json_writer *w, struct dice *dice, int64_t now_s, in
 	put(w, "project", kind->projects[roll(dice, kind->n_projects)]);
 	put(w, "groupname", "group");
 	put(w, "username", "user1");
-	put_time(w, "created_at", "created_at_ts", started_s - (int64_t)roll(dice, HOUR_S));
-	put_time(w, "started_at", "started_at_ts", started_s);
-	put_time(w, "ended_at", "ended_at_ts", running ? 0 : ended_s);
+	put_time(w, "created_at", created_s);
+	put_time(w, "started_at", started_s);
+	put_time(w, "ended_at", running ? 0 : ended_s);
+	/* Seconds, unlike those of real units. */
+	put_number(w, "created_at_ts", created_s);
+	put_number(w, "started_at_ts", started_s);
+	if (!running)
+		put_number(w, "ended_at_ts", ended_s);
 	snprintf(text, sizeof(text), "%dh%dm%ds", (int)(elapsed_s / HOUR_S),
 		(int)(elapsed_s % HOUR_S / MINUTE_S), (int)(elapsed_s % MINUTE_S));
 	put(w, "elapsed", text);
@@ -164,9 +173,6 @@ static void put_unit(struct json_writer *w, struct dice *dice, int64_t now_s, in
 	put_number(w, "mem", (int64_t)(1 + roll(dice, 256)) << 30);
 	json_writer_close_object(w);
 	put_metrics(w, dice, elapsed_s);
-	json_writer_key(w, "tags");
-	json_writer_open_object(w);
-	json_writer_close_object(w);
 	json_writer_close_object(w);
 }
 
