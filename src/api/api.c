@@ -241,13 +241,15 @@ static void cors_headers(struct api *api, struct api_request *req, struct api_re
 		api_header(req, res, "Access-Control-Allow-Origin", "%s", origin);
 }
 
-/* Other methods than those that read. */
-static void refuse_method(
-	const struct api_route *route, struct api_request *req, struct api_response *res)
+static bool only_reads(const struct api_request *req)
 {
-	api_header(req, res, "Allow", "%s",
-		route->flags & API_CORS ? "GET, HEAD, OPTIONS" : "GET, HEAD");
-	if (str_starts(route->path, "/swagger/"))
+	return str_eq(req->method, "GET") || str_eq(req->method, "HEAD");
+}
+
+static void refuse_method(struct api_request *req, struct api_response *res, bool has_options)
+{
+	api_header(req, res, "Allow", "%s", has_options ? "GET, HEAD, OPTIONS" : "GET, HEAD");
+	if (str_starts(req->path, "/swagger/"))
 		api_text(req, res, 405, "Method not allowed\n");
 	else
 		res->status = 405;
@@ -260,9 +262,8 @@ static void answer(struct api *api, const struct api_route *route, struct api_re
 		cors_headers(api, req, res);
 		return;
 	}
-	if (!(route->flags & API_ANY_METHOD) && !str_eq(req->method, "GET") &&
-		!str_eq(req->method, "HEAD")) {
-		refuse_method(route, req, res);
+	if (!(route->flags & API_ANY_METHOD) && !only_reads(req)) {
+		refuse_method(req, res, route->flags & API_CORS);
 		return;
 	}
 	if (!may_pass(api, route, req, res))
@@ -298,6 +299,9 @@ void api_handle(struct api *api, struct api_request *req, struct api_response *r
 	if (route) {
 		if (within_rate(api, req, res))
 			answer(api, route, req, res);
+	} else if (str_starts(req->path, "/swagger/") && !only_reads(req)) {
+		/* In that folder the method counts first, whatever the file is. */
+		refuse_method(req, res, false);
 	} else {
 		api_text(req, res, 404, "404 page not found\n");
 	}

@@ -175,6 +175,8 @@ static void other_methods_and_paths_are_refused(void **state)
 	assert_int_equal(c.status, 405);
 	assert_string_equal(get(NULL, "/swagger/doc.json"), "Method not allowed\n");
 	assert_int_equal(c.status, 405);
+	assert_string_equal(get(NULL, "/swagger/unknown"), "Method not allowed\n");
+	assert_int_equal(c.status, 405);
 	assert_string_equal(get(NULL, "/health"), "CEEMS API Server is healthy");
 	assert_int_equal(c.status, 200);
 	get(NULL, "/");
