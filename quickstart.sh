@@ -154,8 +154,8 @@ build() {
 
 main() {
 	trap finish EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	trap 'end_with 130' INT
+	trap 'end_with 143' TERM HUP
 	umask 022
 
 	step "installing missing packages"

@@ -47,10 +47,22 @@ undo_later() { printf '%s\n' "$*" >>"$W/undo"; }
 daemon() {
 	local name=$1 pid
 	shift
+	BUSY=yes
 	setsid "$@" >>"$W/log/$name.log" 2>&1 </dev/null 9<&- &
 	pid=$!
 	undo_later "process $pid $(start_ticks "$pid" || echo 0) $name"
 	printf '%s\n' "$pid" >"$W/run/$name.pid"
+	BUSY=no
+	[ -z "$ENDING" ] || exit "$ENDING"
+}
+
+# end_with STATUS: of a signal. One that comes between the start of a program and the note that it must be
+# ended has to wait for the note.
+BUSY=no
+ENDING=
+end_with() {
+	ENDING=$1
+	[ $BUSY = yes ] || exit "$1"
 }
 
 # adopt NAME PIDFILE: a program that put itself into the background.
