@@ -114,7 +114,8 @@ static int rewrite(
 
 	if (matcher->op != PROMQL_REGEX)
 		return 0;
-	buffer_init(&out, 0);
+	/* It must stay something that can be read again. */
+	buffer_init(&out, RE2_SET_PATTERN_MAX);
 	re2_set_print(set, &out);
 	return text_keep(&out, bind->arena, &matcher->value);
 }
@@ -149,6 +150,10 @@ static int bind_matcher(
 	}
 	if (r >= 0)
 		r = rewrite(bind, matcher, &set);
+	if (r == -E2BIG)
+		return bind_refuse(bind, GATE_TOO_LARGE,
+			"a list of ids has more than %d bytes once it is written out",
+			RE2_SET_PATTERN_MAX);
 	if (r >= 0 && bound)
 		*ret_bound = true;
 	return r;
