@@ -101,3 +101,20 @@ const char *api_field_help(const char *name)
 	}
 	return NULL;
 }
+
+const char *api_type_of_column(const struct store_column *column)
+{
+	switch (column->type) {
+	case STORE_INT:
+		return "integer";
+	case STORE_METRICS:
+		return "names to numbers";
+	case STORE_OBJECT:
+		return "object";
+	case STORE_LIST:
+		return "list of texts";
+	case STORE_TEXT:
+		break;
+	}
+	return "text";
+}

@@ -72,4 +72,7 @@ extern const struct api_model api_models[N_API_MODELS];
 /* What a field of any model means; NULL for an unknown one. */
 const char *api_field_help(const char *name);
 
+/* What stands in a field, for people: "names to numbers". */
+const char *api_type_of_column(const struct store_column *column);
+
 #endif

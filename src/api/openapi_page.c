@@ -121,23 +121,6 @@ static void put_route(
 	buffer_puts(out, "</details>\n");
 }
 
-static const char *type_of_column(const struct store_column *column)
-{
-	switch (column->type) {
-	case STORE_INT:
-		return "integer";
-	case STORE_METRICS:
-		return "names to numbers";
-	case STORE_OBJECT:
-		return "object";
-	case STORE_LIST:
-		return "list of texts";
-	case STORE_TEXT:
-		break;
-	}
-	return "text";
-}
-
 static void put_model(struct buffer *out, const struct api_model *model)
 {
 	buffer_printf(out, "<details id=\"%s\"><summary><b>%s</b> ", model->name, model->name);
@@ -148,7 +131,7 @@ static void put_model(struct buffer *out, const struct api_model *model)
 		const struct store_column *column = &model->table->columns[i];
 
 		buffer_printf(out, "<tr><td><code>%s</code></td><td>%s</td><td>", column->name,
-			type_of_column(column));
+			api_type_of_column(column));
 		put_escaped(out, api_field_help(column->name));
 		buffer_puts(out, "</td></tr>\n");
 	}

@@ -96,23 +96,6 @@ static void print_params(void)
 	}
 }
 
-static const char *type_of_column(const struct store_column *column)
-{
-	switch (column->type) {
-	case STORE_INT:
-		return "integer";
-	case STORE_METRICS:
-		return "names to numbers";
-	case STORE_OBJECT:
-		return "object";
-	case STORE_LIST:
-		return "list of texts";
-	case STORE_TEXT:
-		break;
-	}
-	return "text";
-}
-
 static void print_models(void)
 {
 	puts("\n## Objects\n\nIn this order. Fields that are marked are always there, others only if they "
@@ -127,7 +110,7 @@ static void print_models(void)
 			api_models[i].name, api_models[i].help);
 		for (size_t c = 0; c < table->n; c++)
 			printf("| `%s` | %s | %s | %s |\n", table->columns[c].name,
-				type_of_column(&table->columns[c]),
+				api_type_of_column(&table->columns[c]),
 				table->columns[c].always ? "yes" : "",
 				api_field_help(table->columns[c].name));
 	}

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void finish(struct err *err, int r, int wanted)
 {
@@ -73,4 +74,15 @@ const char *err_name(int r)
 	const char *name = strerrordesc_np(r < 0 ? -r : r);
 
 	return name ? name : "Unknown error";
+}
+
+void err_print(const struct err *err, FILE *out)
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	char stamp[32] = "";
+
+	if (localtime_r(&now, &tm))
+		strftime(stamp, sizeof(stamp), "%Y/%m/%d %H:%M:%S", &tm);
+	fprintf(out, "%s %s\n", stamp, err->text);
 }

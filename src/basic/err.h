@@ -6,6 +6,8 @@
 #ifndef CEEMS_BASIC_ERR_H
 #define CEEMS_BASIC_ERR_H
 
+#include <stdio.h>
+
 #include "basic/macros.h"
 
 enum { ERR_TEXT_MAX = 1024 };
@@ -26,5 +28,8 @@ int err_prefix(struct err *err, int r, const char *format, ...) PRINTF_FORMAT(3,
 
 /* The system's words for a negative errno; thread-safe, static storage. */
 const char *err_name(int r);
+
+/* The line with which a daemon that can't start ends: local date and time, and the sentence. */
+void err_print(const struct err *err, FILE *out);
 
 #endif

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "basic/buffer.h"
 #include "basic/file.h"
@@ -496,15 +495,12 @@ static const char *base_name(const char *path)
 static void print_reason(const struct program_def *program, const char *argv0, FILE *errors,
 	const char *reason, bool suffix)
 {
-	time_t now = time(NULL);
-	char stamp[32] = "";
-	struct tm tm;
+	struct err err;
 
 	switch (program->error_style) {
 	case OPTIONS_ERROR_DAEMON:
-		if (localtime_r(&now, &tm))
-			strftime(stamp, sizeof(stamp), "%Y/%m/%d %H:%M:%S", &tm);
-		fprintf(errors, "%s failed to parse CLI flags: %s\n", stamp, reason);
+		err_set(&err, -EINVAL, "failed to parse CLI flags: %s", reason);
+		err_print(&err, errors);
 		break;
 	case OPTIONS_ERROR_TOOL:
 		fprintf(errors, "%s: error: %s%s\n", base_name(argv0), reason,

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "basic/version.h"
@@ -274,14 +273,8 @@ static void stop(struct program *p)
 
 static int fail(const struct log *log, const struct err *err)
 {
-	time_t now = time(NULL);
-	struct tm tm;
-	char text[32] = "";
-
 	log_error(log, "ceems_exporter cannot start", LOG_ERR(err));
-	if (localtime_r(&now, &tm))
-		strftime(text, sizeof(text), "%Y/%m/%d %H:%M:%S", &tm);
-	fprintf(stderr, "%s %s\n", text, err->text);
+	err_print(err, stderr);
 	return 1;
 }
 

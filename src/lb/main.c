@@ -420,13 +420,7 @@ static void stop(struct program *p)
 
 static int fail(const struct err *err)
 {
-	time_t now = time(NULL);
-	struct tm tm;
-	char text[32] = "";
-
-	if (localtime_r(&now, &tm))
-		strftime(text, sizeof(text), "%Y/%m/%d %H:%M:%S", &tm);
-	fprintf(stderr, "%s %s\n", text, err->text);
+	err_print(err, stderr);
 	return 1;
 }
 

@@ -247,3 +247,28 @@ int http_listen_port(int fd)
 		return (int)a.vm.svm_port;
 	return -EAFNOSUPPORT;
 }
+
+int http_listen_all(const struct strings *addresses, bool systemd_socket,
+	int fds[static HTTP_LISTENERS_MAX], size_t *n, struct err *err)
+{
+	*n = 0;
+	if (systemd_socket) {
+		int inherited = http_listen_systemd(fds, err);
+
+		*n = inherited < 0 ? 0 : (size_t)inherited;
+		return MIN(inherited, 0);
+	}
+	if (!addresses->n)
+		return err_set(err, -EINVAL, "no address to listen on");
+	if (addresses->n > HTTP_LISTENERS_MAX)
+		return err_set(
+			err, -E2BIG, "more than %d addresses to listen on", HTTP_LISTENERS_MAX);
+	for (size_t i = 0; i < addresses->n; i++) {
+		int fd = http_listen(addresses->v[i], err);
+
+		if (fd < 0)
+			return fd;
+		fds[(*n)++] = fd;
+	}
+	return 0;
+}

@@ -3,9 +3,11 @@
 #ifndef CEEMS_NET_HTTP_LISTEN_H
 #define CEEMS_NET_HTTP_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "basic/err.h"
+#include "basic/options.h" /* struct strings */
 
 enum { HTTP_LISTENERS_MAX = 64 };
 
@@ -20,6 +22,13 @@ int http_listen(const char *address, struct err *err);
  * number, each made non-blocking and close-on-exec. -ENOENT if there are none.
  */
 int http_listen_systemd(int ret_fds[static HTTP_LISTENERS_MAX], struct err *err);
+
+/*
+ * Either these addresses or the sockets of http_listen_systemd(). *n counts what is open, also
+ * after an error: the caller closes it.
+ */
+int http_listen_all(const struct strings *addresses, bool systemd_socket,
+	int fds[static HTTP_LISTENERS_MAX], size_t *n, struct err *err);
 
 /* "127.0.0.1:9010", "[::]:9010", "vsock://:9010", "unix:/path". */
 void http_listen_name(int fd, char *ret_name, size_t cap);

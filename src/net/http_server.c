@@ -28,31 +28,6 @@ static void set_defaults(struct http_server_config *c)
 		c->idle_timeout_ms = HTTP_IDLE_TIMEOUT_DEFAULT_MS;
 }
 
-static int listen_all(struct http_server *server, struct err *err)
-{
-	const struct strings *addresses = &server->config.listen_addresses;
-
-	if (server->config.systemd_socket) {
-		int n = http_listen_systemd(server->listeners, err);
-
-		server->n_listeners = n < 0 ? 0 : (size_t)n;
-		return MIN(n, 0);
-	}
-	if (!addresses->n)
-		return err_set(err, -EINVAL, "no address to listen on");
-	if (addresses->n > HTTP_LISTENERS_MAX)
-		return err_set(
-			err, -E2BIG, "more than %d addresses to listen on", HTTP_LISTENERS_MAX);
-	for (size_t i = 0; i < addresses->n; i++) {
-		int fd = http_listen(addresses->v[i], err);
-
-		if (fd < 0)
-			return fd;
-		server->listeners[server->n_listeners++] = fd;
-	}
-	return 0;
-}
-
 int http_server_open(
 	const struct http_server_config *config, struct http_server **ret_server, struct err *err)
 {
@@ -66,7 +41,8 @@ int http_server_open(
 	http_conns_init(&server->conns, server->config.max_connections);
 	r = web_watch_open(config->web_config_file, config->log, &server->web, err);
 	if (r >= 0)
-		r = listen_all(server, err);
+		r = http_listen_all(&server->config.listen_addresses, server->config.systemd_socket,
+			server->listeners, &server->n_listeners, err);
 	if (r < 0) {
 		http_server_stop(server, 0);
 		return r;

@@ -81,31 +81,6 @@ static void set_defaults(struct proxy_config *c)
 		c->write_timeout_ms = WRITE_TIMEOUT_DEFAULT_MS;
 }
 
-static int listen_all(struct proxy *proxy, struct err *err)
-{
-	const struct strings *addresses = &proxy->config.listen_addresses;
-
-	if (proxy->config.systemd_socket) {
-		int n = http_listen_systemd(proxy->listeners, err);
-
-		proxy->n_listeners = n < 0 ? 0 : (size_t)n;
-		return MIN(n, 0);
-	}
-	if (!addresses->n)
-		return err_set(err, -EINVAL, "no address to listen on");
-	if (addresses->n > HTTP_LISTENERS_MAX)
-		return err_set(
-			err, -E2BIG, "more than %d addresses to listen on", HTTP_LISTENERS_MAX);
-	for (size_t i = 0; i < addresses->n; i++) {
-		int fd = http_listen(addresses->v[i], err);
-
-		if (fd < 0)
-			return fd;
-		proxy->listeners[proxy->n_listeners++] = fd;
-	}
-	return 0;
-}
-
 int proxy_open(const struct proxy_config *config, struct proxy **ret_proxy, struct err *err)
 {
 	struct proxy *proxy = calloc(1, sizeof(*proxy));
@@ -123,7 +98,8 @@ int proxy_open(const struct proxy_config *config, struct proxy **ret_proxy, stru
 	pthread_condattr_destroy(&attr);
 	r = web_watch_open(config->web_config_file, config->log, &proxy->web, err);
 	if (r >= 0)
-		r = listen_all(proxy, err);
+		r = http_listen_all(&proxy->config.listen_addresses, proxy->config.systemd_socket,
+			proxy->listeners, &proxy->n_listeners, err);
 	if (r < 0) {
 		proxy_stop(proxy, 0);
 		return r;
