@@ -391,9 +391,7 @@ static void step(const char *dir, int jobs)
 			.start_ms = start_s * 1000,
 			.end_ms = (start_s + 937) * 1000,
 			.units = &units,
-			.now_ms = (start_s + 937) * 1000,
-			.retention_days = 4 * 365,
-			.purge = true };
+			.now_ms = (start_s + 937) * 1000 };
 
 		arena_reset(&arena);
 		for (int i = 0; i < jobs; i++)

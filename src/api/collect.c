@@ -128,17 +128,6 @@ void collect_say_failed_rows(const struct cluster *cluster, const struct store_s
 			LOG_INT("rows", (int64_t)result->failed), LOG_ERR(&result->first_failure));
 }
 
-static void say_purge(struct cluster *cluster, const struct store_step_result *result)
-{
-	const bool fails = result->purge_error < 0;
-
-	if (fails && !cluster->purge_fails)
-		log_error(cluster->collect->config.log,
-			"rows older than the retention period can't be deleted; it is tried again",
-			LOG_STR("cluster_id", cluster->in->id), LOG_ERR(&result->purge_failure));
-	cluster->purge_fails = fails;
-}
-
 static void log_stored(struct cluster *cluster, const struct window *window,
 	const struct store_step_result *result)
 {
@@ -147,13 +136,7 @@ static void log_stored(struct cluster *cluster, const struct window *window,
 
 	log_info(log, "units stored", LOG_STR("cluster_id", cluster->in->id),
 		LOG_INT("window_end", window->end_ms / MS), LOG_INT("window_seconds", seconds),
-		LOG_INT("rows", (int64_t)result->stored),
-		LOG_INT("purged", (int64_t)result->purged));
-	if (result->given_up)
-		log_error(log, "windows waited for metrics until their units were deleted",
-			LOG_STR("cluster_id", cluster->in->id),
-			LOG_INT("windows", (int64_t)result->given_up));
-	say_purge(cluster, result);
+		LOG_INT("rows", (int64_t)result->stored));
 	collect_say_failed_rows(cluster, result);
 }
 
@@ -247,7 +230,6 @@ static int commit(struct cluster *cluster, const struct store_step *step,
 /* One window: all of it or nothing. */
 static int step(struct cluster *cluster, const struct window *window, struct err *err)
 {
-	const struct collect_config *config = &cluster->collect->config;
 	const struct collect_cluster *in = cluster->in;
 	struct arena *arena = &cluster->arena;
 	struct unit_list units = { 0 };
@@ -279,8 +261,6 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 		.users = &users,
 		.projects = &projects,
 		.all_accounts = in->manager->all_accounts,
-		.purge = config->purge,
-		.retention_days = config->retention_days,
 		.now_ms = collect_now_ms(cluster->collect),
 		.queue_lanes = &plan.queue_lanes,
 		.metric_lanes = plan.behind ? plan.metric_lanes : NULL,

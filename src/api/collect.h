@@ -63,8 +63,6 @@ struct collect_config {
 	int64_t late_metrics_ms; /* ended units are listed again for this long */
 	int64_t pause_ms; /* between the windows of one catch-up */
 	int64_t update_from_ms; /* where a cluster without watermark begins */
-	int retention_days;
-	bool purge;
 	const struct clock *clock;
 	const struct log *log;
 	int cancel_fd; /* readable: stop */

@@ -42,7 +42,6 @@ struct cluster {
 	int64_t origin_ms; /* no unit is listed from before it; 0: no such time */
 	struct failing failing;
 	bool ahead; /* the watermark lies in the future, and this was said */
-	bool purge_fails; /* likewise that old rows can't be deleted */
 };
 
 struct collect {

@@ -18,6 +18,7 @@
 #include "api/admins.h"
 #include "api/backup.h"
 #include "api/flags.h"
+#include "api/housekeeping.h"
 #include "api/server.h"
 #include "api/sources.h"
 #include "basic/duration.h"
@@ -51,6 +52,7 @@ struct program {
 	struct sources sources;
 	struct collect *collect;
 	struct backup *backup;
+	struct housekeeping *housekeeping;
 	int cancel_fd; /* readable when the program stops */
 	sigset_t stop_signals;
 };
@@ -144,6 +146,20 @@ static unsigned allow_connections(void)
 	return (unsigned)MIN(limit.rlim_cur - OTHER_DESCRIPTORS, CONNECTIONS_MAX);
 }
 
+static int list_clusters(struct program *p, struct strings *ret_ids, struct err *err)
+{
+	const struct cluster_config *clusters = p->config.clusters.v;
+	size_t n = p->config.clusters.n;
+	const char **v = ARENA_ARRAY(&p->arena, const char *, n + 1);
+
+	if (!v)
+		return err_errno(err, -ENOMEM, "clusters");
+	for (size_t i = 0; i < n; i++)
+		v[i] = clusters[i].id;
+	*ret_ids = (struct strings){ v, n };
+	return 0;
+}
+
 static int open_server(struct program *p, struct err *err)
 {
 	const struct api_flags *f = &p->flags;
@@ -190,7 +206,8 @@ static int open_server(struct program *p, struct err *err)
 	r = networks_parse(&f->internal_peers, &p->arena, &config.identity.internal_peers, err);
 	if (r < 0)
 		return err_prefix(err, r, "--web.internal-peers");
-	return api_server_open(&config, &p->server, err);
+	r = list_clusters(p, &config.cluster_ids, err);
+	return r < 0 ? r : api_server_open(&config, &p->server, err);
 }
 
 /* Those that sacct and sacctmgr need to show all users' jobs. */
@@ -347,8 +364,6 @@ static int open_collect(struct program *p, struct err *err)
 		.settle_delay_ms = p->config.data.settle_delay_ms,
 		.late_metrics_ms = p->config.data.late_metrics_ms,
 		.pause_ms = p->config.data.catch_up_pause_ms,
-		.retention_days = (int)MIN(p->config.data.retention_ms / MS_PER_DAY, INT_MAX),
-		.purge = !p->flags.skip_purge,
 		.clock = clock_system(),
 		.log = &p->log,
 		.cancel_fd = p->cancel_fd,
@@ -380,6 +395,21 @@ static int start_backups(struct program *p, struct err *err)
 	return p->backup_dir ? backup_start(&config, &p->backup, err) : 0;
 }
 
+static int start_housekeeping(struct program *p, struct err *err)
+{
+	const struct housekeeping_config config = {
+		.store = p->store,
+		.clock = clock_system(),
+		.log = &p->log,
+		.cancel_fd = p->cancel_fd,
+		.interval_ms = p->config.data.update_interval_ms,
+		.retention_days = (int)MIN(p->config.data.retention_ms / MS_PER_DAY, INT_MAX),
+		.purge = !p->flags.skip_purge,
+	};
+
+	return housekeeping_start(&config, &p->housekeeping, err);
+}
+
 static int start(struct program *p, struct err *err)
 {
 	int r = load_config(p, err);
@@ -406,6 +436,8 @@ static int start(struct program *p, struct err *err)
 	if (r >= 0)
 		r = collect_start(p->collect, err);
 	if (r >= 0)
+		r = start_housekeeping(p, err);
+	if (r >= 0)
 		r = start_backups(p, err);
 	return r;
 }
@@ -425,6 +457,7 @@ static void stop(struct program *p)
 	if (p->cancel_fd >= 0)
 		eventfd_write(p->cancel_fd, 1);
 	backup_stop(p->backup);
+	housekeeping_stop(p->housekeeping);
 	collect_free(p->collect);
 	admins_close(p->admins);
 	api_server_stop(p->server, STOP_GRACE_MS);

@@ -14,7 +14,7 @@
 #include "basic/file.h"
 #include "format/json_writer.h"
 
-enum { THREADS_MAX = 1000, MS_PER_S = 1000 };
+enum { THREADS_MAX = 1000, MS_PER_S = 1000, HEALTH_CLUSTERS_MAX = 256 };
 
 static void html_headers(struct api_request *req, struct api_response *res)
 {
@@ -58,27 +58,53 @@ void api_get_landing(struct api *api, struct api_request *req, struct api_respon
 struct health {
 	struct json_writer json;
 	int64_t now_ms;
+	const struct strings *cluster_ids;
+	uint64_t seen[HEALTH_CLUSTERS_MAX / 64]; /* bits of these */
 };
+
+/* end_ms 0: nothing was ever stored for it. */
+static void put_cluster(struct health *h, const char *cluster_id, int64_t end_ms)
+{
+	json_writer_open_object(&h->json);
+	json_writer_key(&h->json, "cluster_id");
+	json_writer_string(&h->json, cluster_id);
+	json_writer_key(&h->json, "last_update_ts");
+	if (end_ms)
+		json_writer_int(&h->json, end_ms);
+	else
+		json_writer_null(&h->json);
+	json_writer_key(&h->json, "age_seconds");
+	if (end_ms)
+		json_writer_int(&h->json, (h->now_ms - end_ms) / MS_PER_S);
+	else
+		json_writer_null(&h->json);
+	json_writer_close_object(&h->json);
+}
 
 static int put_watermark(void *ctx, const char *cluster_id, int64_t end_ms)
 {
 	struct health *h = ctx;
 
-	json_writer_open_object(&h->json);
-	json_writer_key(&h->json, "cluster_id");
-	json_writer_string(&h->json, cluster_id);
-	json_writer_key(&h->json, "last_update_ts");
-	json_writer_int(&h->json, end_ms);
-	json_writer_key(&h->json, "age_seconds");
-	json_writer_int(&h->json, (h->now_ms - end_ms) / MS_PER_S);
-	json_writer_close_object(&h->json);
+	for (size_t i = 0; i < MIN(h->cluster_ids->n, (size_t)HEALTH_CLUSTERS_MAX); i++)
+		if (str_eq(h->cluster_ids->v[i], cluster_id))
+			h->seen[i / 64] |= UINT64_C(1) << i % 64;
+	put_cluster(h, cluster_id, end_ms);
 	return 0;
+}
+
+static void put_others(struct health *h)
+{
+	for (size_t i = 0; i < MIN(h->cluster_ids->n, (size_t)HEALTH_CLUSTERS_MAX); i++)
+		if (!(h->seen[i / 64] >> i % 64 & 1))
+			put_cluster(h, h->cluster_ids->v[i], 0);
 }
 
 static void json_health(
 	struct api *api, struct api_request *req, struct api_response *res, bool healthy)
 {
-	struct health h = { json_writer(res->body), api_now_s(api) * MS_PER_S };
+	struct health h = { .json = json_writer(res->body),
+		.now_ms = api_now_s(api) * MS_PER_S,
+		.cluster_ids = &api->config->cluster_ids };
 	struct err err = { 0 };
 
 	api_header(req, res, "Content-Type", "application/json");
@@ -93,6 +119,8 @@ static void json_health(
 	if (healthy && store_get_watermarks(api->store, put_watermark, &h, &err) < 0)
 		log_error(api->config->log, "a request failed", LOG_STR("path", req->path),
 			LOG_ERR(&err));
+	else if (healthy)
+		put_others(&h);
 	json_writer_close_array(&h.json);
 	if (!healthy) {
 		json_writer_key(&h.json, "errorType");

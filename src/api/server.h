@@ -31,6 +31,7 @@ struct api_server_config {
 	bool debug_server; /* /debug/ for localhost */
 	const char *external_url; /* in the API's description; NULL or "": the first address */
 	const char *data_dir; /* of the store, to tell its size; NULL: not told */
+	struct strings cluster_ids; /* that are configured; told by /health */
 	/* More metrics of the program, or NULL: 0 or -ENOMEM. Any thread. */
 	int (*add_metrics)(void *ctx, struct exposition *out);
 	void *metrics_ctx;

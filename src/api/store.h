@@ -66,8 +66,6 @@ struct store_step {
 	/* Both lists name all there are: who is missing in one that isn't empty belongs nowhere
 	 * now. */
 	bool all_accounts;
-	bool purge; /* apply retention first, in transactions of its own */
-	int retention_days;
 	int64_t now_ms;
 	/* Lanes of updaters whose metrics come later: the window is queued for each
 	 * (store_queue.h). */
@@ -77,11 +75,7 @@ struct store_step {
 };
 struct store_step_result {
 	size_t stored, failed; /* rows; a bad row is left out and counted, the rest goes on */
-	size_t purged;
-	size_t given_up; /* windows of the queue that were so old that their units are purged */
 	struct err first_failure; /* why the first of the failed ones was left out */
-	int purge_error; /* -errno: too old rows are still there, why says purge_failure */
-	struct err purge_failure;
 };
 /*
  * -EEXIST: this window, or a part of it, was stored before (exactly-once). -ENOSPC, -EROFS, -EIO,
@@ -89,6 +83,18 @@ struct store_step_result {
  */
 int store_commit_step(struct store *store, const struct store_step *step,
 	struct store_step_result *ret_result, struct err *err);
+
+/*
+ * Retention: deletes rows that ended, or were last updated, before so many days of UTC, a part of
+ * them at a time. Running units stay. Errors as those of a step.
+ */
+struct store_purge_result {
+	size_t rows;
+	size_t given_up; /* windows of the queue that were so old that their units go */
+	bool more; /* there may be more: call it again */
+};
+int store_purge(struct store *store, int retention_days, int64_t now_ms,
+	struct store_purge_result *ret_result, struct err *err);
 
 /*
  * Hands out the units of a cluster that have no end in the database, and when each was stored last

@@ -208,10 +208,10 @@ int store_queue_expire(
 	return r;
 }
 
-static int read_lanes(struct store *store, const char *cluster_id, int64_t now_ms,
-	struct arena *arena, struct store_queue_state *state, struct err *err)
+static int read_lanes(struct db *db, const char *cluster_id, int64_t now_ms, struct arena *arena,
+	struct store_queue_state *state, struct err *err)
 {
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_QUEUE_LANES);
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(db, R_QUEUE_LANES);
 	struct store_queue_lane *v = NULL;
 	size_t n = 0, cap = 0;
 	int r;
@@ -236,10 +236,10 @@ static int read_lanes(struct store *store, const char *cluster_id, int64_t now_m
 	return r;
 }
 
-static int read_state(struct store *store, const char *cluster_id, struct store_queue_state *state,
-	struct err *err)
+static int read_state(
+	struct db *db, const char *cluster_id, struct store_queue_state *state, struct err *err)
 {
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_QUEUE_STATE);
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(db, R_QUEUE_STATE);
 	int r;
 
 	stmt_bind_text(q, 1, cluster_id);
@@ -256,13 +256,13 @@ int store_queue_state(struct store *store, const char *cluster_id, int64_t now_m
 	struct arena *arena, struct store_queue_state *ret_state, struct err *err)
 {
 	struct store_queue_state state = { 0 };
+	struct db *db = store_take_reader(store);
 	int r;
 
-	pthread_mutex_lock(&store->write_lock);
-	r = read_state(store, cluster_id, &state, err);
+	r = read_state(db, cluster_id, &state, err);
 	if (r >= 0 && state.windows)
-		r = read_lanes(store, cluster_id, now_ms, arena, &state, err);
-	pthread_mutex_unlock(&store->write_lock);
+		r = read_lanes(db, cluster_id, now_ms, arena, &state, err);
+	store_return_reader(store, db);
 	if (r >= 0)
 		*ret_state = state;
 	return r;
@@ -271,11 +271,10 @@ int store_queue_state(struct store *store, const char *cluster_id, int64_t now_m
 int store_queue_next(struct store *store, const char *cluster_id, const char *lane,
 	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
 {
-	struct stmt *q;
+	struct db *db = store_take_reader(store);
+	struct stmt *q = db_stmt(db, end == STORE_QUEUE_OLDEST ? R_QUEUE_OLDEST : R_QUEUE_NEWEST);
 	int r;
 
-	pthread_mutex_lock(&store->write_lock);
-	q = db_stmt(store->writer, end == STORE_QUEUE_OLDEST ? W_QUEUE_OLDEST : W_QUEUE_NEWEST);
 	stmt_bind_text(q, 1, cluster_id);
 	stmt_bind_text(q, 2, lane);
 	stmt_bind_i64(q, 3, now_ms);
@@ -284,7 +283,7 @@ int store_queue_next(struct store *store, const char *cluster_id, const char *la
 		*ret_window = (struct store_queued){ stmt_i64(q, 0), stmt_i64(q, 1), stmt_i64(q, 2),
 			stmt_i64(q, 3), (int)stmt_i64(q, 4) };
 	stmt_reset(q);
-	pthread_mutex_unlock(&store->write_lock);
+	store_return_reader(store, db);
 	return r;
 }
 
@@ -295,7 +294,7 @@ static const char *text_of(struct stmt *q, int column, struct arena *arena)
 	return text ? arena_strdup(arena, text) : "";
 }
 
-/* A row of W_QUEUE_LOAD. */
+/* A row of R_QUEUE_LOAD. */
 static int load_unit(struct stmt *q, const char *cluster_id, struct arena *arena,
 	struct unit_list *units, struct unit_ids *ret_ids)
 {
@@ -356,16 +355,17 @@ int store_queue_load(struct store *store, const char *cluster_id, const struct s
 {
 	struct store_queue_ids *ids = ARENA_NEW(arena, struct store_queue_ids);
 	struct stmt *q;
+	struct db *db;
 	int r;
 
 	if (!ids)
 		return err_errno(err, -ENOMEM, "units of a queued window");
-	pthread_mutex_lock(&store->write_lock);
-	q = db_stmt(store->writer, W_QUEUE_LOAD);
+	db = store_take_reader(store);
+	q = db_stmt(db, R_QUEUE_LOAD);
 	stmt_bind_i64(q, 1, window->id);
 	r = load_units(q, cluster_id, arena, units, ids, err);
 	stmt_reset(q);
-	pthread_mutex_unlock(&store->write_lock);
+	store_return_reader(store, db);
 	if (r >= 0)
 		*ret_ids = ids;
 	return r;

@@ -161,19 +161,6 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_QUEUE_UNIT] =
 		"INSERT INTO ceems_window_units (window_id, seq, unit_id, account, " QUEUE_TIMES
 		") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[W_QUEUE_OLDEST] = QUEUE_NEXT("ASC"),
-	[W_QUEUE_NEWEST] = QUEUE_NEXT("DESC"),
-	[W_QUEUE_LOAD] =
-		"SELECT q.unit_id, q.account, " QUEUE_TIMES ", u.uuid, u.started_at, "
-		"u.started_at_ts, u.ended_at, u.ended_at_ts, a.resource_manager, a.groupname, "
-		"a.username, a.project, u.ignore FROM ceems_window_units q JOIN units u ON u.id = q.unit_id "
-		"JOIN ceems_accounts a ON a.id = q.account WHERE q.window_id = ?1 ORDER BY q.seq",
-	[W_QUEUE_LANES] = "SELECT q.lane, count(*), min(w.start_ms), "
-			  "coalesce(sum(q.not_before_ms <= ?2), 0) FROM ceems_windows w "
-			  "JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 "
-			  "GROUP BY q.lane ORDER BY q.lane",
-	[W_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "
-			  "FROM ceems_windows WHERE cluster_id = ?1",
 	[W_QUEUE_DELAY] = "UPDATE ceems_queue SET attempts = ?3, not_before_ms = ?4 "
 			  "WHERE window_id = ?1 AND lane = ?2",
 	[W_QUEUE_DONE] = "DELETE FROM ceems_queue WHERE window_id = ?1 AND lane = ?2",
@@ -303,6 +290,19 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 	[R_WATERMARKS] = "SELECT cluster_id, end_ms FROM ceems_watermarks ORDER BY cluster_id",
 	[R_BACKLOGS] = "SELECT w.cluster_id, q.lane, count(*), min(w.start_ms) FROM ceems_queue q "
 		       "JOIN ceems_windows w ON w.id = q.window_id GROUP BY 1, 2 ORDER BY 1, 2",
+	[R_QUEUE_OLDEST] = QUEUE_NEXT("ASC"),
+	[R_QUEUE_NEWEST] = QUEUE_NEXT("DESC"),
+	[R_QUEUE_LOAD] =
+		"SELECT q.unit_id, q.account, " QUEUE_TIMES ", u.uuid, u.started_at, "
+		"u.started_at_ts, u.ended_at, u.ended_at_ts, a.resource_manager, a.groupname, "
+		"a.username, a.project, u.ignore FROM ceems_window_units q JOIN units u ON u.id = q.unit_id "
+		"JOIN ceems_accounts a ON a.id = q.account WHERE q.window_id = ?1 ORDER BY q.seq",
+	[R_QUEUE_LANES] = "SELECT q.lane, count(*), min(w.start_ms), "
+			  "coalesce(sum(q.not_before_ms <= ?2), 0) FROM ceems_windows w "
+			  "JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 "
+			  "GROUP BY q.lane ORDER BY q.lane",
+	[R_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "
+			  "FROM ceems_windows WHERE cluster_id = ?1",
 	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
 	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
 	[R_OWNS_UNITS] =

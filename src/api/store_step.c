@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Storing one collection step (spec api-server.md 3.6, 3.7). Old rows are read, merged in C and
+ * Storing one collection step (spec api-server.md 3.6). Old rows are read, merged in C and
  * written back, all under the write lock of one transaction.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "api/store_merge.h"
 #include "api/store_usage.h"
@@ -15,14 +14,10 @@ enum {
 	UNIT_ARENA_BYTES = 64 << 20, /* for the maps of one unit */
 	PARAM_AFTER_METRICS = N_UNIT_METRICS + 1,
 	UUID_SHOWN_MAX = 128,
-	PURGE_ROWS = 2000, /* in one transaction */
-	PURGE_TRANSACTIONS = 50, /* in one step; what is left waits for the next */
 };
 
 /* The text of started_at before there is a start (spec api-server.md 8, 9). */
 static const char not_started[] = "N/A";
-
-static const int64_t ms_per_day = INT64_C(24) * 3600 * 1000;
 
 struct step {
 	struct store *store;
@@ -315,63 +310,6 @@ static int store_accounts(struct step *s, struct err *err)
 	return r;
 }
 
-/* Rows that are too old, a part at a time. ret_left: there may be more. */
-static int purge_rows(
-	struct step *s, size_t statement, const char *date, bool *ret_left, struct err *err)
-{
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
-	size_t n;
-	int r;
-
-	stmt_bind_text(q, 1, date);
-	stmt_bind_i64(q, 2, PURGE_ROWS);
-	r = stmt_run(q, err);
-	if (r < 0)
-		return r;
-	n = (size_t)db_changes(s->store->writer);
-	s->result.purged += n;
-	*ret_left = n == PURGE_ROWS;
-	return 0;
-}
-
-static int purge_periods(struct step *s, size_t statement, int64_t before_s, struct err *err)
-{
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(s->store->writer, statement);
-
-	stmt_bind_i64(q, 1, before_s);
-	return stmt_run(q, err);
-}
-
-/* Each statement is a transaction of its own. */
-static int purge(struct step *s, struct err *err)
-{
-	static const int statements[] = { W_PURGE_UNITS, W_PURGE_USAGE, W_PURGE_DAILY };
-	int64_t now_s = s->in->now_ms / 1000, before_s;
-	time_t before;
-	char date[32];
-	struct tm tm;
-	int r = 0, transactions = 0;
-
-	before_s = now_s - s->in->retention_days * (ms_per_day / 1000);
-	before = (time_t)before_s;
-	if (!gmtime_r(&before, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
-		return err_set(err, -EINVAL, "retention of %d days", s->in->retention_days);
-	r = store_queue_expire(s->store, (before_s - before_s % (ms_per_day / 1000)) * 1000,
-		&s->result.given_up, err);
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++) {
-		bool left = true;
-
-		while (r >= 0 && left && transactions++ < PURGE_TRANSACTIONS)
-			r = purge_rows(s, (size_t)statements[i], date, &left, err);
-	}
-	if (r >= 0)
-		r = purge_periods(s, W_PURGE_DAYS, before_s - ms_per_day / 1000, err);
-	if (r >= 0)
-		r = purge_periods(s, W_PURGE_QUARTERS,
-			MAX(before_s, now_s - USAGE_QUARTERS_KEPT_S) - ms_per_day / 1000, err);
-	return r;
-}
-
 static int check_watermark(struct step *s, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *mark = db_stmt(s->store->writer, W_WATERMARK);
@@ -446,9 +384,6 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	if (r < 0)
 		err_errno(err, r, "cluster '%s'", step->cluster_id);
 	pthread_mutex_lock(&store->write_lock);
-	/* What can't be deleted now is deleted later. */
-	if (r >= 0 && step->purge)
-		s.result.purge_error = purge(&s, &s.result.purge_failure);
 	if (r >= 0)
 		r = run_step(&s, err);
 	pthread_mutex_unlock(&store->write_lock);

@@ -62,6 +62,7 @@ static void health_tells_the_age_of_each_cluster(void **state)
 		"{\"cluster_id\":\"hpc-a\",\"last_update_ts\":1933483500000,\"age_seconds\":100},"
 		"{\"cluster_id\":\"hpc-b\",\"last_update_ts\":1933483500000,\"age_seconds\":100},"
 		"{\"cluster_id\":\"kube\",\"last_update_ts\":1933483500000,\"age_seconds\":100}]}\n";
+	static const char *configured[] = { "hpc-b", "cloud", "hpc-a" };
 
 	c.now_s += 100;
 	assert_string_equal(get("/health?format=json"), expected);
@@ -72,6 +73,11 @@ static void health_tells_the_age_of_each_cluster(void **state)
 	assert_string_equal(get("/health?format=text"), "CEEMS API Server is healthy");
 	c.accept = "*/*";
 	assert_string_equal(get("/health"), "CEEMS API Server is healthy");
+	/* Those that are configured and have nothing stored yet come last. */
+	c.config.cluster_ids = (struct strings){ configured, ARRAY_SIZE(configured) };
+	assert_non_null(strstr(get("/health?format=json"),
+		"{\"cluster_id\":\"kube\",\"last_update_ts\":1933483500000,\"age_seconds\":100},"
+		"{\"cluster_id\":\"cloud\",\"last_update_ts\":null,\"age_seconds\":null}]}\n"));
 	sample_sql(s.path, "DROP TABLE schema_migrations");
 	assert_string_equal(get("/health?format=json"),
 		"{\"status\":\"error\",\"data\":[],\"errorType\":\"unavailable\","

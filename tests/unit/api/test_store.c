@@ -362,13 +362,7 @@ static void the_admin_table_equals_the_current_names(void **state)
 
 static void retention_deletes_up_to_the_boundary(void **state)
 {
-	struct store_step step = { .cluster_id = "hpc-b",
-		.start_ms = 1000,
-		.end_ms = 2000,
-		.purge = true,
-		.retention_days = 2,
-		.now_ms = SAMPLE_T0_S * 1000 }; /* 2031-04-09 */
-	struct store_step_result result;
+	struct store_purge_result result;
 
 	sample_sql(s.path,
 		"INSERT INTO units (cluster_id, uuid, started_at, ended_at) VALUES "
@@ -380,12 +374,29 @@ static void retention_deletes_up_to_the_boundary(void **state)
 		"INSERT INTO daily_usage (cluster_id, username, last_updated_at) VALUES "
 		"('a', 'old', '2031-04-06T02:00:00'), ('a', 'new', '2031-04-07T02:00:00'); "
 		"INSERT INTO users (cluster_id, name, last_updated_at) VALUES ('a', 'u', '2001')");
-	assert_int_equal(store_commit_step(s.store, &step, &result, &err), 0);
-	assert_int_equal(result.purged, 4);
+	/* Now is 2031-04-09. */
+	assert_int_equal(store_purge(s.store, 2, SAMPLE_T0_S * 1000, &result, &err), 0);
+	assert_int_equal(result.rows, 4);
+	assert_false(result.more);
 	assert_query("SELECT uuid FROM units ORDER BY uuid", "3\n4\n5");
 	assert_query("SELECT username FROM usage", "new");
 	assert_query("SELECT username FROM daily_usage", "new");
 	assert_query("SELECT name FROM users", "u");
+}
+
+static void retention_goes_on_where_it_stopped(void **state)
+{
+	struct store_purge_result result;
+
+	sample_sql(s.path,
+		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) "
+		"INSERT INTO units (cluster_id, uuid, started_at, ended_at) "
+		"SELECT 'a', i, 's', '2031-01-01T00:00:00+0100' FROM n");
+	assert_int_equal(store_purge(s.store, 2, SAMPLE_T0_S * 1000, &result, &err), 0);
+	assert_true(result.more);
+	assert_int_equal(store_purge(s.store, 2, SAMPLE_T0_S * 1000, &result, &err), 0);
+	assert_false(result.more);
+	assert_query("SELECT count(*) FROM units", "0");
 }
 
 /* The disk is a tmpfs that is too small. */
@@ -543,6 +554,7 @@ int main(void)
 		STORE_TEST(users_and_projects_are_replaced_but_never_deleted),
 		STORE_TEST(the_admin_table_equals_the_current_names),
 		STORE_TEST(retention_deletes_up_to_the_boundary),
+		STORE_TEST(retention_goes_on_where_it_stopped),
 		STORE_TEST(a_full_disk_changes_nothing_and_is_survived),
 		STORE_TEST(a_read_only_disk_is_told),
 		STORE_TEST(a_damaged_file_is_told_with_what_to_do),

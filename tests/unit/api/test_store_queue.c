@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -363,15 +365,10 @@ static void a_lane_tells_what_waits_in_it(void **state)
 
 static void purge(int64_t now_s, size_t *ret_given_up)
 {
-	struct store_step step = { .cluster_id = "other",
-		.start_ms = now_s * 1000,
-		.end_ms = now_s * 1000 + 1000,
-		.purge = true,
-		.retention_days = 1,
-		.now_ms = now_s * 1000 };
-	struct store_step_result result;
+	struct store_purge_result result;
 
-	assert_int_equal(store_commit_step(stormy.store, &step, &result, &err), 0);
+	assert_int_equal(store_purge(stormy.store, 1, now_s * 1000, &result, &err), 0);
+	assert_false(result.more);
 	*ret_given_up = result.given_up;
 }
 
@@ -391,6 +388,46 @@ static void retention_waits_for_metrics_but_not_for_ever(void **state)
 	assert_string_equal(sample_query(stormy.path, "SELECT count(*) FROM units"), "0");
 	assert_false(next(&stormy, "hosts", STORE_QUEUE_OLDEST, &queued));
 	assert_queue_is_empty();
+}
+
+static void *set_admins(void *ctx)
+{
+	static const char *boss = "boss";
+	const struct strings names = { &boss, 1 };
+	struct err why;
+
+	*(int *)ctx = store_set_admins(stormy.store, &names, NULL, 0, &why);
+	return NULL;
+}
+
+/* Somebody else holds the database's lock, for which a writer waits: the queue is told all the
+ * same. */
+static void looking_at_the_queue_waits_for_no_writer(void **state)
+{
+	struct store_queue_state queue;
+	struct store_queued queued;
+	struct arena arena;
+	sqlite3 *other;
+	pthread_t thread;
+	int stored = 1;
+
+	store_waiting(0);
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(sqlite3_open(stormy.path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(pthread_create(&thread, NULL, set_admins, &stored), 0);
+	for (int i = 0; i < 300; i++) {
+		arena_reset(&arena);
+		assert_int_equal(
+			store_queue_state(stormy.store, cluster, 1000, &arena, &queue, &err), 0);
+		assert_int_equal(queue.windows, 1);
+		assert_true(next(&stormy, "hosts", STORE_QUEUE_OLDEST, &queued));
+	}
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(stored, 0);
+	sqlite3_close(other);
+	arena_done(&arena);
 }
 
 static void rows_that_are_gone_get_no_metrics(void **state)
@@ -422,6 +459,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lane_tells_what_waits_in_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			retention_waits_for_metrics_but_not_for_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			looking_at_the_queue_waits_for_no_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_that_are_gone_get_no_metrics, setup, teardown),
 	};
 
