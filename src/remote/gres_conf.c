@@ -101,13 +101,16 @@ static int is_for_node(struct parse *p, struct slice nodes)
 	struct slice rest, name, full = slice_from(p->hostname),
 				 shorter = { p->hostname, strcspn(p->hostname, ".") };
 	int r = nodelist_to_regex(nodes, &names);
+	size_t bytes = r == -E2BIG ? NODELIST_TEXT_MAX : names.len;
 
-	if (r < 0)
-		return r == -E2BIG ? 0 : r;
-	/* Many long lists would take for ever. */
-	if (names.len > GRES_CONF_NAMES_MAX_BYTES - p->names_bytes)
+	if (r < 0 && r != -E2BIG)
+		return r;
+	/* Many long lists would take for ever, also those that are given up. */
+	if (bytes > GRES_CONF_NAMES_MAX_BYTES - p->names_bytes)
 		return -E2BIG;
-	p->names_bytes += names.len;
+	p->names_bytes += bytes;
+	if (r < 0)
+		return 0;
 	rest = (struct slice){ buffer_text(&names), names.len };
 	while (slice_next(&rest, '|', &name)) {
 		if (name_is(name, full) || name_is(name, shorter))

@@ -116,6 +116,16 @@ static void files_that_include_themselves_end(void **state)
 	assert_true(conf.n_shares <= GRES_CONF_SHARES_MAX);
 }
 
+static void lists_that_are_given_up_cost_too(void **state)
+{
+	static const char rows[] = "NodeName=x[0-999999] Name=shard Count=4\n"
+				   "NodeName=x[0-999999] Name=shard Count=4\n"
+				   "NodeName=x[0-999999] Name=shard Count=4\n";
+
+	assert_int_equal(gres_conf_parse(slice_from(rows), "n1", NULL, NULL, &conf), -E2BIG);
+	assert_false(conf.sharing);
+}
+
 static void capabilities_are_looked_up(void **state)
 {
 	static const char text[] =
@@ -139,6 +149,7 @@ int main(void)
 		cmocka_unit_test_teardown(files_are_lists_and_ranges, teardown),
 		cmocka_unit_test_teardown(what_shares_nothing_is_left_out, teardown),
 		cmocka_unit_test_teardown(files_that_include_themselves_end, teardown),
+		cmocka_unit_test(lists_that_are_given_up_cost_too),
 		cmocka_unit_test(capabilities_are_looked_up),
 	};
 
