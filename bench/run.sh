@@ -6,7 +6,7 @@
 #   of the sampling loop, against a bare loop that opens, reads and closes the same files, and against one
 #   that reads them through descriptors that stay open (- if there are too many); memory; growth;
 #   latency under 8 parallel scrapers; memory and descriptors over 20000 scrapes while jobs come and go;
-#   a scrape of real control groups (v1, as root).
+#   a scrape of real control groups (as root).
 # Exit status 1 when an aim is missed. --write puts the tables into docs/performance.md.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -48,7 +48,7 @@ start() { # TREE FLAG...
 	launch --collector.cgroups.force-version=v2 --path.cgroupfs="$tree/cgroup" --path.procfs="$tree/proc" \
 		--path.sysfs="$tree/sys" "$@"
 }
-start_real() { launch --no-collector.ledger; }
+start_real() { launch --no-collector.ledger --collector.slurm.psi-metrics; }
 stop() {
 	kill "$PID"
 	wait "$PID" || true
