@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,7 +25,8 @@ static const char part_name[] = ".ceems-backup.part";
 
 struct backup {
 	struct backup_config config;
-	struct ticker *ticker;
+	pthread_t thread;
+	int said; /* the failure that was told last; 0: the last one was made */
 };
 
 /* ceems-YYYYMMDDhhmm.db */
@@ -166,35 +168,54 @@ int backup_make(
 	return 0;
 }
 
-static void tick(void *ctx)
+/* When to make the next one. A failure is said once, until its cause changes. */
+static int64_t make_one(struct backup *b)
 {
-	const struct backup_config *config = &((struct backup *)ctx)->config;
+	const struct backup_config *config = &b->config;
 	char name[BACKUP_NAME_MAX];
 	struct err err;
 	int r;
 
 	r = backup_make(config, name, &err);
-	if (r >= 0)
-		log_info(config->log, "backup made", LOG_STR("directory", config->backup_dir),
-			LOG_STR("file", name));
-	else if (r != -ECANCELED)
-		log_error(config->log, "no backup was made", LOG_ERR(&err));
+	if (r >= 0) {
+		log_info(config->log, b->said ? "backup made; backups work again" : "backup made",
+			LOG_STR("directory", config->backup_dir), LOG_STR("file", name));
+		b->said = 0;
+		return config->interval_ms;
+	}
+	if (r != -ECANCELED && r != b->said) {
+		log_error(config->log, "no backup was made; it is tried again", LOG_ERR(&err));
+		b->said = r;
+	} else if (r != -ECANCELED) {
+		log_debug(config->log, "still no backup", LOG_ERR(&err));
+	}
+	return MIN(config->interval_ms, (int64_t)BACKUP_RETRY_MS);
+}
+
+static void *run(void *ctx)
+{
+	struct backup *b = ctx;
+	int64_t wait_ms = b->config.interval_ms;
+
+	while (!ticker_sleep(b->config.cancel_fd, wait_ms))
+		wait_ms = make_one(b);
+	return NULL;
 }
 
 int backup_start(const struct backup_config *config, struct backup **ret_backup, struct err *err)
 {
-	struct backup *b = malloc(sizeof(*b));
+	struct backup *b = calloc(1, sizeof(*b));
 	int r;
 
 	if (!b)
 		return err_errno(err, -ENOMEM, "backups");
-	*b = (struct backup){ .config = *config };
-	r = ticker_start("backup", config->interval_ms, config->interval_ms, config->cancel_fd,
-		tick, b, &b->ticker, err);
-	if (r < 0) {
+	b->config = *config;
+	r = pthread_create(&b->thread, NULL, run, b);
+	if (r) {
 		free(b);
-		return r;
+		return err_errno(err, -r, "thread 'backup'");
 	}
+	pthread_setname_np(b->thread, "backup");
 	*ret_backup = b;
 	return 0;
 }
@@ -203,6 +224,6 @@ void backup_stop(struct backup *backup)
 {
 	if (!backup)
 		return;
-	ticker_join(backup->ticker);
+	pthread_join(backup->thread, NULL);
 	free(backup);
 }

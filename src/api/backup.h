@@ -32,7 +32,11 @@ int backup_make(
 
 struct backup;
 
-/* Makes one after each interval, in a thread. Everything is borrowed until backup_stop(). */
+/*
+ * Makes one after each interval, in a thread; what fails is tried again after BACKUP_RETRY_MS, or
+ * an interval if that is shorter. Everything is borrowed until backup_stop().
+ */
+enum { BACKUP_RETRY_MS = 15 * 60 * 1000 };
 int backup_start(const struct backup_config *config, struct backup **ret_backup, struct err *err);
 /* Waits for the thread, for which cancel_fd must be readable. NULL is fine. */
 void backup_stop(struct backup *backup);
