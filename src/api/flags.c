@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/flags.h"
 
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
-static const char *const log_formats[] = { "logfmt", "json", NULL };
-
 #define AT(field) offsetof(struct api_flags, field)
 
 static const struct option_def options[] = {
@@ -11,24 +8,12 @@ static const struct option_def options[] = {
 		.value_name = "FILE", .help = "Configuration file." },
 	{ "config.file.expand-env-vars", OPTION_BOOL, AT(expand_env),
 		.help = "Replace $NAME and ${NAME} in the configuration file by the environment." },
-	{ "log.format", OPTION_ENUM, AT(log_format), .fallback = "logfmt", .choices = log_formats,
-		.help = "Form of the log records." },
-	{ "log.level", OPTION_ENUM, AT(log_level), .fallback = "info", .choices = log_levels,
-		.help = "Least severe records that are logged.", .flags = OPTION_IGNORE_CASE },
 	{ "query.max-period", OPTION_STRING, AT(max_period), .fallback = "0s",
 		.value_name = "DURATION",
 		.help = "Longest period of one API query; 0s is without a limit." },
 	{ "runtime.gomaxprocs", OPTION_INT, AT(gomaxprocs), .fallback = "1", .env = "GOMAXPROCS",
 		.value_name = "N",
 		.help = "Requests that are worked on at the same time, at least 4." },
-	{ "security.disable-cap-awareness", OPTION_BOOL, AT(disable_cap_awareness),
-		.help = "Keep the needed capabilities effective all the time.",
-		.flags = OPTION_HIDDEN },
-	{ "security.drop-privileges", OPTION_BOOL, AT(drop_privileges), .fallback = "true",
-		.help = "Become an unprivileged user and drop all capabilities that are not needed.",
-		.flags = OPTION_HIDDEN },
-	{ "security.run-as-user", OPTION_STRING, AT(run_as_user), .value_name = "USER",
-		.help = "User name or uid to become when started as root. Without it: nobody." },
 	{ "storage.data.skip.delete.old.units", OPTION_BOOL, AT(skip_purge),
 		.help = "Keep units beyond the retention period.", .flags = OPTION_HIDDEN },
 	{ "test.disable.checks", OPTION_BOOL, AT(no_checks),
@@ -68,23 +53,31 @@ static const struct option_def options[] = {
 		.flags = OPTION_HIDDEN },
 };
 
-static struct program_def make_program(struct option_group *group)
+/* All that the command line fills. */
+struct tables {
+	struct option_group groups[2];
+	struct program_def program;
+};
+
+static void make_tables(struct api_flags *flags, struct tables *t)
 {
-	return (struct program_def){
+	t->groups[0] = (struct option_group){ NULL, options, ARRAY_SIZE(options), flags };
+	t->groups[1] = daemon_flag_group(&flags->daemon);
+	t->program = (struct program_def){
 		.name = "ceems_api_server",
 		.description = "API server for reporting usage statistics for batchjobs/VMs/Pods.",
 		.error_style = OPTIONS_ERROR_DAEMON,
-		.groups = group,
-		.n_groups = 1,
+		.groups = t->groups,
+		.n_groups = ARRAY_SIZE(t->groups),
 	};
 }
 
 int api_flags_parse(struct api_flags *flags, int argc, char **argv, FILE *out, FILE *errors)
 {
-	struct option_group group = { NULL, options, ARRAY_SIZE(options), flags };
-	struct program_def program = make_program(&group);
+	struct tables tables;
 
-	return options_parse(&program, argc, argv, &flags->parsed, out, errors);
+	make_tables(flags, &tables);
+	return options_parse(&tables.program, argc, argv, &flags->parsed, out, errors);
 }
 
 void api_flags_done(struct api_flags *flags)
@@ -95,8 +88,8 @@ void api_flags_done(struct api_flags *flags)
 void api_flags_print_reference(FILE *out)
 {
 	static struct api_flags flags;
-	struct option_group group = { NULL, options, ARRAY_SIZE(options), &flags };
-	struct program_def program = make_program(&group);
+	struct tables tables;
 
-	options_print_reference(&program, out);
+	make_tables(&flags, &tables);
+	options_print_reference(&tables.program, out);
 }

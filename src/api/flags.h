@@ -3,17 +3,17 @@
 #ifndef CEEMS_API_FLAGS_H
 #define CEEMS_API_FLAGS_H
 
-#include "basic/options.h"
+#include "daemon/daemon.h"
 
 struct api_flags {
 	const char *config_file, *web_config_file;
 	bool expand_env;
 	struct strings listen_addresses, user_headers, trusted_proxies, internal_peers;
 	bool systemd_socket, compression, debug_server;
-	const char *route_prefix, *cors_origin, *external_url, *run_as_user, *max_period;
+	const char *route_prefix, *cors_origin, *external_url, *max_period;
 	int64_t max_requests, compression_level, gomaxprocs;
-	int log_level, log_format;
-	bool skip_purge, no_checks, disable_cap_awareness, drop_privileges;
+	bool skip_purge, no_checks;
+	struct daemon_flags daemon;
 	struct options parsed; /* holds the strings */
 };
 

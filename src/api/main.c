@@ -8,11 +8,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/admins.h"
@@ -21,10 +18,10 @@
 #include "api/housekeeping.h"
 #include "api/server.h"
 #include "api/sources.h"
+#include "api/store_sink.h"
 #include "basic/duration.h"
 #include "basic/file.h"
 #include "basic/version.h"
-#include "host/privilege.h"
 #include "net/gzip.h"
 
 enum {
@@ -57,26 +54,12 @@ struct program {
 	sigset_t stop_signals;
 };
 
-/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
-static void take_signals(sigset_t *ret_stop_signals)
-{
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(ret_stop_signals);
-	sigaddset(ret_stop_signals, SIGINT);
-	sigaddset(ret_stop_signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, ret_stop_signals, NULL);
-}
-
 static void log_start(const struct program *p)
 {
-	const struct version *v = version_info();
-	char text[512];
+	char text[DAEMON_VERSION_MAX];
 
-	snprintf(text, sizeof(text), "(version=%s, branch=%s, revision=%s)", v->version, v->branch,
-		v->revision);
-	log_info(&p->log, "starting ceems_api_server", LOG_STR("version", text));
-	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
-		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	log_info(&p->log, "starting ceems_api_server", LOG_STR("version", daemon_version(text)));
+	daemon_log_warnings(&p->log, &p->flags.parsed.warnings);
 }
 
 static int make_absolute(
@@ -130,20 +113,14 @@ static int make_directories(struct program *p, struct err *err)
 	return r;
 }
 
-/* As many as descriptors allow: the soft limit is usually that of select(2). */
+/* As many as descriptors allow. */
 static unsigned allow_connections(void)
 {
-	struct rlimit limit;
+	rlim_t limit = daemon_allow_descriptors(CONNECTIONS_MAX + OTHER_DESCRIPTORS);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (limit < 2 * OTHER_DESCRIPTORS)
 		return 0;
-	if (limit.rlim_cur < CONNECTIONS_MAX + OTHER_DESCRIPTORS) {
-		limit.rlim_cur = MIN(limit.rlim_max, CONNECTIONS_MAX + OTHER_DESCRIPTORS);
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur < 2 * OTHER_DESCRIPTORS)
-		return 0;
-	return (unsigned)MIN(limit.rlim_cur - OTHER_DESCRIPTORS, CONNECTIONS_MAX);
+	return (unsigned)MIN(limit - OTHER_DESCRIPTORS, CONNECTIONS_MAX);
 }
 
 static int list_clusters(struct program *p, struct strings *ret_ids, struct err *err)
@@ -249,17 +226,11 @@ static int drop_privileges(struct program *p, struct err *err)
 	const char **reads = ARENA_ARRAY(&p->arena, const char *, 2 + p->config.clusters.n);
 	const char *writes[3] = { p->data_dir };
 	struct privilege_plan plan = {
-		.run_as_user = p->flags.run_as_user,
 		.needed = needed_capabilities(&p->config),
 		.read_paths = { reads, 1 },
 		.write_paths = { writes, 1 },
-		.keep_effective = p->flags.disable_cap_awareness,
 	};
-	struct strings warnings;
-	int r;
 
-	if (!p->flags.drop_privileges)
-		return 0;
 	if (!database || !reads)
 		return err_errno(err, -ENOMEM, "dropping privileges");
 	reads[0] = p->config_file;
@@ -270,10 +241,7 @@ static int drop_privileges(struct program *p, struct err *err)
 		writes[plan.write_paths.n++] = p->backup_dir;
 	if (access(database, F_OK) == 0)
 		writes[plan.write_paths.n++] = database;
-	r = privilege_drop(&plan, &p->privilege, &warnings, err);
-	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
-		log_warn(&p->log, warnings.v[i]);
-	return r;
+	return daemon_drop_privileges(&p->flags.daemon, &plan, &p->log, &p->privilege, err);
 }
 
 static int open_sources(struct program *p, struct err *err)
@@ -302,60 +270,6 @@ static int open_sources(struct program *p, struct err *err)
 	return r < 0 ? r : sources_open(&sources, &p->sources, err);
 }
 
-static int sink_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, struct err *err)
-{
-	return store_watermark(ctx, cluster_id, ret_ms, err);
-}
-
-static int sink_owners(
-	void *ctx, const char *cluster_id, store_owner_fn each, void *each_ctx, struct err *err)
-{
-	return store_get_owners(ctx, cluster_id, each, each_ctx, err);
-}
-
-static int sink_running(
-	void *ctx, const char *cluster_id, store_unit_fn each, void *each_ctx, struct err *err)
-{
-	return store_get_running(ctx, cluster_id, each, each_ctx, err);
-}
-
-static int sink_commit(void *ctx, const struct store_step *step,
-	struct store_step_result *ret_result, struct err *err)
-{
-	return store_commit_step(ctx, step, ret_result, err);
-}
-
-static int sink_queue_state(void *ctx, const char *cluster_id, int64_t now_ms, struct arena *arena,
-	struct store_queue_state *ret_state, struct err *err)
-{
-	return store_queue_state(ctx, cluster_id, now_ms, arena, ret_state, err);
-}
-
-static int sink_queue_next(void *ctx, const char *cluster_id, const char *lane,
-	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
-{
-	return store_queue_next(ctx, cluster_id, lane, end, now_ms, ret_window, err);
-}
-
-static int sink_queue_load(void *ctx, const char *cluster_id, const struct store_queued *window,
-	struct arena *arena, struct unit_list *units, struct store_queue_ids **ret_ids,
-	struct err *err)
-{
-	return store_queue_load(ctx, cluster_id, window, arena, units, ret_ids, err);
-}
-
-static int sink_queue_commit(void *ctx, const struct store_late *late,
-	struct store_step_result *ret_result, struct err *err)
-{
-	return store_queue_commit(ctx, late, ret_result, err);
-}
-
-static int sink_queue_delay(void *ctx, const struct store_queued *window, const char *lane,
-	int attempts, int64_t not_before_ms, struct err *err)
-{
-	return store_queue_delay(ctx, window, lane, attempts, not_before_ms, err);
-}
-
 static int open_collect(struct program *p, struct err *err)
 {
 	struct collect_config config = {
@@ -367,9 +281,7 @@ static int open_collect(struct program *p, struct err *err)
 		.clock = clock_system(),
 		.log = &p->log,
 		.cancel_fd = p->cancel_fd,
-		.sink = { p->store, sink_watermark, sink_running, sink_owners, sink_commit,
-			sink_queue_state, sink_queue_next, sink_queue_load, sink_queue_commit,
-			sink_queue_delay },
+		.sink = store_sink(p->store),
 	};
 	int r = api_config_update_from(&p->config, p->zone,
 		clock_realtime_ns(config.clock) / 1000000, &config.update_from_ms, err);
@@ -442,16 +354,6 @@ static int start(struct program *p, struct err *err)
 	return r;
 }
 
-static void wait_for_stop(const struct program *p)
-{
-	int sig = 0;
-
-	sigwait(&p->stop_signals, &sig);
-	log_info(&p->log, "stopping", LOG_STR("signal", strsignal(sig)));
-	/* A second one ends the process at once. */
-	sigprocmask(SIG_UNBLOCK, &p->stop_signals, NULL);
-}
-
 static void stop(struct program *p)
 {
 	if (p->cancel_fd >= 0)
@@ -470,32 +372,25 @@ static void stop(struct program *p)
 	arena_done(&p->arena);
 }
 
-static int fail(const struct err *err)
-{
-	err_print(err, stderr);
-	return 1;
-}
-
 int main(int argc, char **argv)
 {
 	struct program p = { .cancel_fd = -1 };
 	struct err err = { 0 };
 	int r, status = 0;
 
-	take_signals(&p.stop_signals);
+	daemon_take_signals(&p.stop_signals, false);
 	r = api_flags_parse(&p.flags, argc, argv, stdout, stderr);
 	if (r != OPTIONS_RUN) {
 		api_flags_done(&p.flags);
 		return r < 0;
 	}
-	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
-		(enum log_format)p.flags.log_format, clock_system() };
+	p.log = daemon_log(&p.flags.daemon);
 	arena_init(&p.arena, CONFIG_ARENA_BYTES);
 	r = start(&p, &err);
 	if (r < 0)
-		status = fail(&err);
+		status = daemon_fail(&err);
 	else
-		wait_for_stop(&p);
+		daemon_wait_for_stop(&p.log, &p.stop_signals);
 	stop(&p);
 	api_flags_done(&p.flags);
 	return status;

@@ -6,8 +6,6 @@
 
 #include "basic/str.h"
 
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
-static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const cgroup_versions[] = { "", "v1", "v2", NULL };
 static const char *const gpu_types[] = { "", "nvidia", "amd", "nogpu", NULL };
 
@@ -52,10 +50,6 @@ static const struct option_def core_options[] = {
 			"with this." },
 	{ "discoverer.alloy-targets.self-profiler", OPTION_BOOL, AT(alloy_self),
 		.help = "List the exporter itself as well." },
-	{ "log.level", OPTION_ENUM, AT(log_level), .fallback = "info", .choices = log_levels,
-		.help = "Least severe records that are logged.", .flags = OPTION_IGNORE_CASE },
-	{ "log.format", OPTION_ENUM, AT(log_format), .fallback = "logfmt", .choices = log_formats,
-		.help = "Form of the log records." },
 	{ "path.cgroupfs", OPTION_STRING, AT(cgroupfs), .fallback = "/sys/fs/cgroup",
 		.value_name = "DIR", .help = "Mount point of cgroupfs.", .flags = OPTION_HIDDEN },
 	{ "path.procfs", OPTION_STRING, AT(procfs), .fallback = "/proc", .value_name = "DIR",
@@ -66,14 +60,6 @@ static const struct option_def core_options[] = {
 		.value_name = "N",
 		.help = "Threads that work on scrapes at the same time; one more is there, so "
 			"that a slow scrape leaves /health answering." },
-	{ "security.disable-cap-awareness", OPTION_BOOL, AT(disable_cap_awareness),
-		.help = "Keep the needed capabilities effective all the time.",
-		.flags = OPTION_HIDDEN },
-	{ "security.drop-privileges", OPTION_BOOL, AT(drop_privileges), .fallback = "true",
-		.help = "Become an unprivileged user and drop all capabilities that are not needed.",
-		.flags = OPTION_HIDDEN },
-	{ "security.run-as-user", OPTION_STRING, AT(run_as_user), .value_name = "USER",
-		.help = "User name or uid to become when started as root. Without it: nobody." },
 	{ "web.config.file", OPTION_STRING, AT(web_config_file), .value_name = "FILE",
 		.env = "CEEMS_EXPORTER_WEB_CONFIG_FILE",
 		.help = "File that turns on TLS or authentication." },
@@ -139,13 +125,14 @@ static int make_tables(struct exporter_flags *flags, struct tables *t)
 	struct option_def *switches;
 
 	switches = make_switches(arena);
-	t->groups = ARENA_ARRAY(arena, struct option_group, n_collectors + 3);
+	t->groups = ARENA_ARRAY(arena, struct option_group, n_collectors + 4);
 	if (!switches || !t->groups)
 		return -ENOMEM;
 
 	t->n_groups = 0;
 	t->groups[t->n_groups++] = (struct option_group){ NULL, core_options,
 		ARRAY_SIZE(core_options), flags };
+	t->groups[t->n_groups++] = daemon_flag_group(&flags->daemon);
 	t->groups[t->n_groups++] = (struct option_group){ "Collectors", switches, n_collectors,
 		flags->choices };
 	for (size_t i = 0; i < n_collectors; i++)

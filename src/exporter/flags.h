@@ -6,8 +6,7 @@
 #ifndef CEEMS_EXPORTER_FLAGS_H
 #define CEEMS_EXPORTER_FLAGS_H
 
-#include "basic/log.h"
-#include "basic/options.h"
+#include "daemon/daemon.h"
 #include "exporter/absent.h"
 #include "exporter/collector.h"
 
@@ -30,10 +29,7 @@ struct exporter_flags {
 	bool disable_exporter_metrics, openmetrics;
 	int64_t max_requests;
 	bool systemd_socket;
-	const char *run_as_user;
-	bool drop_privileges, disable_cap_awareness;
 	int64_t gomaxprocs;
-	int log_level, log_format; /* enum log_level, enum log_format */
 	const char *procfs, *sysfs, *cgroupfs;
 	bool empty_hostname_label;
 	const char *active_subsystem, *old_active_subsystem;
@@ -43,6 +39,7 @@ struct exporter_flags {
 	const char *rdma_cmd;
 	const char *nvidia_smi_path, *rocm_smi_path, *amd_smi_path;
 
+	struct daemon_flags daemon;
 	struct collector_choice *choices; /* one for each row of collectors[] */
 	struct absent_flags *absent;
 	struct options parsed;

@@ -5,7 +5,6 @@
  * made.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "basic/version.h"
 #include "exporter/flags.h"
 #include "exporter/pages/pages.h"
-#include "host/privilege.h"
 #include "net/http_server.h"
 
 enum {
@@ -44,25 +42,12 @@ struct program {
 	sigset_t stop_signals;
 };
 
-/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
-static void take_signals(sigset_t *ret_stop_signals)
-{
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	sigemptyset(ret_stop_signals);
-	sigaddset(ret_stop_signals, SIGINT);
-	sigaddset(ret_stop_signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, ret_stop_signals, NULL);
-}
-
 static void log_build(const struct log *log)
 {
 	const struct version *v = version_info();
-	char version[512], build[512];
+	char version[DAEMON_VERSION_MAX], build[512];
 
-	snprintf(version, sizeof(version), "(version=%s, branch=%s, revision=%s)", v->version,
-		v->branch, v->revision);
-	log_info(log, "starting ceems_exporter", LOG_STR("version", version));
+	log_info(log, "starting ceems_exporter", LOG_STR("version", daemon_version(version)));
 	snprintf(build, sizeof(build), "(compiler=%s, platform=%s/%s, date=%s, tags=%s)",
 		v->compiler, v->os, v->arch, v->date, v->tags);
 	log_info(log, "operational information", LOG_STR("build_context", build));
@@ -111,8 +96,7 @@ static void log_flags(const struct program *p)
 {
 	CLEANUP(buffer_done) struct buffer names;
 
-	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
-		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	daemon_log_warnings(&p->log, &p->flags.parsed.warnings);
 	buffer_init(&names, 0);
 	absent_features(p->flags.absent, &names);
 	if (names.len > 0)
@@ -206,28 +190,21 @@ static int open_server(struct program *p, struct err *err)
 static int drop_privileges(struct program *p, struct err *err)
 {
 	const struct exporter_flags *f = &p->flags;
-	struct strings files = http_server_files(p->server), warnings;
+	struct strings files = http_server_files(p->server);
 	struct privilege_plan plan = {
-		.run_as_user = f->run_as_user,
 		.needed = exporter_capabilities(p->exporter),
-		.keep_effective = f->disable_cap_awareness,
 	};
 	int r = 0;
 
 	if (p->targets)
 		plan.needed |= alloy_targets_capabilities(&f->alloy_env_vars);
-	if (!f->drop_privileges)
-		return 0;
 	for (size_t i = 0; r >= 0 && i < files.n; i++)
 		r = exporter_need_path(p->exporter, files.v[i], false);
 	if (r < 0)
 		return err_errno(err, r, "noting the files of the web config");
 	plan.read_paths = exporter_paths(p->exporter, false);
 	plan.write_paths = exporter_paths(p->exporter, true);
-	r = privilege_drop(&plan, &p->privilege, &warnings, err);
-	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
-		log_warn(&p->log, warnings.v[i]);
-	return r;
+	return daemon_drop_privileges(&f->daemon, &plan, &p->log, &p->privilege, err);
 }
 
 static int start(struct program *p, struct err *err)
@@ -250,16 +227,6 @@ static int start(struct program *p, struct err *err)
 	return r;
 }
 
-static void wait_for_stop(const struct program *p)
-{
-	int sig = 0;
-
-	sigwait(&p->stop_signals, &sig);
-	log_info(&p->log, "stopping", LOG_STR("signal", strsignal(sig)));
-	/* A second one ends the process at once. */
-	sigprocmask(SIG_UNBLOCK, &p->stop_signals, NULL);
-}
-
 static void stop(struct program *p)
 {
 	http_server_stop(p->server, STOP_GRACE_MS);
@@ -274,8 +241,7 @@ static void stop(struct program *p)
 static int fail(const struct log *log, const struct err *err)
 {
 	log_error(log, "ceems_exporter cannot start", LOG_ERR(err));
-	err_print(err, stderr);
-	return 1;
+	return daemon_fail(err);
 }
 
 int main(int argc, char **argv)
@@ -284,14 +250,13 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int r, status = 0;
 
-	take_signals(&p.stop_signals);
+	daemon_take_signals(&p.stop_signals, false);
 	r = exporter_flags_parse(&p.flags, argc, argv, stdout, stderr);
 	if (r != OPTIONS_RUN) {
 		exporter_flags_done(&p.flags);
 		return r < 0;
 	}
-	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
-		(enum log_format)p.flags.log_format, clock_system() };
+	p.log = daemon_log(&p.flags.daemon);
 	log_build(&p.log);
 	log_host(&p.log);
 	log_flags(&p);
@@ -301,7 +266,7 @@ int main(int argc, char **argv)
 	if (r < 0)
 		status = fail(&p.log, &err);
 	else
-		wait_for_stop(&p);
+		daemon_wait_for_stop(&p.log, &p.stop_signals);
 	stop(&p);
 	exporter_flags_done(&p.flags);
 	return status;

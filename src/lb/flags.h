@@ -3,16 +3,15 @@
 #ifndef CEEMS_LB_FLAGS_H
 #define CEEMS_LB_FLAGS_H
 
-#include "basic/options.h"
+#include "daemon/daemon.h"
 
 struct lb_flags {
-	const char *config_file, *web_config_file, *run_as_user;
+	const char *config_file, *web_config_file;
 	bool expand_env;
 	struct strings listen_addresses, trusted_proxies;
 	bool systemd_socket, log_requests;
-	bool disable_cap_awareness, drop_privileges;
 	int64_t gomaxprocs;
-	int log_level, log_format;
+	struct daemon_flags daemon;
 	struct options parsed; /* holds the strings */
 };
 

@@ -16,14 +16,13 @@
 #include <unistd.h>
 
 #include "basic/version.h"
-#include "host/privilege.h"
 #include "lb/flags.h"
 #include "lb/lb.h"
 #include "lb/program.h"
 #include "lb/visit.h"
 
 enum {
-	DESCRIPTORS_WANTED = 2 * 16384 + 64,
+	DESCRIPTORS_WANTED = 2 * 16384 + 64, /* each client may need two */
 	STOP_GRACE_MS = 5000,
 	ARENA_BYTES = 16 << 20,
 	HEADER_TIMEOUT_MS = 2000,
@@ -49,50 +48,25 @@ struct program {
 	sigset_t signals;
 };
 
-/* Before any thread, which inherits the mask. A peer that went away is an error of write(2). */
-static void take_signals(sigset_t *ret_signals)
-{
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(ret_signals);
-	sigaddset(ret_signals, SIGINT);
-	sigaddset(ret_signals, SIGTERM);
-	sigaddset(ret_signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, ret_signals, NULL);
-}
-
-/* The soft limit is usually that of select(2); each client may need two. */
-static void allow_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
-		return;
-	limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED);
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void log_start(const struct program *p)
 {
 	const struct version *v = version_info();
 	struct utsname host = { 0 };
 	struct rlimit fds = { 0 };
-	char version[512], build[512], details[512], limits[64];
+	char version[DAEMON_VERSION_MAX], build[512], details[512], limits[64];
 
 	(void)uname(&host);
 	(void)getrlimit(RLIMIT_NOFILE, &fds);
-	snprintf(version, sizeof(version), "(version=%s, branch=%s, revision=%s)", v->version,
-		v->branch, v->revision);
 	snprintf(build, sizeof(build), "(%s, platform=%s/%s, date=%s)", v->compiler, v->os, v->arch,
 		v->date);
 	snprintf(details, sizeof(details), "(%s %s %s %s)", host.sysname, host.release,
 		host.version, host.machine);
 	snprintf(limits, sizeof(limits), "(soft=%llu, hard=%llu)", (unsigned long long)fds.rlim_cur,
 		(unsigned long long)fds.rlim_max);
-	log_info(&p->log, "Starting ceems_lb", LOG_STR("version", version));
+	log_info(&p->log, "Starting ceems_lb", LOG_STR("version", daemon_version(version)));
 	log_info(&p->log, "Operational information", LOG_STR("build_context", build),
 		LOG_STR("host_details", details), LOG_STR("fd_limits", limits));
-	for (size_t i = 0; i < p->flags.parsed.warnings.n; i++)
-		log_warn(&p->log, p->flags.parsed.warnings.v[i]);
+	daemon_log_warnings(&p->log, &p->flags.parsed.warnings);
 }
 
 static const char *absolute(struct program *p, const char *path)
@@ -219,15 +193,9 @@ static int drop_privileges(struct program *p, struct err *err)
 {
 	const char *database = state_database(p->settings, &p->arena);
 	struct strings files = p->lb.proxy ? proxy_files(p->lb.proxy) : (struct strings){ 0 };
-	struct strings reads = { ARENA_ARRAY(&p->arena, const char *, files.n + 5), 0 }, warnings;
-	struct privilege_plan plan = {
-		.run_as_user = p->flags.run_as_user,
-		.keep_effective = p->flags.disable_cap_awareness,
-	};
-	int r;
+	struct strings reads = { ARENA_ARRAY(&p->arena, const char *, files.n + 5), 0 };
+	struct privilege_plan plan = { 0 };
 
-	if (!p->flags.drop_privileges)
-		return 0;
 	if (!reads.v)
 		return err_errno(err, -ENOMEM, "dropping privileges");
 	reads.v[reads.n++] = p->config_file;
@@ -243,10 +211,7 @@ static int drop_privileges(struct program *p, struct err *err)
 		add_if_there(&reads, arena_printf(&p->arena, "%s-shm", database));
 	}
 	plan.read_paths = reads;
-	r = privilege_drop(&plan, &p->privilege, &warnings, err);
-	for (size_t i = 0; r >= 0 && i < warnings.n; i++)
-		log_warn(&p->log, warnings.v[i]);
-	return r;
+	return daemon_drop_privileges(&p->flags.daemon, &plan, &p->log, &p->privilege, err);
 }
 
 static int open_state(struct program *p, struct err *err)
@@ -418,31 +383,24 @@ static void stop(struct program *p)
 	arena_done(&p->arena);
 }
 
-static int fail(const struct err *err)
-{
-	err_print(err, stderr);
-	return 1;
-}
-
 int main(int argc, char **argv)
 {
 	struct program p = { .cancel_fd = -1 };
 	struct err err = { 0 };
 	int r, status = 0;
 
-	take_signals(&p.signals);
+	daemon_take_signals(&p.signals, true);
 	r = lb_flags_parse(&p.flags, argc, argv, stdout, stderr);
 	if (r != OPTIONS_RUN) {
 		lb_flags_done(&p.flags);
 		return r < 0;
 	}
-	p.log = (struct log){ STDERR_FILENO, (enum log_level)p.flags.log_level,
-		(enum log_format)p.flags.log_format, clock_system() };
+	p.log = daemon_log(&p.flags.daemon);
 	arena_init(&p.arena, ARENA_BYTES);
-	allow_descriptors();
+	daemon_allow_descriptors(DESCRIPTORS_WANTED);
 	r = start(&p, &err);
 	if (r < 0)
-		status = fail(&err);
+		status = daemon_fail(&err);
 	else
 		run(&p);
 	stop(&p);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Includes point one way: basic <- format <- host, net, db <- remote <- programs. Programs never
-include each other, and tests go through headers. Prints TAP."""
+"""Includes point one way: basic <- format <- host, net, db <- daemon, remote <- programs.
+Programs never include each other, and tests go through headers. Prints TAP."""
 import os
 import pathlib
 import re
@@ -13,6 +13,7 @@ LIBRARIES = {
     "host": {"basic", "format"},
     "net": {"basic", "format"},
     "db": {"basic", "format"},
+    "daemon": {"basic", "format", "host"},
     "remote": {"basic", "format", "host", "net", "db"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
