@@ -40,6 +40,7 @@ void arena_done(struct arena *arena)
 	free_chunks(arena, NULL);
 	arena->chunks = NULL;
 	arena->total_bytes = 0;
+	arena->over_limit = false;
 }
 
 void arena_reset(struct arena *arena)
@@ -53,6 +54,7 @@ void arena_reset(struct arena *arena)
 	free_chunks(arena, largest);
 	arena->chunks = largest;
 	arena->total_bytes = 0;
+	arena->over_limit = false;
 	if (largest) {
 		largest->next = NULL;
 		largest->used = 0;
@@ -66,8 +68,10 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 	size_t room = arena->limit_bytes - arena->total_bytes;
 	struct arena_chunk *chunk;
 
-	if (room < sizeof(*chunk) || size > room - sizeof(*chunk))
+	if (room < sizeof(*chunk) || size > room - sizeof(*chunk)) {
+		arena->over_limit = true;
 		return NULL;
+	}
 	want = MIN(MAX(want, size), room - sizeof(*chunk));
 	chunk = malloc(sizeof(*chunk) + want);
 	if (!chunk)

@@ -7,6 +7,7 @@
 #ifndef CEEMS_BASIC_ARENA_H
 #define CEEMS_BASIC_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "basic/macros.h"
@@ -18,6 +19,7 @@ struct arena {
 	size_t limit_bytes; /* cap on all live chunks together */
 	size_t total_bytes; /* what the chunks take now */
 	size_t peak_bytes; /* since init */
+	bool over_limit; /* something was refused for the cap, since init or reset */
 };
 
 void arena_init(struct arena *arena, size_t limit_bytes);

@@ -173,6 +173,31 @@ static enum http_field_id identify(struct slice name)
 	return HTTP_FIELD_OTHER;
 }
 
+static bool is_plain(char byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+		(byte >= 'A' && byte <= 'Z') || byte == '-';
+}
+
+bool http_name_is_plain(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		if (!is_plain(name.p[i]))
+			return false;
+	}
+	return true;
+}
+
+struct slice http_name_fold(struct slice name, char *text, size_t cap, enum http_field_id *ret_id)
+{
+	if (name.n > cap)
+		name.n = 0;
+	for (size_t i = 0; i < name.n; i++)
+		text[i] = is_plain(name.p[i]) ? name.p[i] : '-';
+	*ret_id = identify((struct slice){ text, name.n });
+	return (struct slice){ text, name.n };
+}
+
 static int parse_field(struct slice line, struct http_field *ret_field)
 {
 	const char *colon = memchr(line.p, ':', line.n);

@@ -130,6 +130,18 @@ bool http_method_is_safe(struct slice method);
 /* A token of RFC 9110 5.6.2, as names of fields and methods are; not empty. */
 bool http_is_token(struct slice text);
 
+/*
+ * Whether a name consists of letters, digits and '-'. Others may be taken for another name: CGI
+ * (RFC 3875 4.1.18) and what is like it make '_' of every other byte.
+ */
+bool http_name_is_plain(struct slice name);
+
+/*
+ * The name that such readers see, '-' for every other byte; n 0: it is longer than cap. And which
+ * field that is.
+ */
+struct slice http_name_fold(struct slice name, char *text, size_t cap, enum http_field_id *ret_id);
+
 /* The bytes that a value may have: no control byte but the tab. */
 bool http_is_field_value(struct slice text);
 

@@ -74,6 +74,24 @@ static void reset_keeps_the_largest_chunk_only(void **state)
 	arena_reset(&arena);
 }
 
+static void what_the_cap_refused_is_told_until_the_reset(void **state)
+{
+	struct arena arena;
+
+	arena_init(&arena, 1 << 20);
+	alloc_fail_at(1);
+	assert_null(arena_alloc(&arena, 10));
+	alloc_fail_at(0);
+	assert_false(arena.over_limit);
+	assert_null(arena_alloc(&arena, 2 << 20));
+	assert_true(arena.over_limit);
+	arena_reset(&arena);
+	assert_false(arena.over_limit);
+	assert_null(arena_alloc(&arena, 2 << 20));
+	arena_done(&arena);
+	assert_false(arena.over_limit);
+}
+
 static void failing_malloc_yields_null_and_no_damage(void **state)
 {
 	struct arena arena;
@@ -123,6 +141,7 @@ int main(void)
 		TEST(memory_is_aligned_apart_and_zeroed_on_demand),
 		TEST(cap_is_never_exceeded),
 		TEST(reset_keeps_the_largest_chunk_only),
+		TEST(what_the_cap_refused_is_told_until_the_reset),
 		TEST(failing_malloc_yields_null_and_no_damage),
 		TEST(strings_are_copied_and_printed),
 		TEST(arrays_grow_and_keep_their_items),

@@ -390,12 +390,32 @@ static void other_framings_end_where_they_say(void **state)
 	assert_true(body.done);
 }
 
+static void names_that_cgi_takes_for_others_are_folded(void **state)
+{
+	enum http_field_id id;
+	char text[24];
+	struct slice folded = http_name_fold(SLICE("Proxy_Authorization"), text, sizeof(text), &id);
+
+	assert_true(slice_eq(folded, "Proxy-Authorization"));
+	assert_int_equal(id, HTTP_FIELD_PROXY_AUTHORIZATION);
+	folded = http_name_fold(SLICE("x.scope_OrgID"), text, sizeof(text), &id);
+	assert_true(slice_eq(folded, "x-scope-OrgID"));
+	assert_int_equal(id, HTTP_FIELD_OTHER);
+	assert_int_equal(
+		http_name_fold(SLICE("a_name_of_twenty_five_byt"), text, sizeof(text), &id).n, 0);
+	assert_int_equal(id, HTTP_FIELD_OTHER);
+	assert_true(http_name_is_plain(SLICE("X-Scope-OrgID7")));
+	assert_false(http_name_is_plain(SLICE("X-Scope_OrgID")));
+	assert_false(http_name_is_plain(SLICE("X.Scope-OrgID")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_two_readers_could_read_differently_is_refused),
 		TEST(nul_bytes_are_refused_everywhere),
 		TEST(a_request_is_taken_apart),
+		TEST(names_that_cgi_takes_for_others_are_folded),
 		TEST(forms_of_targets_and_versions),
 		TEST(more_fields_than_the_limit_are_refused),
 		TEST(the_end_of_a_head_is_found_in_any_pieces),
