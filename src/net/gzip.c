@@ -13,6 +13,7 @@ enum {
 	OUT_BYTES = 16 << 10,
 	WINDOW_BITS = 15, /* the largest window */
 	WITH_GZIP_HEADER = 16, /* added to it; negated, there is none at all */
+	WITH_ANY_HEADER = 32, /* of gzip or of zlib */
 	MEMORY_LEVEL = 8,
 	Q_ONE = 1000,
 };
@@ -171,6 +172,71 @@ static int inflate_all(z_stream *z, struct buffer *out)
 	if (status == Z_MEM_ERROR)
 		return -ENOMEM;
 	return status == Z_STREAM_END && !z->avail_in ? 0 : -EBADMSG;
+}
+
+struct gunzip {
+	z_stream z;
+	bool ended; /* at the end of a member */
+};
+
+struct gunzip *gunzip_new(void)
+{
+	struct gunzip *gz = calloc(1, sizeof(*gz));
+
+	if (gz && inflateInit2(&gz->z, WINDOW_BITS + WITH_ANY_HEADER) != Z_OK) {
+		free(gz);
+		return NULL;
+	}
+	return gz;
+}
+
+void gunzip_free(struct gunzip *gz)
+{
+	if (!gz)
+		return;
+	inflateEnd(&gz->z);
+	free(gz);
+}
+
+bool gunzip_is_whole(const struct gunzip *gz)
+{
+	return gz->ended || !gz->z.total_in; /* nothing at all is whole */
+}
+
+/* One piece of output. */
+static int inflate_some(struct gunzip *gz, struct buffer *out)
+{
+	char *room = buffer_reserve(out, OUT_BYTES);
+	int status;
+
+	if (!room)
+		return buffer_error(out);
+	gz->z.next_out = (unsigned char *)room;
+	gz->z.avail_out = OUT_BYTES;
+	status = inflate(&gz->z, Z_NO_FLUSH);
+	out->len += OUT_BYTES - gz->z.avail_out;
+	out->data[out->len] = '\0';
+	gz->ended = status == Z_STREAM_END;
+	if (status == Z_MEM_ERROR)
+		return -ENOMEM;
+	return status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR ? 0 : -EBADMSG;
+}
+
+int gunzip_add(struct gunzip *gz, const void *data, size_t len, struct buffer *out)
+{
+	int r = 0;
+
+	if (len > UINT_MAX)
+		return -E2BIG;
+	gz->z.next_in = (unsigned char *)data;
+	gz->z.avail_in = (uInt)len;
+	/* A full piece of output may not have been all. */
+	while (r >= 0 && (gz->z.avail_in || (!gz->ended && gz->z.next_out && !gz->z.avail_out))) {
+		if (gz->ended && inflateReset(&gz->z) != Z_OK)
+			return -EBADMSG;
+		r = inflate_some(gz, out);
+	}
+	return r;
 }
 
 int gzip_unpack(const void *data, size_t len, struct buffer *out)

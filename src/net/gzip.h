@@ -28,6 +28,21 @@ void gzip_add(struct gzip *gz, const void *data, size_t len, bool finish, struct
 int gzip_unpack(const void *data, size_t len, struct buffer *out);
 
 /*
+ * Decodes the codings gzip and deflate (RFC 9110 8.4.1) as they stream by. Members of gzip that
+ * follow each other are one.
+ */
+struct gunzip;
+struct gunzip *gunzip_new(void); /* NULL without memory */
+void gunzip_free(struct gunzip *gz); /* NULL is fine */
+/*
+ * Appends what comes out for these bytes, up to 1032 times as much. -EBADMSG: malformed; -E2BIG or
+ * -ENOMEM of the buffer.
+ */
+int gunzip_add(struct gunzip *gz, const void *data, size_t len, struct buffer *out);
+/* Whether what came so far is whole. */
+bool gunzip_is_whole(const struct gunzip *gz);
+
+/*
  * What an Accept-Encoding header asks for: gzip, else deflate where that is offered, named with a q
  * above zero and above that of identity if that is named too. "*" stands for identity. NULL: no
  * header.

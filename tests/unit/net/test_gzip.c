@@ -171,6 +171,101 @@ static void a_full_buffer_ends_packing(void **state)
 	buffer_done(&packed);
 }
 
+static void pack(const char *text, size_t len, struct buffer *out)
+{
+	struct gzip *gz = gzip_new(6, GZIP_GZIP);
+
+	gzip_add(gz, text, len, true, out);
+	gzip_free(gz);
+}
+
+/* Hands the bytes over in pieces of that size. */
+static int stream_in(
+	const struct buffer *packed, size_t len, size_t piece, struct buffer *out, bool *ret_whole)
+{
+	struct gunzip *gz = gunzip_new();
+	int r = 0;
+
+	for (size_t at = 0; r >= 0 && at < len; at += piece)
+		r = gunzip_add(gz, packed->data + at, MIN(piece, len - at), out);
+	*ret_whole = gunzip_is_whole(gz);
+	gunzip_free(gz);
+	gunzip_free(NULL);
+	return r;
+}
+
+static void a_stream_unpacks_in_pieces_of_any_size(void **state)
+{
+	static const size_t pieces[] = { 1, 2, 7, 512, 1 << 20 };
+	struct buffer packed = { 0 }, out = { 0 };
+	bool whole;
+
+	pack("one-", 4, &packed);
+	pack("", 0, &packed);
+	pack("two", 3, &packed);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		buffer_clear(&out);
+		assert_int_equal(stream_in(&packed, packed.len, pieces[i], &out, &whole), 0);
+		assert_true(whole);
+		assert_string_equal(buffer_text(&out), "one-two");
+		buffer_clear(&out);
+		assert_int_equal(stream_in(&packed, packed.len - 1, pieces[i], &out, &whole), 0);
+		assert_false(whole);
+	}
+	assert_int_equal(stream_in(&packed, 0, 1, &out, &whole), 0);
+	assert_true(whole);
+	buffer_putc(&packed, 'x');
+	buffer_puts(&packed, "yz");
+	assert_int_equal(stream_in(&packed, packed.len, 7, &out, &whole), -EBADMSG);
+	packed.data[12] ^= 0x55;
+	assert_int_equal(stream_in(&packed, packed.len, 7, &out, &whole), -EBADMSG);
+	buffer_done(&packed);
+	buffer_done(&out);
+}
+
+static void a_stream_of_zlib_unpacks_too(void **state)
+{
+	unsigned char packed[100];
+	uLongf len = sizeof(packed);
+	struct buffer in, out = { 0 };
+	bool whole;
+
+	assert_int_equal(compress(packed, &len, (const unsigned char *)"text", 4), Z_OK);
+	buffer_init(&in, 0);
+	buffer_append(&in, packed, len);
+	assert_int_equal(stream_in(&in, in.len, 3, &out, &whole), 0);
+	assert_true(whole);
+	assert_string_equal(buffer_text(&out), "text");
+	buffer_done(&in);
+	buffer_done(&out);
+}
+
+static void what_unpacks_to_much_more_is_bounded_by_the_piece(void **state)
+{
+	enum { SIZE = 20 << 20, PIECE = 512, RATIO_MAX = 1032 };
+	struct gzip *gz = gzip_new(9, GZIP_GZIP);
+	struct gunzip *un = gunzip_new();
+	struct buffer packed = { 0 }, out = { 0 };
+	char *zeros = calloc(1, SIZE);
+	size_t total = 0;
+
+	gzip_add(gz, zeros, SIZE, true, &packed);
+	for (size_t at = 0; at < packed.len; at += PIECE) {
+		buffer_clear(&out);
+		assert_int_equal(
+			gunzip_add(un, packed.data + at, MIN(PIECE, packed.len - at), &out), 0);
+		assert_true(out.len <= (PIECE + 1) * RATIO_MAX);
+		total += out.len;
+	}
+	assert_int_equal(total, SIZE);
+	assert_true(gunzip_is_whole(un));
+	gzip_free(gz);
+	gunzip_free(un);
+	free(zeros);
+	buffer_done(&packed);
+	buffer_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +274,9 @@ int main(void)
 		TEST(text_is_worth_compressing),
 		TEST(what_was_packed_unpacks),
 		TEST(a_full_buffer_ends_packing),
+		TEST(a_stream_unpacks_in_pieces_of_any_size),
+		TEST(a_stream_of_zlib_unpacks_too),
+		TEST(what_unpacks_to_much_more_is_bounded_by_the_piece),
 	};
 
 	return cmocka_run_group_tests_name("gzip", tests, NULL, NULL);
