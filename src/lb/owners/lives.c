@@ -22,20 +22,26 @@ static int by_start(const void *a, const void *b)
 	return x->start_ms < y->start_ms ? -1 : x->start_ms > y->start_ms;
 }
 
-/* Begun together they cannot be told apart, and the caller sees nothing. */
-static struct gate_life life_of(const struct lives_row *row, const struct lives_row *rows, size_t n)
+/*
+ * Ends each row at the latest where the next one of the other side begins; both are sorted by
+ * start. Begun together they cannot be told apart, and the caller sees nothing.
+ */
+static void end_at_others(
+	struct gate_life *v, size_t n, bool own, const struct gate_life *others, size_t n_others)
 {
-	struct gate_life life = { start_of(row), row->ended_ms > 0 ? row->ended_ms : INT64_MAX };
+	size_t next = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int64_t start_ms = start_of(&rows[i]);
+		const int64_t start_ms = v[i].start_ms;
 
-		if (rows[i].own != row->own &&
-			(start_ms > life.start_ms || (row->own && start_ms == life.start_ms)))
-			life.end_ms = MIN(life.end_ms, start_ms);
+		while (next < n_others &&
+			(others[next].start_ms < start_ms ||
+				(!own && others[next].start_ms == start_ms)))
+			next++;
+		if (next < n_others)
+			v[i].end_ms = MIN(v[i].end_ms, others[next].start_ms);
+		v[i].end_ms = MAX(v[i].end_ms, start_ms);
 	}
-	life.end_ms = MAX(life.end_ms, life.start_ms);
-	return life;
 }
 
 int lives_make(const struct lives_row *rows, size_t n, struct arena *arena,
@@ -48,7 +54,8 @@ int lives_make(const struct lives_row *rows, size_t n, struct arena *arena,
 		return -ENOMEM;
 	foreign = v + n;
 	for (size_t i = 0; i < n; i++) {
-		struct gate_life life = life_of(&rows[i], rows, n);
+		struct gate_life life = { start_of(&rows[i]),
+			rows[i].ended_ms > 0 ? rows[i].ended_ms : INT64_MAX };
 
 		if (rows[i].own)
 			v[n_own++] = life;
@@ -57,6 +64,8 @@ int lives_make(const struct lives_row *rows, size_t n, struct arena *arena,
 	}
 	qsort(v, n_own, sizeof(*v), by_start);
 	qsort(foreign, n - n_own, sizeof(*v), by_start);
+	end_at_others(v, n_own, true, foreign, n - n_own);
+	end_at_others(foreign, n - n_own, false, v, n_own);
 	*ret_lives = (struct gate_unit_lives){ v, n_own, foreign, n - n_own };
 	return 0;
 }

@@ -98,6 +98,57 @@ static void nothing_known_is_no_life(void **state)
 	assert_int_equal(l.n_foreign, 0);
 }
 
+enum { MANY = LIVES_ROWS_MAX };
+
+/* As the contract says it, row by row. */
+static int64_t end_by_contract(const struct lives_row *row, const struct lives_row *rows, size_t n)
+{
+	int64_t end_ms = row->ended_ms ? row->ended_ms : INT64_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		const int64_t start_ms = rows[i].started_ms;
+
+		if (rows[i].own != row->own &&
+			(start_ms > row->started_ms || (row->own && start_ms == row->started_ms)))
+			end_ms = MIN(end_ms, start_ms);
+	}
+	return MAX(end_ms, row->started_ms);
+}
+
+static size_t count_life(const struct gate_life *v, size_t n, int64_t start_ms, int64_t end_ms)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			assert_true(v[i - 1].start_ms <= v[i].start_ms);
+		found += v[i].start_ms == start_ms && v[i].end_ms == end_ms;
+	}
+	return found;
+}
+
+static void many_rows_of_both_sides_end_as_few_do(void **state)
+{
+	static struct lives_row rows[MANY];
+	struct gate_unit_lives l;
+	uint32_t random = 1;
+
+	for (size_t i = 0; i < MANY; i++) {
+		random = random * 1664525 + 1013904223;
+		rows[i] = (struct lives_row){ .started_ms = 1 + (random >> 8) % 2000,
+			.own = random >> 31 };
+		rows[i].ended_ms = random >> 29 & 1 ? 0 : rows[i].started_ms + (random >> 12) % 9;
+	}
+	for (size_t n = 0; n <= MANY; n = n * 4 + 1) {
+		l = make(rows, n);
+		assert_int_equal(l.n + l.n_foreign, n);
+		for (size_t i = 0; i < n; i += 1 + n / 200)
+			assert_true(count_life(rows[i].own ? l.v : l.foreign,
+				rows[i].own ? l.n : l.n_foreign, rows[i].started_ms,
+				end_by_contract(&rows[i], rows, n)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +159,7 @@ int main(void)
 		TEST(a_unit_that_waits_begins_when_it_was_made_known),
 		TEST(an_end_before_the_start_is_none),
 		TEST(nothing_known_is_no_life),
+		TEST(many_rows_of_both_sides_end_as_few_do),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
