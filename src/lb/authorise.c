@@ -83,7 +83,7 @@ void authorise_allow(struct visit *v)
 	v->outcome = OUTCOME_ANSWERED;
 	for (size_t i = 0; i < n; i++) {
 		if (!headers[i]) {
-			visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+			visit_refuse_for_memory(v);
 			return;
 		}
 	}

@@ -19,11 +19,6 @@ void visit_refuse_as_the_gate_says(struct visit *v, const struct gate_refusal *r
 	visit_refuse(v, reply, reason, refusal->why);
 }
 
-static void refuse_for_memory(struct visit *v)
-{
-	visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
-}
-
 bool visit_is_closed(struct visit *v)
 {
 	struct gate_request bare = v->request;
@@ -31,7 +26,7 @@ bool visit_is_closed(struct visit *v)
 
 	bare.body = (struct slice){ "", 0 };
 	if (gate_read(&v->state->gate, &bare, exchange_arena(v->x), &plan) < 0) {
-		refuse_for_memory(v);
+		visit_refuse_for_memory(v);
 		return true;
 	}
 	if (plan.outcome != GATE_REFUSED || plan.refusal.reason != GATE_RESOURCE)
@@ -105,9 +100,11 @@ static void forward_decided(struct visit *v)
 		.safe = true,
 		.drop = headers_to_drop(v),
 		.set = v->set,
+		.plain_names = true,
+		.odd_names = &v->state->settings->config.forward_headers,
 	};
 	if (!v->out.drop)
-		refuse_for_memory(v);
+		visit_refuse_for_memory(v);
 	else if (v->authorise)
 		authorise_allow(v);
 	else
@@ -132,7 +129,7 @@ static void write_request(struct visit *v)
 	if (r == -EACCES)
 		visit_refuse_as_the_gate_says(v, &refusal);
 	else if (r < 0)
-		refuse_for_memory(v);
+		visit_refuse_for_memory(v);
 	else if (!v->pool)
 		visit_refuse(v, REPLY_UNAVAILABLE, "no_server", "no server of this cluster");
 	else if (v->decided.answer && v->authorise)
@@ -146,7 +143,7 @@ static void write_request(struct visit *v)
 static void judge(struct visit *v)
 {
 	if (v->result < 0)
-		refuse_for_memory(v);
+		visit_refuse_for_memory(v);
 	else if (v->verdict == OWNERS_UNAVAILABLE)
 		visit_refuse(v, REPLY_UNITS, "owner_unavailable",
 			"the owners of units can't be looked up at present");
@@ -180,7 +177,7 @@ void visit_decide(struct visit *v)
 	struct owners_question question;
 
 	if (gate_read(&v->state->gate, &v->request, exchange_arena(v->x), &v->plan) < 0) {
-		refuse_for_memory(v);
+		visit_refuse_for_memory(v);
 		return;
 	}
 	if (v->plan.outcome == GATE_REFUSED) {

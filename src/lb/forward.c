@@ -60,7 +60,7 @@ static bool asks_for_hidden_labels(struct visit *v)
 	if (r == -EACCES)
 		visit_refuse_as_the_gate_says(v, &refusal);
 	else if (r < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	return r < 0;
 }
 
@@ -95,7 +95,7 @@ void visit_forward_as_it_came(struct visit *v)
 		visit_refuse(v, REPLY_MALFORMED, "path",
 			"a path that servers read in different ways, where labels are filtered");
 	else if (r < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	else
 		visit_forward(v);
 }

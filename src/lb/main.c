@@ -29,7 +29,8 @@ enum {
 	HEADER_MAX_BYTES = 60 << 10, /* room for a thousand uuids in a query */
 	LOOPS_MAX = 64,
 	WORKERS = 8, /* lookups of ownership that have to wait */
-	RETIRED_MAX = 16, /* configurations that requests still use */
+	RETIRED_AWAKE =
+		16, /* configurations that requests still use, and whose servers are probed */
 	CHECK_S = 30, /* between looks for clusters that are not known */
 };
 
@@ -42,8 +43,7 @@ struct program {
 	struct state_config state_config;
 	const char *config_file, *directory;
 	struct privilege *privilege;
-	struct state *retired[RETIRED_MAX];
-	size_t n_retired;
+	struct state *retired; /* the latest one first */
 	int cancel_fd;
 	sigset_t signals;
 };
@@ -281,15 +281,30 @@ static int start(struct program *p, struct err *err)
 /* Configurations that no request uses any more. */
 static void free_retired(struct program *p)
 {
+	struct state **at = &p->retired;
+
+	while (*at) {
+		struct state *state = *at;
+
+		if (!state_is_idle(state)) {
+			at = &state->next;
+			continue;
+		}
+		*at = state->next;
+		state_unref(state);
+	}
+}
+
+/* Requests that don't end must not keep anybody from a new configuration, nor cost much. */
+static void retire(struct program *p, struct state *state)
+{
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->n_retired; i++) {
-		if (state_is_idle(p->retired[i]))
-			state_unref(p->retired[i]);
-		else
-			p->retired[n++] = p->retired[i];
-	}
-	p->n_retired = n;
+	state->next = p->retired;
+	p->retired = state;
+	for (; state; state = state->next)
+		if (n++ >= RETIRED_AWAKE)
+			state_rest(state);
 }
 
 static bool same_kinds(const struct program *p, const struct settings *settings)
@@ -304,12 +319,8 @@ static int make_next(struct program *p, struct state **ret_state, struct err *er
 {
 	struct settings *settings;
 	struct state *state = NULL;
-	int r;
+	int r = load_config(p, &settings, err);
 
-	if (p->n_retired == RETIRED_MAX)
-		return err_set(
-			err, -EBUSY, "requests still use %d earlier configurations", RETIRED_MAX);
-	r = load_config(p, &settings, err);
 	if (r < 0)
 		return r;
 	if (!same_kinds(p, settings))
@@ -339,7 +350,7 @@ static void reload(struct program *p)
 			LOG_ERR(&err));
 		return;
 	}
-	p->retired[p->n_retired++] = lb_set_state(&p->lb, state);
+	retire(p, lb_set_state(&p->lb, state));
 	log_info(&p->log, "the configuration was loaded again");
 }
 
@@ -349,8 +360,8 @@ static void run(struct program *p)
 	int sig;
 
 	for (;;) {
-		if (p->n_retired || !p->lb.state->known)
-			sig = sigtimedwait(&p->signals, NULL, p->n_retired ? &soon : &later);
+		if (p->retired || !p->lb.state->known)
+			sig = sigtimedwait(&p->signals, NULL, p->retired ? &soon : &later);
 		else
 			sig = sigwaitinfo(&p->signals, NULL);
 		free_retired(p);
@@ -372,8 +383,7 @@ static void stop(struct program *p)
 		eventfd_write(p->cancel_fd, 1);
 	proxy_stop(p->lb.proxy, STOP_GRACE_MS);
 	state_unref(p->lb.state);
-	for (size_t i = 0; i < p->n_retired; i++)
-		state_unref(p->retired[i]);
+	free_retired(p);
 	settings_unref(p->settings);
 	users_free(p->lb.users);
 	metrics_free(p->lb.metrics);

@@ -41,7 +41,7 @@ static void answer_metrics(struct visit *v)
 	}
 	metrics_write(v->lb, &text);
 	if (buffer_error(&text))
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	else
 		visit_answer(v, "text/plain; version=0.0.4; charset=utf-8",
 			(struct slice){ text.data, text.len });
@@ -96,7 +96,7 @@ static void forward_for_admin(struct visit *v)
 {
 	v->outcome = OUTCOME_ADMIN;
 	if (visit_read(v) < 0) {
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 		return;
 	}
 	v->cluster = v->plan.cluster;
@@ -118,7 +118,7 @@ static void forward_open(struct visit *v)
 	v->outcome = OUTCOME_OPEN;
 	v->out.safe = has_query_in_body(v);
 	if (visit_hides_labels(v) && visit_read(v) < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	else
 		visit_forward_as_it_came(v);
 }
@@ -167,7 +167,7 @@ static void admin_is_known(void *ctx, struct exchange *x)
 	struct visit *v = exchange_data(x);
 
 	if (v->result < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	else
 		judge_user(v);
 }
@@ -203,7 +203,7 @@ static void find_admin(struct visit *v)
 	if (v->result == -EAGAIN)
 		exchange_work(v->x, ask_admin, admin_is_known);
 	else if (v->result < 0)
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 	else
 		judge_user(v);
 }
@@ -213,6 +213,16 @@ static void turn_has_come(struct user_waiter *waiter)
 	struct visit *v = (struct visit *)((char *)waiter - offsetof(struct visit, waiter));
 
 	exchange_resume(v->x);
+}
+
+static bool on_left(void *ctx, struct exchange *x)
+{
+	struct visit *v = exchange_data(x);
+
+	if (!users_cancel(v->lb->users, v->slot, &v->waiter))
+		return false;
+	v->slot = NULL;
+	return true;
 }
 
 static void go_on(void *ctx, struct exchange *x)
@@ -236,7 +246,7 @@ static void take_turn(struct visit *v)
 	else if (r == -EAGAIN)
 		visit_refuse(v, REPLY_TOO_MANY, "limit", NULL);
 	else
-		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+		visit_refuse_for_memory(v);
 }
 
 static void check_user(struct visit *v)
@@ -359,6 +369,7 @@ const struct proxy_handler policy_handler = {
 	.on_body = on_body,
 	.pick = pick,
 	.on_attempt = on_attempt,
+	.on_left = on_left,
 	.on_done = on_done,
 	.on_refused = on_refused,
 };

@@ -149,6 +149,13 @@ void pools_free(struct pools *pools)
 	free(pools);
 }
 
+void pools_stop(struct pools *pools)
+{
+	for (size_t i = 0; i < pools->n; i++)
+		for (size_t j = 0; j < pools->v[i].n; j++)
+			server_stop(pools->v[i].servers[j]);
+}
+
 int pools_start(struct pools *pools, struct err *err)
 {
 	int r = 0;

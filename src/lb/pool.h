@@ -30,6 +30,8 @@ int pools_new(struct settings *settings, enum gate_kind kind, const struct pools
 	const struct log *log, struct pools **ret_pools, struct err *err);
 void pools_free(struct pools *pools); /* NULL is fine; ends the servers' threads */
 int pools_start(struct pools *pools, struct err *err);
+/* Ends the servers' threads: what they are known to be they stay, but for what requests tell. */
+void pools_stop(struct pools *pools);
 
 /* NULL: there is none of this id. */
 struct pool *pools_find(const struct pools *pools, const char *id);

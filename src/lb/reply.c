@@ -65,6 +65,15 @@ void visit_refuse(struct visit *v, enum reply reply, const char *reason, const c
 		(struct slice){ body.data, body.len });
 }
 
+void visit_refuse_for_memory(struct visit *v)
+{
+	if (exchange_arena(v->x)->over_limit)
+		visit_refuse(v, REPLY_TOO_LARGE, "too_large",
+			"the request takes more memory than one may have");
+	else
+		visit_refuse(v, REPLY_UNAVAILABLE, "memory", NULL);
+}
+
 void visit_answer(struct visit *v, const char *content_type, struct slice body)
 {
 	v->outcome = OUTCOME_ANSWERED;

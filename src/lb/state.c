@@ -162,6 +162,14 @@ void state_check_clusters(struct state *s, const struct log *log)
 	s->known = known;
 }
 
+void state_rest(struct state *s)
+{
+	for (int kind = 0; kind < N_GATE_KINDS; kind++)
+		pools_stop(s->pools[kind]);
+	if (s->owners)
+		owners_forget(s->owners);
+}
+
 struct state *state_ref(struct state *s)
 {
 	s->refs++;

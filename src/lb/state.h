@@ -17,6 +17,7 @@ struct state {
 	struct pools *pools[N_GATE_KINDS];
 	struct owners *owners; /* NULL: access control is off */
 	bool known; /* the clusters were found in the source of ownership */
+	struct state *next; /* for whoever keeps a list of them */
 	/* Private. */
 	atomic_uint refs;
 };
@@ -41,6 +42,12 @@ const char *state_database(const struct settings *settings, struct arena *arena)
  * not. May block.
  */
 void state_check_clusters(struct state *state, const struct log *log);
+
+/*
+ * For one that another has replaced and that requests may use for long yet: gives back what they
+ * can do without, the remembered answers and the servers' threads.
+ */
+void state_rest(struct state *state);
 
 struct state *state_ref(struct state *state);
 /* Whether the caller's reference is the only one. */

@@ -92,6 +92,8 @@ static int enter_locked(struct users *u, struct user_slot *slot, size_t max_acti
 	if (slot->waiting >= max_waiting)
 		return -EAGAIN;
 	waiter->next = NULL;
+	waiter->prev = slot->last;
+	waiter->queued = true;
 	*(slot->last ? &slot->last->next : &slot->first) = waiter;
 	slot->last = waiter;
 	slot->waiting++;
@@ -118,21 +120,40 @@ int users_enter(struct users *u, const char *name, size_t max_active, size_t max
 	return r;
 }
 
+static void dequeue_locked(struct users *u, struct user_slot *slot, struct user_waiter *waiter)
+{
+	*(waiter->prev ? &waiter->prev->next : &slot->first) = waiter->next;
+	*(waiter->next ? &waiter->next->prev : &slot->last) = waiter->prev;
+	waiter->queued = false;
+	slot->waiting--;
+	u->waiting--;
+}
+
 /* The limit may have changed since the waiters came. */
 static void let_in_locked(struct users *u, struct user_slot *slot, size_t max_active)
 {
 	while (slot->first && (!max_active || slot->active < max_active)) {
 		struct user_waiter *waiter = slot->first;
 
-		slot->first = waiter->next;
-		if (!slot->first)
-			slot->last = NULL;
-		slot->waiting--;
-		u->waiting--;
+		dequeue_locked(u, slot, waiter);
 		slot->active++;
 		u->active++;
 		waiter->go_on(waiter);
 	}
+}
+
+bool users_cancel(struct users *u, struct user_slot *slot, struct user_waiter *waiter)
+{
+	bool waited;
+
+	pthread_mutex_lock(&u->lock);
+	waited = waiter->queued;
+	if (waited) {
+		dequeue_locked(u, slot, waiter);
+		drop_unused_locked(u, slot);
+	}
+	pthread_mutex_unlock(&u->lock);
+	return waited;
 }
 
 void users_leave(struct users *u, struct user_slot *slot, size_t max_active)

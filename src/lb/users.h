@@ -15,7 +15,8 @@ struct user_slot; /* one user */
 
 /* Embedded in a request that waits. */
 struct user_waiter {
-	struct user_waiter *next;
+	struct user_waiter *next, *prev;
+	bool queued;
 	/* Called when its turn has come, with a lock held: it may only pass the word on. */
 	void (*go_on)(struct user_waiter *waiter);
 };
@@ -29,6 +30,11 @@ void users_free(struct users *users); /* NULL is fine; nobody is in it */
  */
 int users_enter(struct users *users, const char *name, size_t max_active, size_t max_waiting,
 	struct user_waiter *waiter, struct user_slot **ret_slot);
+/*
+ * Takes back what waits. False: its turn has come, or is coming by go_on() on another thread, and
+ * users_leave() is due. True: there is nothing to leave.
+ */
+bool users_cancel(struct users *users, struct user_slot *slot, struct user_waiter *waiter);
 void users_leave(struct users *users, struct user_slot *slot, size_t max_active);
 
 /* For /metrics. */

@@ -84,6 +84,8 @@ enum reply {
 };
 /* detail may be NULL. */
 void visit_refuse(struct visit *v, enum reply reply, const char *reason, const char *detail);
+/* There was none: this process's, or what one request may take (EXCHANGE_ARENA_MAX_BYTES). */
+void visit_refuse_for_memory(struct visit *v);
 void visit_answer(struct visit *v, const char *content_type, struct slice body);
 
 /* authorise.c: "/-/authorize" and what is behind it. False: the request asks for something else. */

@@ -6,6 +6,7 @@
 prints TAP. A server is a function that is called with each connection, on a thread of its own.
 """
 import contextlib
+import gzip
 import os
 import re
 import resource
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 PROGRAM = None
 LIMIT = 30  # seconds until something is taken for hung
@@ -553,11 +555,13 @@ def case_headers_are_handled_hop_by_hop():
                          b'X-Mine: 1\r\nX-Yours: 2\r\nAuthorization: Basic eDp5\r\nUser-Agent: me\r\n'
                          b'Te: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 1\r\nProxy-Connection: x\r\n'
                          b'Proxy-Authorization: y\r\nX-Forwarded-For: 10.0.0.1\r\n'
-                         b'x-forwarded-for: 10.0.0.2\r\nAccept-Encoding: gzip\r\n\r\n')
+                         b'x-forwarded-for: 10.0.0.2\r\nAccept-Encoding: gzip\r\n'
+                         b'Transfer_Encoding: chunked\r\nProxy.Authorization: z\r\nX_Mine: 3\r\n'
+                         b'User_Agent: you\r\nX_' + b'a' * 200 + b': 4\r\nX_Odd: 5\r\n\r\n')
             status, head, _ = read_answer(sock)
         lines = set(server.heads[0].split(b'\r\n'))
         check(lines == {b'GET /p%2f?a=%20&b HTTP/1.1', b'Host: site:1', b'User-Agent: proxy_peer',
-                        b'X-Yours: 2', b'Accept-Encoding: gzip',
+                        b'X-Yours: 2', b'Accept-Encoding: gzip', b'X_Odd: 5',
                         b'X-Forwarded-For: 10.0.0.1, 10.0.0.2, 127.0.0.1'}, f'{lines}')
         check(b'200 Fine' in head and b'X-Two: 2' in head, f'{head!r}')
         for word in (b'X-One', b'Keep-Alive', b'Upgrade', b'Connection'):
@@ -863,8 +867,25 @@ def case_filters_change_bodies_of_any_framing():
         head = server.request(conn)
         if b'/upper_chunked' in head:
             conn.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n')
-        elif b'/upper_gzip' in head:
+        elif b'/upper_br' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc')
+        elif b'/upper_twice' in head:
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n'
+                         b'Content-Length: 3\r\n\r\nabc')
+        elif b'/upper_garbage' in head:
             conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc')
+        elif b'/upper_gzip' in head:
+            packed = gzip.compress(b'abc')
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: %d\r\n\r\n' % len(packed) + packed)
+        elif b'/upper_deflate' in head:
+            packed = zlib.compress(b'abc')
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n\r\n')
+            for byte in packed:
+                conn.sendall(b'1\r\n%c\r\n' % byte)
+            conn.sendall(b'0\r\n\r\n')
+        elif b'/upper_short' in head:
+            packed = gzip.compress(b'abc')[:-1]
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n' % len(packed) + packed)
         elif b'/upper_bad' in head:
             conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na!c')
         elif b'/upper_head' in head:
@@ -874,10 +895,14 @@ def case_filters_change_bodies_of_any_framing():
     with setup(serve) as (proxy, server):
         with proxy.connect() as sock:
             for path, want in ((b'/upper', b'ABCEND'), (b'/upper_chunked', b'ABCEND'),
-                               (b'/upper_gzip', b'Bad Gateway\n'), (b'/upper', b'ABCEND')):
+                               (b'/upper_br', b'Bad Gateway\n'), (b'/upper_twice', b'Bad Gateway\n'),
+                               (b'/upper_gzip', b'ABCEND'), (b'/upper_deflate', b'ABCEND'), (b'/upper', b'ABCEND')):
                 sock.sendall(GET % path)
-                body = read_answer(sock)[2]
-                check(body == want, f'{path}: {body!r}')
+                _, head, body = read_answer(sock)
+                check(body == want and b'Content-Encoding' not in head, f'{path}: {head!r} {body!r}')
+        for path in (b'/upper_garbage', b'/upper_short'):
+            data = proxy.ask(b'GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n' % path)
+            check(data.startswith(b'HTTP/1.1 502') or (b'ABC' in data and data.endswith(b'RESET')), f'{path}: {data!r}')
         check(all(b'Accept-Encoding: identity' in h for h in server.heads), 'identity')
         data = proxy.ask(b'GET /upper_bad HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
         check(data.startswith(b'HTTP/1.1 502'), f'{data!r}')
@@ -885,6 +910,30 @@ def case_filters_change_bodies_of_any_framing():
             sock.sendall(b'HEAD /upper_head HTTP/1.1\r\nHost: h\r\n\r\n' + GET % b'/answer')
             check(read_answer(sock, head_only=True)[0] == 200 and
                   b'/answer' in read_answer(sock)[2], 'HEAD')
+
+
+def case_coded_answers_that_grow_wait_for_the_client():
+    """A filter reads what is packed, of any size unpacked, in flat memory."""
+    size = BIG // 3
+    packed = gzip.compress(b'a' * size, 9)
+
+    def serve(server, conn):
+        server.request(conn)
+        conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n' % len(packed) + packed)
+        server.hold.wait(LIMIT)
+    for setting in (setup, tls_setup):
+        with setting(serve) as (proxy, server, *_):
+            before = proxy.rss()
+            with proxy.connect(rcvbuf=65536) as sock:
+                sock.sendall(b'GET /upper HTTP/1.0\r\n\r\n')
+                total = sock.recv(1)
+                wait_for(lambda: server.heads, 'the request')
+                check(proxy.rss() - before < 24 << 20, f'grew by {proxy.rss() - before}')
+                total = len(total)
+                while (more := sock.recv(1 << 20)):
+                    total += len(more)
+                check(total > size and more == b'', f'{total}')
+                check(proxy.rss() - before < 24 << 20, f'grew by {proxy.rss() - before}')
 
 
 # ---- stopping, TLS, passwords ------------------------------------------------------------------

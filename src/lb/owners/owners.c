@@ -400,6 +400,13 @@ int owners_clusters(
 	return r;
 }
 
+void owners_forget(struct owners *o)
+{
+	pthread_mutex_lock(&o->lock);
+	answer_cache_clear(o->cache);
+	pthread_mutex_unlock(&o->lock);
+}
+
 void owners_stats(struct owners *o, struct owners_stats *ret_stats)
 {
 	pthread_mutex_lock(&o->lock);

@@ -62,6 +62,9 @@ int owners_is_admin(struct owners *owners, const char *user, bool may_block, boo
 int owners_clusters(
 	struct owners *owners, struct arena *arena, struct strings *ret_clusters, struct err *err);
 
+/* Drops all remembered answers. */
+void owners_forget(struct owners *owners);
+
 /* For /metrics: hits, misses, denials, failures since the start; entries now. */
 struct owners_stats {
 	uint64_t hits, misses, failures;

@@ -165,16 +165,40 @@ void answer_refuse(struct client *c, struct exchange *x, int status, const char 
 		c->state = CLIENT_LINGER;
 }
 
-static bool has_coding(const struct http_response_head *head)
+static bool is_coding(struct slice value, const char *name)
 {
+	return value.n == strlen(name) && strncasecmp(value.p, name, value.n) == 0;
+}
+
+/* Codings of an answer: how many, and whether the last one is a known one. */
+static unsigned count_codings(const struct http_response_head *head, bool *ret_known)
+{
+	unsigned n = 0;
+
+	*ret_known = false;
 	for (size_t i = 0; i < head->fields.n; i++) {
 		const struct http_field *f = &head->fields.v[i];
 
-		if (f->id == HTTP_FIELD_CONTENT_ENCODING && f->value.n &&
-			!(f->value.n == 8 && strncasecmp(f->value.p, "identity", 8) == 0))
-			return true;
+		if (f->id != HTTP_FIELD_CONTENT_ENCODING || !f->value.n ||
+			is_coding(f->value, "identity"))
+			continue;
+		n++;
+		*ret_known = is_coding(f->value, "gzip") || is_coding(f->value, "x-gzip") ||
+			is_coding(f->value, "deflate");
 	}
-	return false;
+	return n;
+}
+
+/* A filter reads text. False: it can't be had. */
+static bool prepare_decoding(struct exchange *x, const struct http_response_head *head)
+{
+	bool known;
+	unsigned n = head->framing == HTTP_BODY_NONE ? 0 : count_codings(head, &known);
+
+	if (!n)
+		return true;
+	x->gunzip = n == 1 && known ? gunzip_new() : NULL;
+	return x->gunzip;
 }
 
 static struct slice content_type_of(const struct http_response_head *head)
@@ -219,6 +243,7 @@ static void put_fields(struct exchange *x, const struct http_response_head *head
 		const struct http_field *f = &head->fields.v[i];
 
 		if (http_field_is_hop_by_hop(f->id) || f->id == HTTP_FIELD_CONTENT_LENGTH ||
+			(x->gunzip && f->id == HTTP_FIELD_CONTENT_ENCODING) ||
 			connection_names_have(&listed, f->name))
 			continue;
 		put_slice(out, f->name);
@@ -238,7 +263,7 @@ void answer_head(struct exchange *x, bool may_be_direct)
 		filter->begin(x->forward.filter_ctx, head->status, content_type_of(head));
 
 	/* What can't be read can't be filtered. */
-	if (filtered && has_coding(head) && head->framing != HTTP_BODY_NONE) {
+	if (filtered && !prepare_decoding(x, head)) {
 		x->direct = false;
 		forward_abort(x);
 		answer_refuse(c, x, 502, "Bad Gateway\n");
@@ -291,21 +316,36 @@ static int filter(struct exchange *x, const char *data, size_t n, bool last)
 	return 0;
 }
 
+size_t answer_step(const struct exchange *x, size_t n)
+{
+	return x->gunzip ? MIN(n, (size_t)CODED_STEP_BYTES) : n;
+}
+
+static int decode_and_filter(struct exchange *x, const char *data, size_t n)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r = gunzip_add(x->gunzip, data, n, &text);
+
+	return r < 0 ? r : filter(x, buffer_text(&text), text.len, false);
+}
+
 int answer_data(struct exchange *x, const char *data, size_t n)
 {
-	if (x->filtered) {
-		int r = filter(x, data, n, false);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-	} else {
+	if (x->gunzip)
+		r = decode_and_filter(x, data, n);
+	else if (x->filtered)
+		r = filter(x, data, n, false);
+	else
 		put_framed(x, data, n);
-	}
-	return buffer_error(&x->client->out);
+	return r < 0 ? r : buffer_error(&x->client->out);
 }
 
 int answer_end(struct exchange *x)
 {
+	if (x->gunzip && !gunzip_is_whole(x->gunzip))
+		return -EBADMSG;
 	if (x->filtered && !x->bodiless) {
 		int r = filter(x, "", 0, true);
 

@@ -404,11 +404,17 @@ static bool run_receive(struct courier *p)
 	if (answer_unsent(x) > OUT_HIGH_BYTES && flush_some(x->client) < 0)
 		return false;
 	set_timeout(p);
-	if (answer_data(x, p->in.data + p->in_done, p->in.len - p->in_done) < 0) {
-		forward_cut(x);
-		return false;
+	while (p->in_done < p->in.len) {
+		size_t n = answer_step(x, p->in.len - p->in_done);
+
+		if (answer_data(x, p->in.data + p->in_done, n) < 0) {
+			forward_cut(x);
+			return false;
+		}
+		p->in_done += n;
+		if (answer_unsent(x) > OUT_HIGH_BYTES && flush_some(x->client) < 0)
+			return false;
 	}
-	p->in_done = p->in.len;
 	drop_done(&p->in, &p->in_done);
 	return flush_some(x->client) >= 0;
 }
@@ -432,6 +438,13 @@ static bool resume(struct courier *p)
 	return true;
 }
 
+/* What the library doesn't take, and what there is no memory for, is no fault of the server's. */
+static bool is_refusal(CURLcode code)
+{
+	return code == CURLE_URL_MALFORMAT || code == CURLE_OUT_OF_MEMORY ||
+		code == CURLE_BAD_FUNCTION_ARGUMENT;
+}
+
 static void finish(struct courier *p)
 {
 	struct exchange *x = p->item.x;
@@ -449,6 +462,10 @@ static void finish(struct courier *p)
 	curl_easy_getinfo(p->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
 	snprintf(x->why, sizeof(x->why), "%.*s", (int)sizeof(x->why) - 1,
 		*p->why ? p->why : curl_easy_strerror(p->item.result));
+	if (is_refusal(p->item.result)) {
+		forward_unfit(x, p->item.result == CURLE_OUT_OF_MEMORY);
+		return;
+	}
 	forward_failed(x, begun_us ? ATTEMPT_BROKEN : ATTEMPT_UNREACHABLE, x->why);
 }
 

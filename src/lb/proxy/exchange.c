@@ -78,8 +78,11 @@ static void recycle(struct loop_trash *trash)
 	if (x->request.cap > SPARE_BUFFER_BYTES)
 		buffer_done(&x->request);
 	buffer_done(&x->filter_out);
+	/* Errors stick to them otherwise. */
 	buffer_clear(&x->body);
 	buffer_clear(&x->request);
+	buffer_clear(&x->filter_out);
+	buffer_clear(&x->credentials);
 	memset(x, 0, offsetof(struct exchange, loop));
 	x->trash.next = (struct loop_trash *)loop->spare;
 	loop->spare = x;
@@ -103,6 +106,7 @@ void exchange_finish(struct exchange *x, enum exchange_outcome outcome)
 	x->client = NULL;
 	web_state_put(x->web);
 	x->web = NULL;
+	gunzip_free(TAKE(x->gunzip));
 	loop->n_exchanges--;
 	loop_discard(&loop->loop, &x->trash, recycle);
 	proxy_loop_check_end(loop);
@@ -110,6 +114,12 @@ void exchange_finish(struct exchange *x, enum exchange_outcome outcome)
 
 void exchange_client_gone(struct exchange *x)
 {
+	const struct proxy_config *config = &x->loop->proxy->config;
+
+	if (x->waits && config->handler->on_left && config->handler->on_left(config->ctx, x)) {
+		exchange_finish(x, EXCHANGE_CLIENT_GONE);
+		return;
+	}
 	/* Work that is under way has x until it comes back. */
 	if (x->state == EXCHANGE_WORKING || x->state == EXCHANGE_LOGIN) {
 		x->client->x = NULL;
@@ -161,6 +171,7 @@ static void on_login_known(struct loop_task *task)
 		exchange_finish(x, EXCHANGE_CLIENT_GONE);
 		return;
 	}
+	x->state = EXCHANGE_NEW;
 	after_login(x);
 	client_run(c);
 }
@@ -200,6 +211,7 @@ static void log_in(struct exchange *x)
 			auth, &login, (const struct sockaddr *)&x->client->peer, &x->waiter);
 		if (r == BASIC_AUTH_PENDING)
 			return;
+		x->state = EXCHANGE_NEW;
 		x->login = (enum basic_auth_result)r;
 	}
 	after_login(x);
@@ -343,6 +355,7 @@ static void on_work_done(struct loop_task *task)
 	struct exchange *x = (struct exchange *)((char *)task - offsetof(struct exchange, task));
 	struct client *c = x->client;
 
+	x->waits = false;
 	if (!c) {
 		exchange_finish(x, EXCHANGE_CLIENT_GONE);
 		return;
@@ -382,6 +395,7 @@ static void carry_out(struct exchange *x)
 		break;
 	case ACTION_WAIT:
 		x->state = EXCHANGE_WORKING;
+		x->waits = true;
 		break;
 	case ACTION_NONE:
 		answer_refuse(x->client, x, 500, "Internal Server Error\n");
@@ -392,7 +406,7 @@ static void carry_out(struct exchange *x)
 /* A connection that is closed, and from which nothing more is to be read. */
 static bool client_has_left(const struct exchange *x)
 {
-	bool listens = x->state == EXCHANGE_FORWARDING && !forward_streams(x);
+	bool listens = (x->state == EXCHANGE_FORWARDING && !forward_streams(x)) || x->waits;
 
 	return x->client->io.hangup && (x->reader.done || listens) &&
 		x->state != EXCHANGE_SENDING && x->state != EXCHANGE_DECIDED;
@@ -403,6 +417,9 @@ bool exchange_run(struct exchange *x)
 	for (;;) {
 		int r;
 
+		/* The client was closed, for there is no memory for its answer. */
+		if (x->state == EXCHANGE_OVER)
+			return false;
 		if (client_has_left(x)) {
 			client_close(x->client, false);
 			return false;
@@ -429,6 +446,7 @@ bool exchange_run(struct exchange *x)
 			loop_timer_clear(&x->client->timer);
 			exchange_finish(x, EXCHANGE_ANSWERED);
 			return true;
+		case EXCHANGE_NEW:
 		case EXCHANGE_LOGIN:
 		case EXCHANGE_WORKING:
 		case EXCHANGE_OVER:

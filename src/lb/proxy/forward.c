@@ -179,6 +179,17 @@ void forward_failed(struct exchange *x, enum attempt_result result, const char *
 		give_up(x);
 }
 
+void forward_unfit(struct exchange *x, bool for_memory)
+{
+	drop_connection(x);
+	tell(x, ATTEMPT_CLIENT_GONE, x->why);
+	let_go(x);
+	if (for_memory)
+		give_up(x);
+	else
+		answer_refuse(x->client, x, 400, "Bad Request\n");
+}
+
 bool forward_renew(struct exchange *x, bool nothing_sent)
 {
 	if (x->renewed || x->answered || x->body_begun || !(nothing_sent || forward_is_safe(x)))

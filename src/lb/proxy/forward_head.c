@@ -162,6 +162,38 @@ static bool stays_behind(const struct exchange *x, const struct http_field *f)
 	}
 }
 
+static bool goes_on(
+	const struct exchange *x, const struct http_field *f, const struct connection_names *listed)
+{
+	return !stays_behind(x, f) && !connection_names_have(listed, f->name) &&
+		!is_set_or_dropped(&x->forward, f->name) &&
+		!upstream_sets_header(x->upstream, f->name);
+}
+
+static bool is_named(const struct strings *names, struct slice name)
+{
+	for (size_t i = 0; names && i < names->n; i++) {
+		if (is_name(name, names->v[i]))
+			return true;
+	}
+	return false;
+}
+
+/* "X_Scope_OrgID": some servers take it for another one. */
+static bool odd_goes_on(
+	const struct exchange *x, const struct http_field *f, const struct connection_names *listed)
+{
+	struct http_field folded = *f;
+	char text[NAME_MAX_BYTES];
+
+	if (is_named(x->forward.odd_names, f->name))
+		return true;
+	if (x->forward.plain_names)
+		return false;
+	folded.name = http_name_fold(f->name, text, sizeof(text), &folded.id);
+	return folded.name.n && goes_on(x, &folded, listed);
+}
+
 static void put_client_fields(struct exchange *x, struct buffer *out)
 {
 	const struct http_fields *fields = &x->head.fields;
@@ -171,9 +203,9 @@ static void put_client_fields(struct exchange *x, struct buffer *out)
 	for (size_t i = 0; i < fields->n; i++) {
 		const struct http_field *f = &fields->v[i];
 
-		if (!stays_behind(x, f) && !connection_names_have(&listed, f->name) &&
-			!is_set_or_dropped(&x->forward, f->name) &&
-			!upstream_sets_header(x->upstream, f->name))
+		if (!goes_on(x, f, &listed))
+			continue;
+		if (http_name_is_plain(f->name) || odd_goes_on(x, f, &listed))
 			put_field(out, f->name, f->value);
 	}
 }

@@ -27,6 +27,7 @@
 #include "lb/proxy/loop.h"
 #include "lb/proxy/proxy.h"
 #include "net/basic_auth.h"
+#include "net/gzip.h"
 #include "net/http_listen.h"
 #include "net/http_pool.h"
 #include "net/web_watch.h"
@@ -36,6 +37,7 @@ enum {
 	HEAD_MAX_BYTES = 60 << 10, /* it has to fit a block */
 	ANSWER_HEAD_MAX_BYTES = 64 << 10, /* of a server */
 	OUT_HIGH_BYTES = 128 << 10, /* of an answer that is framed or filtered, unsent */
+	CODED_STEP_BYTES = 512, /* of a coded answer: half a MiB may come of them */
 	/* A peer that sends or takes a body more slowly than this is cut off. */
 	MIN_BYTES_PER_S = 4 << 10,
 	/* So much of a body that nobody wants is read, so that the client sees its answer. */
@@ -97,6 +99,7 @@ struct client {
 };
 
 enum exchange_state {
+	EXCHANGE_NEW,
 	EXCHANGE_LOGIN, /* its password is being checked */
 	EXCHANGE_DECIDED, /* the handler has said what to do */
 	EXCHANGE_WORKING, /* on a worker thread, or with its handler until exchange_resume() */
@@ -125,6 +128,7 @@ struct exchange {
 	enum exchange_state state;
 	enum exchange_action action;
 	bool introduced; /* the handler knows it */
+	bool waits; /* for exchange_resume() */
 	bool cut; /* its end is missing */
 	const char *method, *user;
 	size_t listener;
@@ -160,6 +164,7 @@ struct exchange {
 	bool sent; /* some of it was */
 	bool direct; /* the body goes from wire->in to the client as it is */
 	bool filtered;
+	struct gunzip *gunzip; /* of what is filtered; NULL: it has no coding */
 	bool chunked; /* the body is to be chunked here */
 	bool bodiless; /* HEAD, 204, 304 */
 
@@ -278,6 +283,8 @@ void answer_own(struct exchange *x, int status, const char *content_type,
 	const char *const *headers, struct slice body);
 /* The server's head is in loop->answer. */
 void answer_head(struct exchange *x, bool may_be_direct);
+/* How much of n bytes of a body to hand over at once: what comes of them is kept. */
+size_t answer_step(const struct exchange *x, size_t n);
 /* Some of the body, as data. -errno: the filter gave up. */
 int answer_data(struct exchange *x, const char *data, size_t n);
 int answer_end(struct exchange *x);
@@ -311,6 +318,8 @@ void forward_start(struct exchange *x);
 void forward_run(struct exchange *x);
 /* The connection could not be used: forward_run() goes on with another one, or it has ended. */
 void forward_failed(struct exchange *x, enum attempt_result result, const char *why);
+/* The request can't be sent, or not now, whatever the server (x->why): it ends. */
+void forward_unfit(struct exchange *x, bool for_memory);
 /* A kept connection was closed by its server before it answered: another one is worth a try. */
 bool forward_renew(struct exchange *x, bool nothing_sent);
 /* A head is in loop->answer. */

@@ -91,6 +91,12 @@ struct exchange_forward {
 	 */
 	const char *const *drop; /* NULL-terminated, or NULL */
 	const char *const (*set)[2]; /* name, value; terminated by a NULL name; or NULL */
+	/*
+	 * Only fields of plain names (http_name_is_plain()) go on, and those in odd_names (NULL:
+	 * none). If not, what could be taken for a field that doesn't go on stays behind.
+	 */
+	bool plain_names;
+	const struct strings *odd_names;
 	/* Until the answer's head, and between two parts of its body; 0: no limit. */
 	int64_t timeout_ms;
 	/* Asks for identity encoding, and hands the answer's body to the filter piece by piece. */
@@ -133,6 +139,11 @@ struct proxy_handler {
 	/* Comes once for each server that pick() returned. err: what happened, "" if answered. */
 	void (*on_attempt)(void *ctx, struct exchange *x, struct upstream *upstream,
 		enum attempt_result result, const char *why);
+	/*
+	 * The client of an exchange that waits has left. True: exchange_resume() will never come,
+	 * and on_done() follows at once. NULL: it comes always.
+	 */
+	bool (*on_left)(void *ctx, struct exchange *x);
 	/* Comes once for each on_head(), at the end, however that came. */
 	void (*on_done)(void *ctx, struct exchange *x, const struct exchange_report *report);
 	/* Answered from here without on_head(): a bad head, a failed login. May be NULL. */
@@ -162,8 +173,8 @@ void exchange_work(struct exchange *x, void (*work)(void *ctx, struct exchange *
 
 /*
  * For handlers that wait for another exchange: nothing happens until exchange_resume(), which comes
- * exactly once, from any thread, even before exchange_wait(). Then done() as above. A client that
- * goes away meanwhile is noticed, but on_done() comes after exchange_resume() only.
+ * exactly once, from any thread, even before exchange_wait(). Then done() as above. When the client
+ * goes away meanwhile, on_left() is asked; on_done() comes then, or after exchange_resume().
  */
 void exchange_wait(struct exchange *x, void (*done)(void *ctx, struct exchange *x));
 void exchange_resume(struct exchange *x);

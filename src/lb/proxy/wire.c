@@ -258,7 +258,8 @@ static int relay_copied(struct wire *w)
 		enum http_piece piece;
 		size_t n;
 		int r = http_body_next(&w->body,
-			(struct slice){ in->data + in->start, in->end - in->start }, &piece, &n);
+			(struct slice){ in->data + in->start, answer_step(x, in->end - in->start) },
+			&piece, &n);
 
 		if (r >= 0 && piece == HTTP_PIECE_DATA)
 			r = answer_data(x, in->data + in->start, n);

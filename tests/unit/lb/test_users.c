@@ -71,6 +71,32 @@ static void requests_beyond_the_limit_wait_in_order(void **state)
 	count_is(0, 0);
 }
 
+static void who_leaves_makes_room_in_the_queue(void **state)
+{
+	struct request r[6];
+
+	enter(&r[0], "ines", 'a', 3);
+	enter(&r[1], "ines", 'b', 3);
+	for (int i = 2; i < 5; i++)
+		assert_int_equal(enter(&r[i], "ines", (char)('a' + i), 3), 0);
+	assert_int_equal(enter(&r[5], "ines", 'f', 3), -EAGAIN);
+	assert_true(users_cancel(users, r[3].slot, &r[3].waiter));
+	count_is(2, 2);
+	assert_int_equal(enter(&r[5], "ines", 'f', 3), 0);
+	/* The last and the first one. */
+	assert_true(users_cancel(users, r[5].slot, &r[5].waiter));
+	assert_true(users_cancel(users, r[2].slot, &r[2].waiter));
+	assert_int_equal(enter(&r[5], "ines", 'f', 3), 0);
+	users_leave(users, r[0].slot, 2);
+	assert_string_equal(gone_on, "e");
+	assert_false(users_cancel(users, r[4].slot, &r[4].waiter));
+	users_leave(users, r[1].slot, 2);
+	assert_string_equal(gone_on, "ef");
+	users_leave(users, r[4].slot, 2);
+	users_leave(users, r[5].slot, 2);
+	count_is(0, 0);
+}
+
 static void nobody_waits_for_another_user(void **state)
 {
 	struct request r[3];
@@ -127,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		USERS_TEST(requests_beyond_the_limit_wait_in_order),
+		USERS_TEST(who_leaves_makes_room_in_the_queue),
 		USERS_TEST(nobody_waits_for_another_user),
 		USERS_TEST(a_raised_limit_lets_all_in),
 		USERS_TEST(zero_is_without_a_limit),
