@@ -223,15 +223,19 @@ static void add_kubeconfigs(const struct api_config *config, struct strings *pat
 static int drop_privileges(struct program *p, struct err *err)
 {
 	const char *database = arena_printf(&p->arena, "%s/ceems.db", p->data_dir);
+	/* Of a server that was killed, or of another program. */
+	const char *beside[] = { arena_printf(&p->arena, "%s/ceems.db-wal", p->data_dir),
+		arena_printf(&p->arena, "%s/ceems.db-shm", p->data_dir) };
 	const char **reads = ARENA_ARRAY(&p->arena, const char *, 2 + p->config.clusters.n);
 	const char *writes[3] = { p->data_dir };
 	struct privilege_plan plan = {
 		.needed = needed_capabilities(&p->config),
 		.read_paths = { reads, 1 },
 		.write_paths = { writes, 1 },
+		.passing_paths = { beside, ARRAY_SIZE(beside) },
 	};
 
-	if (!database || !reads)
+	if (!database || !beside[0] || !beside[1] || !reads)
 		return err_errno(err, -ENOMEM, "dropping privileges");
 	reads[0] = p->config_file;
 	add_kubeconfigs(&p->config, &plan.read_paths);

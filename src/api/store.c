@@ -2,12 +2,20 @@
 #include "api/store_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "api/migrations.h"
+#include "basic/clock.h"
 #include "format/json_writer.h"
+
+/* For files beside the database that another program has to let go. */
+enum { OPEN_PATIENCE_MS = 5000, OPEN_PAUSE_MS = 50 };
 
 void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX])
 {
@@ -100,6 +108,76 @@ static int open_readers(struct store *store, const char *path, struct err *err)
 	return 0;
 }
 
+static void close_all(struct store *store)
+{
+	/* Readers first: the last connection to close takes the WAL file along, if it may write. */
+	for (size_t i = 0; i < STORE_READERS; i++) {
+		db_close(store->readers[i]);
+		store->readers[i] = NULL;
+	}
+	store->n_free = 0;
+	db_close(store->writer);
+	store->writer = NULL;
+}
+
+/* Whether the process may do this; ENOENT is no refusal. */
+static bool may_access(const char *path, int mode)
+{
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 || errno == ENOENT;
+}
+
+/* Says which of the files beside the database keeps it from being opened, if one does. */
+static int explain(const char *path, int r, struct err *err)
+{
+	static const char *const suffixes[] = { "-wal", "-shm" };
+	char name[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		int n = snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+
+		if (n < 0 || n >= (int)sizeof(name) || may_access(name, R_OK | W_OK) ||
+			stat(name, &st) < 0)
+			continue;
+		return err_set(err, -EACCES,
+			"database '%s': uid %u may not write '%s', which belongs to uid %u: end the "
+			"program that made it (sqlite3, say), or give the file to the owner of the "
+			"database; don't remove it while it isn't empty",
+			path, (unsigned)geteuid(), name, (unsigned)st.st_uid);
+	}
+	return r;
+}
+
+/*
+ * When root opens the database with another program, SQLite makes the files beside it as root's and
+ * then gives them to the database's owner, or removes them at the end. In between this process
+ * can't open them, or only for reading. That passes.
+ */
+static bool may_pass(const char *data_dir, const char *path, int r)
+{
+	return (r == -EROFS || r == -EACCES || r == -ENOENT) && may_access(data_dir, W_OK | X_OK) &&
+		may_access(path, R_OK | W_OK);
+}
+
+static int open_all(struct store *store, const char *data_dir, const char *path, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = OPEN_PAUSE_MS * 1000000L };
+	int64_t until_ns = clock_monotonic_ns(clock_system()) + OPEN_PATIENCE_MS * 1000000L;
+	int r;
+
+	for (;;) {
+		r = open_writer(store, path, err);
+		if (r >= 0)
+			r = open_readers(store, path, err);
+		if (r >= 0 || !may_pass(data_dir, path, r))
+			return r;
+		if (clock_monotonic_ns(clock_system()) >= until_ns)
+			return explain(path, r, err);
+		close_all(store);
+		nanosleep(&pause, NULL);
+	}
+}
+
 int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
 	struct err *err)
 {
@@ -117,9 +195,7 @@ int store_open(const char *data_dir, const struct timezone_ *zone, struct store 
 	pthread_mutex_init(&store->read_lock, NULL);
 	pthread_cond_init(&store->reader_free, NULL);
 	store->locks_made = true;
-	r = open_writer(store, path, err);
-	if (r >= 0)
-		r = open_readers(store, path, err);
+	r = open_all(store, data_dir, path, err);
 	if (r < 0)
 		return r;
 	*ret_store = TAKE(store);
@@ -130,10 +206,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	/* Readers first: the last connection to close takes the WAL file along, if it may write. */
-	for (size_t i = 0; i < STORE_READERS; i++)
-		db_close(store->readers[i]);
-	db_close(store->writer);
+	close_all(store);
 	if (store->locks_made) {
 		pthread_cond_destroy(&store->reader_free);
 		pthread_mutex_destroy(&store->read_lock);

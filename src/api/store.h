@@ -23,6 +23,7 @@ struct store;
 
 /*
  * Opens or creates {data_dir}/ceems.db, migrates it (any version 0-9). err tells how to mend it.
+ * May wait up to five seconds for another program that holds the files beside it.
  * The zone is borrowed until store_close().
  */
 int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,

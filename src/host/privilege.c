@@ -268,6 +268,8 @@ static int drop_root(struct privilege *p, const struct privilege_plan *plan, str
 		r = ensure_paths(p, plan, true, err);
 		if (r < 0)
 			return r;
+		for (size_t i = 0; i < plan->passing_paths.n; i++)
+			(void)ensure_path(p, plan->passing_paths.v[i], true, true, NULL);
 		if (p->n_acls > 0)
 			needed |= CAPABILITY(CAP_FOWNER);
 	}

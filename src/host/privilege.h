@@ -22,6 +22,7 @@ struct privilege_plan {
 	capability_set needed; /* union over the features that are on */
 	struct strings read_paths; /* must stay readable after the change of user */
 	struct strings write_paths; /* must stay readable and writable */
+	struct strings passing_paths; /* likewise while they exist; no failure if that can't be */
 	bool keep_effective; /* --security.disable-cap-awareness */
 };
 
