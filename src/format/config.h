@@ -81,8 +81,8 @@ struct config_node {
 	size_t n;
 };
 
-/* name is used in errors only (usually the path). An empty document is an empty mapping; a
- * second one is an error. */
+/* name is used in errors only (usually the path). An empty document is an empty mapping;
+ * only the first one is read (spec api-server.md 2). */
 int config_parse(const char *text, size_t len, const char *name, struct arena *arena,
 	const struct config_node **ret_node, struct err *err);
 

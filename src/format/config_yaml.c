@@ -414,8 +414,7 @@ static int parser_failed(struct builder *b, const yaml_parser_t *parser)
 
 static int build(struct builder *b, yaml_parser_t *parser)
 {
-	unsigned documents = 0;
-	bool done = false;
+	bool begun = false, done = false;
 	int r = 0;
 
 	while (!done && r >= 0) {
@@ -423,13 +422,10 @@ static int build(struct builder *b, yaml_parser_t *parser)
 
 		if (!yaml_parser_parse(parser, &event))
 			return parser_failed(b, parser);
-		done = event.type == YAML_STREAM_END_EVENT;
-		if (event.type == YAML_DOCUMENT_START_EVENT && documents++)
-			r = err_set(b->err, -EBADMSG,
-				"%s:%d: a second document; the file must have one only", b->file,
-				line_of(&event));
-		else
-			r = take_event(b, &event);
+		done = event.type == YAML_STREAM_END_EVENT ||
+			(event.type == YAML_DOCUMENT_START_EVENT && begun);
+		begun |= event.type == YAML_DOCUMENT_START_EVENT;
+		r = take_event(b, &event);
 		yaml_event_delete(&event);
 	}
 	return r;

@@ -358,9 +358,13 @@ static void malformed_yaml_is_refused_with_its_line(void **state)
 	assert_string_equal(config.data.path, "5");
 }
 
-static void nothing_after_the_document_is_left_out_silently(void **state)
+static void only_the_first_document_is_read(void **state)
 {
-	REFUSED_NEAR("a: 1\n---\nb: 2\n", "f.yml:2: a second document");
+	assert_int_equal(decode("data: {path: a}\n---\ndata: {path: b}\n"), 0);
+	assert_string_equal(config.data.path, "a");
+	assert_int_equal(decode("---\ndata: {path: a}\n...\n---\n[ broken"), 0);
+	assert_string_equal(config.data.path, "a");
+	/* Which is no way to end one. */
 	REFUSED_NEAR(" a: 1\nb: 2\n", "f.yml:2: did not find expected <document start>");
 }
 
@@ -600,7 +604,7 @@ int main(void)
 		CONFIG_TEST(duplicate_keys_are_errors),
 		CONFIG_TEST(aliases_and_merge_keys_are_resolved),
 		CONFIG_TEST(malformed_yaml_is_refused_with_its_line),
-		CONFIG_TEST(nothing_after_the_document_is_left_out_silently),
+		CONFIG_TEST(only_the_first_document_is_read),
 		CONFIG_TEST(zero_bytes_and_utf16_are_refused),
 		CONFIG_TEST(deep_nesting_is_refused),
 		CONFIG_TEST(billion_laughs_are_refused),
