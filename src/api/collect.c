@@ -349,9 +349,12 @@ static struct window next_window(const struct cluster *cluster, int64_t limit_ms
 	const struct collect_config *config = &cluster->collect->config;
 	int64_t start = cluster->watermark_ms;
 	int64_t max = MAX(floor_to_second(config->max_update_interval_ms), MS);
+	const struct manager *manager = cluster->in->manager;
+	bool late = !manager->lists_late || manager->lists_late(cluster->in->state);
+	int64_t since = late ? start - config->late_metrics_ms : start;
 
 	return (struct window){
-		.since_ms = MIN(MAX(start - config->late_metrics_ms, cluster->origin_ms), start),
+		.since_ms = MIN(MAX(since, cluster->origin_ms), start),
 		.start_ms = start,
 		.end_ms = MIN(limit_ms, start + max),
 	};

@@ -50,6 +50,10 @@ struct manager {
 	int (*recall)(void *state, const struct unit *unit, int64_t seen_ms);
 	/* Then for each project and user that own units in the database; NULL: not wanted. */
 	int (*recall_owner)(void *state, const char *project, const char *user);
+	/* Whether units that ended before a window can be asked for; else since is start. NULL:
+	 * yes.
+	 */
+	bool (*lists_late)(void *state);
 	/* Units that existed in [since, end), with TOTAL_TIME_SECONDS of [start, end) only. */
 	int (*fetch_units)(void *state, const struct window *window, struct arena *arena,
 		struct unit_list *units, struct err *err);

@@ -21,7 +21,7 @@ while read -r id start end; do
 done <"$T/times" >"$T/jobs"
 cat >"$T/bin/sacct" <<S
 #!/bin/bash
-[ "\$1" = --version ] && exit 0
+[ "\$1" = --version ] && echo "slurm 22.05.8" && exit 0
 while [ \$# -gt 0 ]; do
 	case \$1 in --starttime) from=\$(date -u -d "\$2" +%s) ;; --endtime) to=\$(date -u -d "\$2" +%s) ;; esac
 	shift

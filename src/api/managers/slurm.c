@@ -334,6 +334,14 @@ static int fetch_by_rest(struct slurm *slurm, const struct window *window, struc
 	return r;
 }
 
+/* What stands in for sacct gets the times that CEEMS 0.10.2 would give it. */
+static bool slurm_lists_late(void *state)
+{
+	struct slurm *slurm = state;
+
+	return slurm->rest || slurm_cli_is_genuine(slurm->cli);
+}
+
 static int slurm_fetch_units(void *state, const struct window *window, struct arena *arena,
 	struct unit_list *units, struct err *err)
 {
@@ -424,6 +432,7 @@ const struct manager manager_slurm = {
 	.name = "slurm",
 	.extra_config = &extra_table,
 	.open = slurm_open,
+	.lists_late = slurm_lists_late,
 	.fetch_units = slurm_fetch_units,
 	.all_accounts = true,
 	.fetch_accounts = slurm_fetch_accounts,

@@ -213,11 +213,7 @@ int slurm_cli_run(struct slurm_cli *cli, const char *program, const char *const 
 	return run(cli, program, args, cli->timeout_ms, out, err);
 }
 
-/*
- * Slurm's own sacct ("slurm 24.05.4"; Debian: "slurm-wlm 22.05.8") can be told a separator that no
- * job name contains, and the width of its fields. Scripts that stand in for it are told neither.
- */
-static bool is_genuine(struct slurm_cli *cli)
+bool slurm_cli_is_genuine(struct slurm_cli *cli)
 {
 	static const char *const version[] = { "--version", NULL };
 	CLEANUP(buffer_done) struct buffer out = { .limit = PROBE_MAX_BYTES };
@@ -236,7 +232,7 @@ bool slurm_cli_separator(struct slurm_cli *cli, char separator[static SLURM_SEPA
 	uint64_t random;
 
 	strcpy(separator, "|");
-	if (!is_genuine(cli) || getrandom(&random, sizeof(random), 0) != sizeof(random))
+	if (!slurm_cli_is_genuine(cli) || getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return false;
 	snprintf(separator, SLURM_SEPARATOR_MAX, "|%016llx|", (unsigned long long)random);
 	return true;

@@ -23,6 +23,13 @@ int slurm_cli_run(struct slurm_cli *cli, const char *program, const char *const 
 	struct buffer *out, struct err *err);
 
 /*
+ * Slurm's own sacct ("slurm 24.05.4"; Debian: "slurm-wlm 22.05.8") can be told a separator that no
+ * job name contains, and the width of its fields. Scripts that stand in for it are told neither.
+ * Asked once.
+ */
+bool slurm_cli_is_genuine(struct slurm_cli *cli);
+
+/*
  * A separator for the fields of sacct's next answer, to be given by --delimiter: a new one each
  * time, which no user can guess. False and "|" if this is no sacct of Slurm, which
  * knows neither that option nor widths in --format.

@@ -174,6 +174,7 @@ static void the_command_lines_and_the_environment_are_the_agreed_ones(void **sta
 		"CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING\n--starttime\n"
 		"2031-04-09T07:55:00\n--endtime\n2031-04-09T08:20:00\n");
 	assert_string_equal(get_file("env"), "%Y-%m-%dT%H:%M:%S%z,Europe/Paris,a b,$x\n");
+	assert_false(manager_slurm.lists_late(slurm));
 	assert_int_equal(
 		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 0);
 	assert_string_equal(
@@ -216,6 +217,7 @@ static void genuine_sacct_is_asked_for_all_states(void **state)
 	assert_non_null(strstr(get_file("args"),
 		"--state CANCELLED,COMPLETED,FAILED,NODE_FAIL,PREEMPTED,TIMEOUT,RUNNING,BOOT_FAIL,"
 		"DEADLINE,OUT_OF_MEMORY,REQUEUED,RESIZING,REVOKED,SUSPENDED --starttime"));
+	assert_true(manager_slurm.lists_late(slurm));
 	manager_slurm.close(slurm);
 }
 
