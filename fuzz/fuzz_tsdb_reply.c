@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tsdb_settings settings = { 0 };
 	struct tsdb_sample *samples;
+	struct tsdb_range *ranges;
 	struct tsdb_series *series;
 	struct tsdb_target *targets;
 	struct tsdb_rule *rules;
@@ -28,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (tsdb_reply_vector(json, &arena, &samples, &n, &err) == 0)
 			for (size_t i = 0; i < n; i++)
 				tsdb_series_label(&samples[i].series, "uuid");
+		tsdb_reply_matrix(json, &arena, &ranges, &n, &err);
 		break;
 	case 1:
 		tsdb_reply_series(json, &arena, &series, &n, &err);

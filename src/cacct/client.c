@@ -11,7 +11,7 @@
 #include "basic/str.h"
 #include "config.h"
 
-enum { DEADLINE_MS = 60000, NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000 };
 
 DEFINE_CLEANUP(struct http_client *, http_client_free);
 
@@ -19,7 +19,6 @@ struct asker {
 	const struct settings *settings;
 	const struct question *question;
 	struct http_client *http;
-	int64_t deadline_ns;
 	struct arena *arena;
 };
 
@@ -91,7 +90,8 @@ static int ask(struct asker *a, const char *path, const struct buffer *query,
 {
 	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
 	CLEANUP(buffer_done) struct buffer url = { 0 };
-	const int64_t left_ms = (a->deadline_ns - clock_monotonic_ns(clock_system())) / NS_PER_MS;
+	const int64_t left_ms = (a->question->deadline_ns - clock_monotonic_ns(clock_system())) /
+		NS_PER_MS;
 	const char *headers[] = { arena_printf(a->arena, "%s: %s", a->settings->user_header_name,
 					  a->question->user),
 		NULL };
@@ -160,7 +160,6 @@ int client_ask(const struct settings *settings, const struct question *question,
 	struct records units = { 0 }, usages = { 0 };
 	int r;
 
-	a.deadline_ns = clock_monotonic_ns(clock_system()) + (int64_t)DEADLINE_MS * NS_PER_MS;
 	r = http_client_new(&settings->client, "cacct/" CEEMS_VERSION, &http, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", settings->path);

@@ -18,10 +18,11 @@ struct question {
 	struct strings accounts, jobs;
 	struct strings users; /* empty: the caller's own */
 	bool fields[N_FIELDS];
+	int64_t deadline_ns; /* monotonic, of all answers */
 };
 
 /*
- * Both within 60 s together. -EACCES: the server refuses (the sentence begins with 'forbidden.');
+ * -EACCES: the server refuses (the sentence begins with 'forbidden.');
  * -EREMOTEIO: it answered that it failed; others as in http_client.h and reply.h.
  */
 int client_ask(const struct settings *settings, const struct question *question,

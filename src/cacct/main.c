@@ -18,10 +18,11 @@
 #include "basic/str.h"
 #include "cacct/client.h"
 #include "cacct/report.h"
+#include "cacct/series.h"
 #include "cacct/settings.h"
 #include "cacct/time_arg.h"
 
-enum { ARENA_MAX_BYTES = 1 << 30, NS_PER_S = 1000000000 };
+enum { ARENA_MAX_BYTES = 1 << 30, NS_PER_S = 1000000000, NS_PER_MS = 1000000, DEADLINE_S = 60 };
 
 static struct values {
 	const char *accounts, *end, *format, *jobs, *start, *users, *ts_dir;
@@ -57,7 +58,7 @@ static const struct option_def option_rows[] = {
 	{ "starttime", OPTION_STRING, offsetof(struct values, start), .value_name = "TIME",
 		.help = "Jobs that ended since then, same form; today 00:00:00 by default." },
 	{ "ts", OPTION_BOOL, offsetof(struct values, ts),
-		.help = "Dump the time series of jobs; not in this version." },
+		.help = "Write the time series of the jobs to files, too." },
 	{ "ts.out-dir", OPTION_STRING, offsetof(struct values, ts_dir), .fallback = "out",
 		.value_name = "DIR", .help = "Folder of the dump." },
 	{ "user", OPTION_STRING, offsetof(struct values, users), .value_name = "LIST",
@@ -173,6 +174,7 @@ static int parse_question(struct question *q, struct arena *arena, struct err *e
 	const int64_t now = clock_realtime_ns(clock_system()) / NS_PER_S;
 	int r;
 
+	q->deadline_ns = clock_monotonic_ns(clock_system()) + (int64_t)DEADLINE_S * NS_PER_S;
 	r = parse_time("starttime", values.start, time_arg_today(now), &q->from, err);
 	if (r >= 0)
 		r = parse_time("endtime", values.end, now, &q->to, err);
@@ -182,6 +184,8 @@ static int parse_question(struct question *q, struct arena *arena, struct err *e
 		r = parse_lists(q, arena, err);
 	if (r >= 0 && values.ts && q->jobs.n == 0)
 		r = err_set(err, -EINVAL, "--ts needs --job");
+	/* Series are asked for by the id. */
+	q->fields[FIELD_JOB_ID] |= values.ts;
 	return r;
 }
 
@@ -234,6 +238,25 @@ static int footer_users(const struct question *q, struct arena *arena, struct st
 	return 0;
 }
 
+/* A dump that fails costs the files only: the table is there, and so is its status. */
+static void dump_series(
+	const struct settings *settings, const struct question *q, const struct records *units)
+{
+	const struct series_job job = { settings, units, values.ts_dir,
+		clock_realtime_ns(clock_system()) / NS_PER_MS, q->deadline_ns };
+	struct err err;
+
+	if (!settings->tsdb.queries.n || !settings->tsdb.url || !*settings->tsdb.url)
+		fprintf(stderr,
+			"time series data is not available: %s has no tsdb.queries or no "
+			"tsdb.web.url\n",
+			settings->path);
+	else if (series_dump(&job, &err) < 0)
+		fprintf(stderr, "time series could not be saved: %s\n", err.text);
+	else
+		fprintf(stderr, "time series are saved in %s\n", values.ts_dir);
+}
+
 static int show(
 	const struct settings *settings, struct question *q, struct arena *arena, struct err *err)
 {
@@ -250,7 +273,10 @@ static int show(
 		r = report_build(&units, &usages, &users, arena, &table);
 	if (r < 0)
 		return err_errno(err, r, "making the table");
-	return print(&table, arena, err);
+	r = print(&table, arena, err);
+	if (r >= 0 && values.ts)
+		dump_series(settings, q, &units);
+	return r;
 }
 
 static int run(struct arena *arena, struct err *err)
@@ -269,13 +295,12 @@ static int run(struct arena *arena, struct err *err)
 		return r;
 	if (values.current_user && *values.current_user)
 		places.test_dir = values.config_path;
+	places.with_tsdb = values.ts;
 	r = settings_load(&places, arena, &settings, err);
 	if (r >= 0)
 		r = caller(arena, &question.user, err);
 	if (r < 0)
 		return r;
-	if (values.ts)
-		fprintf(stderr, "time series (--ts) are not in this version\n");
 	return show(&settings, &question, arena, err);
 }
 

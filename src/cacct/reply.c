@@ -70,6 +70,8 @@ static int decode_record(json_t *object, struct arena *arena, struct record *rec
 			r = decode_metrics(value, arena, &record->metrics[i]);
 	}
 	record->num_units = json_integer_value(json_object_get(object, "num_units"));
+	record->started_at_ms = json_integer_value(json_object_get(object, "started_at_ts"));
+	record->ended_at_ms = json_integer_value(json_object_get(object, "ended_at_ts"));
 	record->walltime_s = json_number_value(walltime);
 	return r;
 }

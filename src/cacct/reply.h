@@ -24,6 +24,7 @@ struct record {
 	struct metrics metrics[N_FIELDS];
 	int64_t num_units;
 	double walltime_s; /* of total_time_seconds */
+	int64_t started_at_ms, ended_at_ms; /* Unix; 0: not yet */
 };
 struct records {
 	struct record *v;

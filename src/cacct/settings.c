@@ -25,13 +25,18 @@ struct section_api {
 	const char *cluster_id, *user_header_name;
 	struct section_web web;
 };
+struct section_tsdb {
+	struct section_web web;
+	struct config_map queries;
+};
 struct document {
 	struct section_api api;
+	struct section_tsdb tsdb;
 };
 
 static const struct config_key web_keys[] = {
 	{ "url", CONFIG_STRING, offsetof(struct section_web, url),
-		.help = "Address of the API server." },
+		.help = "Address of the server." },
 	{ NULL, CONFIG_INLINE, offsetof(struct section_web, client),
 		.table = &http_client_config_inline },
 };
@@ -54,9 +59,22 @@ static const struct config_table api_table = {
 	.keys = api_keys,
 	.n_keys = ARRAY_SIZE(api_keys),
 };
+static const struct config_key tsdb_keys[] = {
+	{ "web", CONFIG_SECTION, offsetof(struct section_tsdb, web), .table = &web_table,
+		.help = "How to reach the TSDB." },
+	{ "queries", CONFIG_STRING_MAP, offsetof(struct section_tsdb, queries),
+		.help = "Name => query, with %s for the unit's id." },
+};
+static const struct config_table tsdb_table = {
+	.size = sizeof(struct section_tsdb),
+	.keys = tsdb_keys,
+	.n_keys = ARRAY_SIZE(tsdb_keys),
+};
 static const struct config_key document_keys[] = {
 	{ "ceems_api_server", CONFIG_SECTION, offsetof(struct document, api), .table = &api_table,
 		.help = "The API server." },
+	{ "tsdb", CONFIG_SECTION, offsetof(struct document, tsdb), .table = &tsdb_table,
+		.help = "Where the time series of units are." },
 };
 static const struct config_table document_table = {
 	.size = sizeof(struct document),
@@ -88,7 +106,7 @@ int settings_drop_rights(struct err *err)
 /* --- secrets in files ----------------------------------------------------------------------- */
 
 /* Reads the file of a value|file pair into the value: later the rights to do so are gone. */
-static int inline_file(struct settings *s, const char *dir, const char **value, const char **file,
+static int inline_file(const char *config, const char *dir, const char **value, const char **file,
 	bool trim, struct arena *arena, struct err *err)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
@@ -102,26 +120,30 @@ static int inline_file(struct settings *s, const char *dir, const char **value, 
 	if (*path != '/')
 		path = arena_printf(arena, "%s/%s", dir, path);
 	if (!path)
-		return err_errno(err, -ENOMEM, "%s", s->path);
+		return err_errno(err, -ENOMEM, "%s", config);
 	buffer_init(&text, SECRET_FILE_MAX_BYTES);
 	r = file_read(AT_FDCWD, path, SECRET_FILE_MAX_BYTES, &text);
-	if (r < 0)
-		return err_errno(err, r, "%s: reading '%s'", s->path, path);
+	if (r < 0) {
+		err_errno(err, r, "%s: reading '%s'", config, path);
+		/* -ENOENT is for the configuration itself. */
+		return err->code = -EBADMSG;
+	}
 	content = (struct slice){ buffer_text(&text), text.len };
 	if (trim)
 		content = slice_trim(content);
 	kept = arena_strndup(arena, content.p, content.n);
 	explicit_bzero(text.data, text.len);
 	if (!kept)
-		return err_errno(err, -ENOMEM, "%s", s->path);
+		return err_errno(err, -ENOMEM, "%s", config);
 	*value = kept;
 	*file = NULL;
 	return 0;
 }
 
-static int inline_headers(struct settings *s, const char *dir, struct arena *arena, struct err *err)
+static int inline_headers(
+	const char *config, struct http_client_config *client, struct arena *arena, struct err *err)
 {
-	struct config_list *list = &s->client.http_headers;
+	struct config_list *list = &client->http_headers;
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct http_client_header *h = &((struct http_client_header *)list->v)[i];
@@ -129,12 +151,12 @@ static int inline_headers(struct settings *s, const char *dir, struct arena *are
 		const char **secrets = ARENA_ARRAY(arena, const char *, n ? n : 1);
 
 		if (!secrets)
-			return err_errno(err, -ENOMEM, "%s", s->path);
+			return err_errno(err, -ENOMEM, "%s", config);
 		for (size_t j = 0; j < h->secrets.n; j++)
 			secrets[j] = h->secrets.v[j];
 		for (size_t j = 0; j < h->files.n; j++) {
-			int r = inline_file(s, dir, &secrets[h->secrets.n + j], &h->files.v[j],
-				true, arena, err);
+			int r = inline_file(config, client->directory, &secrets[h->secrets.n + j],
+				&h->files.v[j], true, arena, err);
 
 			if (r < 0)
 				return r;
@@ -145,9 +167,9 @@ static int inline_headers(struct settings *s, const char *dir, struct arena *are
 	return 0;
 }
 
-static int inline_files(struct settings *s, struct arena *arena, struct err *err)
+static int inline_files(
+	const char *config, struct http_client_config *c, struct arena *arena, struct err *err)
 {
-	struct http_client_config *c = &s->client;
 	const struct {
 		const char **value, **file;
 		bool trim;
@@ -164,26 +186,27 @@ static int inline_files(struct settings *s, struct arena *arena, struct err *err
 		{ &c->oauth2.tls.cert, &c->oauth2.tls.cert_file, false },
 		{ &c->oauth2.tls.key, &c->oauth2.tls.key_file, false },
 	};
-	const char *slash = strrchr(s->path, '/');
-	const char *dir = arena_strndup(arena, s->path, (size_t)(slash - s->path));
+	const char *slash = strrchr(config, '/');
+	const char *dir = arena_strndup(arena, config, (size_t)(slash - config));
 
 	if (!dir)
-		return err_errno(err, -ENOMEM, "%s", s->path);
+		return err_errno(err, -ENOMEM, "%s", config);
 	c->directory = dir;
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
 		/* Both given is an error that the HTTP client finds: leave the pair as it is. */
 		if (*pairs[i].value && **pairs[i].value)
 			continue;
-		if (inline_file(s, dir, pairs[i].value, pairs[i].file, pairs[i].trim, arena, err) <
-			0)
+		if (inline_file(config, dir, pairs[i].value, pairs[i].file, pairs[i].trim, arena,
+			    err) < 0)
 			return err->code;
 	}
-	return inline_headers(s, dir, arena, err);
+	return inline_headers(config, c, arena, err);
 }
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-static int load(const char *path, struct arena *arena, struct settings *ret, struct err *err)
+static int load(const struct settings_places *places, const char *path, struct arena *arena,
+	struct settings *ret, struct err *err)
 {
 	struct document doc = { 0 };
 	struct settings s = { .path = path };
@@ -201,7 +224,12 @@ static int load(const char *path, struct arena *arena, struct settings *ret, str
 	if (!*s.user_header_name || s.user_header_name[strcspn(s.user_header_name, ": \t")])
 		return err_set(err, -EBADMSG,
 			"%s: 'ceems_api_server.user_header_name' is no name of a header", path);
-	r = inline_files(&s, arena, err);
+	r = inline_files(path, &s.client, arena, err);
+	if (r >= 0 && places->with_tsdb) {
+		s.tsdb = (struct settings_tsdb){ doc.tsdb.web.url, doc.tsdb.web.client,
+			doc.tsdb.queries };
+		r = inline_files(path, &s.tsdb.client, arena, err);
+	}
 	if (r < 0)
 		return r;
 	*ret = s;
@@ -209,7 +237,8 @@ static int load(const char *path, struct arena *arena, struct settings *ret, str
 }
 
 /* -ENOENT: none of the four names is there. */
-static int load_from(const char *dir, struct arena *arena, struct settings *ret, struct err *err)
+static int load_from(const struct settings_places *places, const char *dir, struct arena *arena,
+	struct settings *ret, struct err *err)
 {
 	static const char *const names[] = { "config.yml", "config.yaml", "cacct.yml",
 		"cacct.yaml" };
@@ -221,7 +250,7 @@ static int load_from(const char *dir, struct arena *arena, struct settings *ret,
 			return err_errno(err, -ENOMEM, "looking for the configuration");
 		/* With the effective rights, as open() will. */
 		if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
-			return load(path, arena, ret, err);
+			return load(places, path, arena, ret, err);
 		if (errno != ENOENT && errno != ENOTDIR)
 			return err_errno(err, -errno, "looking for '%s'", path);
 	}
@@ -257,18 +286,18 @@ int settings_load(const struct settings_places *places, struct arena *arena,
 	const char *dir;
 	int r, dropped;
 
-	r = load_from(places->system_dir, arena, ret_settings, err);
+	r = load_from(places, places->system_dir, arena, ret_settings, err);
 	dropped = settings_drop_rights(err);
 	if (dropped < 0)
 		return dropped;
 	if (r == -ENOENT && places->test_dir)
-		r = load_from(places->test_dir, arena, ret_settings, err);
+		r = load_from(places, places->test_dir, arena, ret_settings, err);
 	if (r != -ENOENT)
 		return r;
 	dir = user_dir(places, arena, err);
 	if (!dir)
 		return err ? err->code : -EINVAL;
-	r = load_from(dir, arena, ret_settings, err);
+	r = load_from(places, dir, arena, ret_settings, err);
 	if (r == -ENOENT)
 		err_set(err, r,
 			"no configuration found: looked for config.yml, config.yaml, cacct.yml and "

@@ -14,12 +14,19 @@
 
 #define SETTINGS_SYSTEM_DIR "/etc/ceems"
 
+struct settings_tsdb {
+	const char *url;
+	struct http_client_config client; /* all secrets inline */
+	struct config_map queries; /* name -> PromQL with %s for the unit's id */
+};
+
 struct settings {
 	const char *path; /* of the file */
 	const char *cluster_id; /* "" = all */
 	const char *user_header_name;
 	const char *url;
 	struct http_client_config client; /* all secrets inline */
+	struct settings_tsdb tsdb; /* only if asked for; queries.n 0: there is none */
 };
 
 /* Where to look; NULL entries are skipped. */
@@ -27,6 +34,7 @@ struct settings_places {
 	const char *system_dir;
 	const char *test_dir; /* test builds only */
 	const char *xdg_config_home, *home; /* the user's environment; NULL if not set */
+	bool with_tsdb; /* whether its section is wanted, and the secrets in it */
 };
 
 /*

@@ -312,6 +312,29 @@ int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookba
 	return tsdb_reply_vector(body_of(&reply), arena, ret_samples, ret_n, err);
 }
 
+int tsdb_query_range(struct tsdb *tsdb, const char *query, const struct tsdb_span *span,
+	int64_t lookback_ms, struct arena *arena, struct tsdb_range **ret_ranges, size_t *ret_n,
+	struct err *err)
+{
+	CLEANUP(http_reply_done) struct http_reply reply = { 0 };
+	CLEANUP(buffer_done) struct buffer params = { 0 };
+	char text[32];
+	int r;
+
+	url_append_param(&params, "query", query);
+	append_time(&params, "start", span->start);
+	append_time(&params, "end", span->end);
+	append_time(&params, "step", (double)span->step_ms / 1000);
+	if (lookback_ms > 0) {
+		snprintf(text, sizeof(text), "%lldms", (long long)lookback_ms);
+		url_append_param(&params, "lookback_delta", text);
+	}
+	r = ask(tsdb, CALL_POST_OR_GET, "api/v1/query_range", &params, &reply, err);
+	if (r < 0)
+		return r;
+	return tsdb_reply_matrix(body_of(&reply), arena, ret_ranges, ret_n, err);
+}
+
 /*
  * A selector whose every label matcher asks for something: '{uuid=~""}' or '{uuid=~"a|"}' also
  * picks each series that has no such label, which is nearly the whole database.

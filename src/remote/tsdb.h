@@ -74,6 +74,26 @@ int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookba
 	struct arena *arena, struct tsdb_sample **ret_samples, size_t *ret_n, struct err *err);
 
 /*
+ * Range query, sent in the same way. The points of a series are in the order of their times, a
+ * step apart at least. The result must be a matrix.
+ */
+struct tsdb_point {
+	double timestamp_s, value;
+};
+struct tsdb_range {
+	struct tsdb_series series;
+	struct tsdb_point *points;
+	size_t n_points;
+};
+struct tsdb_span {
+	double start, end; /* Unix seconds, both inclusive */
+	int64_t step_ms;
+};
+int tsdb_query_range(struct tsdb *tsdb, const char *query, const struct tsdb_span *span,
+	int64_t lookback_ms, struct arena *arena, struct tsdb_range **ret_ranges, size_t *ret_n,
+	struct err *err);
+
+/*
  * admin/tsdb/delete_series. Refuses (-EINVAL) a matcher that also matches series without the label.
  * -EBADMSG: the server refuses, as VictoriaMetrics does where a time is given.
  */

@@ -113,19 +113,54 @@ static int decode_value(const char *text, double *ret_value)
 	return 0;
 }
 
-static int decode_sample(json_t *item, struct arena *arena, struct tsdb_sample *ret_sample)
+/* [1700000000.5, "12"] */
+static int decode_pair(json_t *pair, double *ret_timestamp_s, double *ret_value)
 {
-	json_t *pair = json_object_get(item, "value");
 	json_t *time = json_array_get(pair, 0);
-	int r;
 
 	if (json_array_size(pair) != 2 || !json_is_number(time))
 		return -EBADMSG;
+	*ret_timestamp_s = json_number_value(time);
+	return decode_value(json_string_value(json_array_get(pair, 1)), ret_value);
+}
+
+static int decode_sample(json_t *item, struct arena *arena, struct tsdb_sample *ret_sample)
+{
+	int r;
+
 	r = decode_labels(json_object_get(item, "metric"), arena, &ret_sample->series);
 	if (r < 0)
 		return r;
-	ret_sample->timestamp_s = json_number_value(time);
-	return decode_value(json_string_value(json_array_get(pair, 1)), &ret_sample->value);
+	return decode_pair(
+		json_object_get(item, "value"), &ret_sample->timestamp_s, &ret_sample->value);
+}
+
+static int decode_range(json_t *item, struct arena *arena, struct tsdb_range *ret_range)
+{
+	json_t *values = json_object_get(item, "values"), *pair;
+	struct tsdb_range range = { 0 };
+	size_t i;
+	int r;
+
+	if (!json_is_array(values))
+		return -EBADMSG;
+	r = decode_labels(json_object_get(item, "metric"), arena, &range.series);
+	if (r < 0)
+		return r;
+	range.n_points = json_array_size(values);
+	range.points = ARENA_ARRAY(arena, struct tsdb_point, range.n_points + 1);
+	if (!range.points)
+		return -ENOMEM;
+	json_array_foreach(values, i, pair)
+	{
+		struct tsdb_point *point = &range.points[i];
+
+		r = decode_pair(pair, &point->timestamp_s, &point->value);
+		if (r < 0)
+			return r;
+	}
+	*ret_range = range;
+	return 0;
 }
 
 static int no_list(struct err *err, int r, const char *what)
@@ -137,14 +172,13 @@ static int no_list(struct err *err, int r, const char *what)
 	return err_set(err, r, "the reply holds no valid list of %s", what);
 }
 
-int tsdb_reply_vector(struct slice text, struct arena *arena, struct tsdb_sample **ret_samples,
-	size_t *ret_n, struct err *err)
+/* The list of a query's result, borrowed from *ret_root. */
+static int open_result(struct slice text, const char *wanted, json_t **ret_root,
+	json_t **ret_result, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *root = NULL;
-	struct tsdb_sample *samples;
-	json_t *data, *result, *item;
+	json_t *data, *result;
 	const char *type;
-	size_t i;
 	int r;
 
 	r = open_reply(text, &root, &data, err);
@@ -152,11 +186,50 @@ int tsdb_reply_vector(struct slice text, struct arena *arena, struct tsdb_sample
 		return r;
 	type = json_string_value(json_object_get(data, "resultType"));
 	result = json_object_get(data, "result");
-	if (!type || !str_eq(type, "vector") || !json_is_array(result))
-		return err_set(err, -EBADMSG, "the query gives a %s, not a vector",
-			type ? type : "result of unknown type");
+	if (!type || !str_eq(type, wanted) || !json_is_array(result))
+		return err_set(err, -EBADMSG, "the query gives a %s, not a %s",
+			type ? type : "result of unknown type", wanted);
 	if (json_array_size(result) > TSDB_REPLY_MAX_ITEMS)
 		return no_list(err, -E2BIG, "samples");
+	*ret_root = TAKE(root);
+	*ret_result = result;
+	return 0;
+}
+
+int tsdb_reply_matrix(struct slice text, struct arena *arena, struct tsdb_range **ret_ranges,
+	size_t *ret_n, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *root = NULL;
+	struct tsdb_range *ranges;
+	json_t *result, *item;
+	size_t i;
+	int r;
+
+	r = open_result(text, "matrix", &root, &result, err);
+	if (r < 0)
+		return r;
+	ranges = ARENA_ARRAY(arena, struct tsdb_range, json_array_size(result) + 1);
+	r = ranges ? 0 : -ENOMEM;
+	json_array_foreach(result, i, item) if (r >= 0) r = decode_range(item, arena, &ranges[i]);
+	if (r < 0)
+		return no_list(err, r == -ERANGE ? -EBADMSG : r, "samples");
+	*ret_ranges = ranges;
+	*ret_n = json_array_size(result);
+	return 0;
+}
+
+int tsdb_reply_vector(struct slice text, struct arena *arena, struct tsdb_sample **ret_samples,
+	size_t *ret_n, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *root = NULL;
+	struct tsdb_sample *samples;
+	json_t *result, *item;
+	size_t i;
+	int r;
+
+	r = open_result(text, "vector", &root, &result, err);
+	if (r < 0)
+		return r;
 
 	samples = ARENA_ARRAY(arena, struct tsdb_sample, json_array_size(result) + 1);
 	r = samples ? 0 : -ENOMEM;

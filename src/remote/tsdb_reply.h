@@ -22,6 +22,9 @@ const char *tsdb_reply_error(struct slice json, struct arena *arena);
 /* Result type "vector" only. */
 int tsdb_reply_vector(struct slice json, struct arena *arena, struct tsdb_sample **ret_samples,
 	size_t *ret_n, struct err *err);
+/* Result type "matrix" only. */
+int tsdb_reply_matrix(struct slice json, struct arena *arena, struct tsdb_range **ret_ranges,
+	size_t *ret_n, struct err *err);
 int tsdb_reply_series(struct slice json, struct arena *arena, struct tsdb_series **ret_series,
 	size_t *ret_n, struct err *err);
 int tsdb_reply_strings(

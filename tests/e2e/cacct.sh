@@ -87,9 +87,53 @@ rm -f "$S/requests"
 ok "naming oneself needs no administrator" test_cacct --user=mira --markdown
 ok "and asks for nothing else" asked "r[0][1] == '/api/v1/units' and 'user' not in r[0][2]"
 ok "the fields are listed" is "$(cat "$CEEMS_SOURCE/tests/golden/cacct/helpformat.txt")"$'\n' "$BIN/cacct" --helpformat
-ok "--ts says that it is not there and prints the table" sh -c "
-	env HOME=$T/home $BIN/tests/cacct --current-user=mira --config-path=$T/conf --ts --job=900001 --csv 2>$T/stderr | grep -q 900001 &&
-	grep -q 'not in this version' $T/stderr"
+
+# The same server stands for the TSDB. One query gives two series, one of them of no unit; the other
+# one is refused.
+ts() { test_cacct --ts --job=900001 --csv --ts.out-dir="${1:-$T/dump/series}" 2>"$T/stderr"; }
+ok "--ts without queries says so and prints the table" is "$CSV" ts
+ok "and nothing is saved" grep -q '^time series data is not available' "$T/stderr"
+cat >>"$T/conf/config.yml" <<C
+tsdb:
+  web: {url: "$URL/tsdb", basic_auth: {username: ceems, password_file: $T/pw}}
+  queries:
+    power: 'uuid:ceems_host_power_watts:pue{uuid=~"%s"}'
+C
+echo secret >"$T/pw"
+cp "$FIXTURES/one-series.json" "$S/reply/tsdb_api_v1_query_range"
+sed 's/"uuid"/"started_at_ts":1700000000000,"ended_at_ts":1700003600500,"uuid"/' "$FIXTURES/one-unit.json" >"$S/reply/api_v1_units"
+rm -f "$S/requests"
+ok "--ts prints the table" is "$CSV" ts
+ok "tells the folder" grep -qx "time series are saved in $T/dump/series" "$T/stderr"
+ok "and asks for the time of the unit" asked "r[-1][1] == '/tsdb/api/v1/query_range' and r[-1][2] == {
+	'query': ['uuid:ceems_host_power_watts:pue{uuid=~\"900001\"}'], 'start': ['1700000000.000'],
+	'end': ['1700003600.500'], 'step': ['10.000'], 'lookback_delta': ['60000ms']}"
+ok "a file for the series" is 'timestamp,value
+1700000000,0.00001
+1700000010.5,12000000
+1700000020,NaN
+' cat "$T/dump/series/30272b5eb4c5a1be.csv"
+ok "what its name means" is '[
+	{
+		"fingerprint": "30272b5eb4c5a1be",
+		"labels": {
+			"__name__": "uuid:ceems_host_power_watts:pue",
+			"uuid": "900001"
+		}
+	}
+]' cat "$T/dump/series/metadata.json"
+ok "nothing else, and nobody else reads it" is "700 600 2" printf %s "$(stat -c %a "$T/dump/series" "$T/dump/series/metadata.json" | tr '\n' ' ')$(find "$T/dump/series" -type f | wc -l)"
+rm "$S/reply/tsdb_api_v1_query_range"
+ok "a query that fails costs its files only" is "$CSV" ts
+ok "and is told" grep -q "^no time series 'power' of '900001': .*404" "$T/stderr"
+ok "the list is empty then" is null cat "$T/dump/series/metadata.json"
+ok "a folder that can't be made costs no table" is "$CSV" ts /proc/no/way
+ok "and is told, too" grep -q "^time series could not be saved: " "$T/stderr"
+rm "$T/pw"
+ok "secrets of the TSDB are read for --ts only" is "$CSV" test_cacct --csv
+ok "but then they are" fails_with "$T/pw" test_cacct --ts --job=900001
+write_conf "$T/conf/config.yml" "$URL"
+cp "$FIXTURES/one-unit.json" "$S/reply/api_v1_units"
 
 ok "an unknown field is named" fails_with "unknown field 'speed'" test_cacct --format=jobid,speed
 ok "a bad time is named" fails_with "cacct: error: --endtime '2023-02-30' is not a time" test_cacct --endtime=2023-02-30

@@ -42,6 +42,35 @@ static void a_vector_is_read_with_its_labels_sorted(void **state)
 		samples[3].value == -INFINITY);
 }
 
+static void a_matrix_is_read_with_all_points(void **state)
+{
+#define MATRIX(items) \
+	"{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[" items "]}}"
+	static const char *const bad[] = { "", "{}", MATRIX("1"), MATRIX("{\"metric\":{}}"),
+		MATRIX("{\"metric\":{},\"values\":[[1]]}"),
+		MATRIX("{\"metric\":{},\"values\":[[1,\"x\"]]}"),
+		MATRIX("{\"metric\":1,\"values\":[]}"),
+		"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}" };
+	struct tsdb_range *ranges;
+	struct err err;
+	size_t n;
+
+	assert_int_equal(tsdb_reply_matrix(SLICE(MATRIX("{\"metric\":{\"uuid\":\"7\"},\"values\":"
+							"[[1,\"2.5\"],[11.5,\"NaN\"]]},"
+							"{\"metric\":{},\"values\":[]}")),
+				 &arena, &ranges, &n, &err),
+		0);
+	assert_int_equal(n, 2);
+	assert_string_equal(tsdb_series_label(&ranges[0].series, "uuid"), "7");
+	assert_int_equal(ranges[0].n_points, 2);
+	assert_true(ranges[0].points[0].timestamp_s == 1 && ranges[0].points[0].value == 2.5);
+	assert_true(ranges[0].points[1].timestamp_s == 11.5 && isnan(ranges[0].points[1].value));
+	assert_int_equal(ranges[1].n_points, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(
+			tsdb_reply_matrix(slice_from(bad[i]), &arena, &ranges, &n, &err), -EBADMSG);
+}
+
 static void an_empty_vector_is_no_error(void **state)
 {
 	struct tsdb_sample *samples;
@@ -240,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_vector_is_read_with_its_labels_sorted),
+		TEST(a_matrix_is_read_with_all_points),
 		TEST(an_empty_vector_is_no_error),
 		TEST(what_is_no_vector_is_refused_with_a_sentence),
 		TEST(a_reply_larger_than_the_arena_is_no_crash),
