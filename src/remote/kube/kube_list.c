@@ -70,8 +70,6 @@ int kube_list(const struct kube_list *list, int cancel_fd, char **ret_version, s
 		r = pages < PAGES_MAX ? read_page(list, &limit, cancel_fd, &page, err)
 				      : err_set(err, -E2BIG, "the list has no end");
 	}
-	if (r >= 0 && !*page.resource_version)
-		r = err_set(err, -EBADMSG, "the list has no resourceVersion");
 	if (r >= 0 && ret_version)
 		*ret_version = TAKE(page.resource_version);
 	return r;

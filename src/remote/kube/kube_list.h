@@ -27,8 +27,9 @@ struct kube_list {
 };
 
 /*
- * ret_version (NULL: not wanted) is where a watch begins, for free(). -errno of kube_client_get()
- * and each(); -ESTALE: the list took too long, begin anew; -EBADMSG: what came is no list.
+ * ret_version (NULL: not wanted) is where a watch begins, for free(); "": the server doesn't tell,
+ * as one that plays back what kubectl printed. -errno of kube_client_get() and each(); -ESTALE: the
+ * list took too long, begin anew; -EBADMSG: what came is no list.
  */
 int kube_list(const struct kube_list *list, int cancel_fd, char **ret_version, struct err *err);
 

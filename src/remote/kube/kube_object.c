@@ -92,7 +92,7 @@ int kube_page_read(struct slice text, kube_object_fn each, void *ctx, struct kub
 	meta = json_object_get(root, "metadata");
 	items = json_object_get(root, "items");
 	/* Go writes an empty list as null, when it is not careful. */
-	if (!json_is_object(meta) || !(json_is_array(items) || json_is_null(items)))
+	if ((meta && !json_is_object(meta)) || !(json_is_array(items) || json_is_null(items)))
 		return err_set(err, -EBADMSG, "the answer is no list of the Kubernetes API");
 	page.resource_version = strndup(text_of(meta, "resourceVersion"), KUBE_TOKEN_MAX);
 	page.continuation = strndup(text_of(meta, "continue"), KUBE_TOKEN_MAX);

@@ -66,6 +66,11 @@ static int list(struct kube_watch *w, int cancel_fd, struct err *err)
 		free(version);
 		return err_prefix(err, r, "listing %s", c->path);
 	}
+	/* Nowhere to watch from: what changes is told by the next list. */
+	if (!*version) {
+		free(version);
+		return 0;
+	}
 	w->version = version;
 	return 1;
 }

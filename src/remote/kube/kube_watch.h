@@ -49,7 +49,8 @@ void kube_watch_free(struct kube_watch *watch); /* NULL is fine */
 
 /*
  * Lists, if it isn't known where to watch from, or else watches until the server ends it. 1: go on
- * at once; 0: the watch ended well, go on soon; -errno of kube_client_get() and of the callbacks.
+ * at once; 0: the watch ended well, or the list doesn't tell where to watch from, go on soon;
+ * -errno of kube_client_get() and of the callbacks.
  */
 int kube_watch_step(struct kube_watch *watch, int cancel_fd, struct err *err);
 

@@ -343,7 +343,7 @@ static void garbled_lists_are_told(void **state)
 		"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":7}",
 		"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[7]}",
 		"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"metadata\":[]}]}",
-		"{\"metadata\":{},\"items\":[]}", "<html></html>" };
+		"{\"metadata\":7,\"items\":[]}", "<html></html>" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		const struct answer answer = { .body = bodies[i] };
@@ -356,6 +356,24 @@ static void garbled_lists_are_told(void **state)
 			.body = "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":null}" },
 		1);
 	assert_int_equal(step(), 1);
+}
+
+static void a_list_without_a_version_is_followed_by_the_next_list(void **state)
+{
+	static const struct answer answers[] = {
+		{ .body = LIST("", "", META("a", "")) },
+		{ .body = "{\"items\":[" META("b", "") "]}" },
+		{ .body = LIST("7", "", META("c", "3")) },
+		{ .body = EVENT("ADDED", META("d", "8")) },
+	};
+
+	play(answers, ARRAY_SIZE(answers));
+	assert_int_equal(step(), 0);
+	assert_false(kube_watch_knows(watch));
+	assert_int_equal(step(), 0);
+	assert_int_equal(step(), 1);
+	assert_int_equal(step(), 0);
+	assert_string_equal(seen, "[a ][b ][c ]+d ");
 }
 
 static void a_refused_watch_is_not_heard_of(void **state)
@@ -544,6 +562,7 @@ int main(void)
 		SERVER_TEST(a_list_that_breaks_off_has_no_end),
 		SERVER_TEST(what_the_server_says_is_in_the_error),
 		SERVER_TEST(garbled_lists_are_told),
+		SERVER_TEST(a_list_without_a_version_is_followed_by_the_next_list),
 		SERVER_TEST(a_refused_watch_is_not_heard_of),
 		SERVER_TEST(a_page_that_is_too_large_is_asked_for_in_halves),
 		SERVER_TEST(a_garbled_event_leads_to_a_new_list),
