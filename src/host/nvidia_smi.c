@@ -200,13 +200,32 @@ static int end(void *ctx, const char *path, struct slice text)
 	return 0;
 }
 
+/* Warnings of the driver stand before and behind the document, which they are no part of. */
+static struct slice document_in(struct slice text)
+{
+	static const char declaration[] = "<?xml", root[] = "<" ROOT, root_end[] = "</" ROOT ">";
+	const char *from = text.n ? memmem(text.p, text.n, declaration, strlen(declaration)) : NULL;
+	const char *to;
+
+	if (!from && text.n)
+		from = memmem(text.p, text.n, root, strlen(root));
+	if (!from)
+		return text;
+	text.n -= (size_t)(from - text.p);
+	text.p = from;
+	to = memmem(text.p, text.n, root_end, strlen(root_end));
+	if (to)
+		text.n = (size_t)(to - text.p) + strlen(root_end);
+	return text;
+}
+
 int nvidia_smi_parse(struct slice xml, struct gpu_list *list, struct err *err)
 {
 	struct parse p = { .list = list };
 	const struct xml_visitor visitor = { start, end, &p };
 	int r;
 
-	r = xml_walk(xml, &visitor, err);
+	r = xml_walk(document_in(xml), &visitor, err);
 	if (p.lacks_ids)
 		return err_set(err, r, "a MIG device's ids are no numbers");
 	if (r < 0)

@@ -10,8 +10,9 @@
 #include "host/gpu_list.h"
 
 /*
- * Appends the GPUs with their MIG devices, in order. -EBADMSG: no XML of nvidia-smi, or a MIG
- * device whose ids are no numbers; -E2BIG, -ENOMEM. On failure some may have been appended.
+ * Appends the GPUs with their MIG devices, in order; text around the document is passed over.
+ * -EBADMSG: no XML of nvidia-smi, or a MIG device whose ids are no numbers; -E2BIG, -ENOMEM. On
+ * failure some may have been appended.
  */
 int nvidia_smi_parse(struct slice xml, struct gpu_list *list, struct err *err);
 

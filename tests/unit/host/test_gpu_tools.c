@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "basic/buffer.h"
+#include "basic/macros.h"
 #include "host/amd_smi.h"
 #include "host/kfd.h"
 #include "host/nvidia_smi.h"
@@ -60,6 +61,27 @@ static void whole_gpus_and_mig_devices_are_numbered_in_order(void **state)
 	assert_false(list.v[1].has_power);
 	assert_string_equal(list.v[2].index, "3");
 	assert_int_equal(list.v[2].units, 0);
+}
+
+static void warnings_around_the_document_are_passed_over(void **state)
+{
+	static const char *const texts[] = {
+		"WARNING: infoROM is corrupted at gpu 0000:10:00.0\n"
+		"<?xml version=\"1.0\" ?>\n"
+		"<!DOCTYPE nvidia_smi_log SYSTEM \"nvsmi_device_v12.dtd\">\n"
+		"<nvidia_smi_log><gpu id=\"00000000:10:00.0\"><uuid>GPU-a</uuid></gpu>"
+		"</nvidia_smi_log>\nWARNING: <1> & more\n",
+		"a < b\n<nvidia_smi_log><gpu id=\"00000000:10:00.0\"><uuid>GPU-a</uuid></gpu>"
+		"</nvidia_smi_log>",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		assert_int_equal(nvidia_smi_parse(slice_from(texts[i]), &list, &err), 0);
+		assert_int_equal(list.n, i + 1);
+		assert_string_equal(list.v[i].uuid, "GPU-a");
+	}
+	assert_int_equal(
+		nvidia_smi_parse(slice_from("No devices were found\n"), &list, &err), -EBADMSG);
 }
 
 static void mig_uuids_and_mediated_devices_are_joined(void **state)
@@ -310,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(
 			whole_gpus_and_mig_devices_are_numbered_in_order, teardown),
+		cmocka_unit_test_teardown(warnings_around_the_document_are_passed_over, teardown),
 		cmocka_unit_test_teardown(mig_uuids_and_mediated_devices_are_joined, teardown),
 		cmocka_unit_test_teardown(mig_uuids_of_the_old_form_are_none, teardown),
 		cmocka_unit_test(products_are_known_by_an_exact_word),
