@@ -95,7 +95,7 @@ static int find_choice(const struct option_def *def, const char *text, struct er
 				strcasecmp(text, def->choices[i]) == 0))
 			return i;
 		n += (size_t)snprintf(
-			all + n, sizeof(all) - n, "%s%s", i ? "," : "", def->choices[i]);
+			all + n, sizeof(all) - n, "%s%s", n ? "," : "", def->choices[i]);
 		if (n >= sizeof(all))
 			n = sizeof(all) - 1;
 	}

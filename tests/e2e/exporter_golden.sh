@@ -51,7 +51,7 @@ golden intel-2s intel-2s
 golden intel-2s-all intel-2s --collector.rapl.enable-zone-label --collector.meminfo.all-stats
 golden amd-1s amd-1s --collector.empty-hostname-label
 golden arm arm --web.disable-exporter-metrics
-golden odd odd --collector.disable-defaults --collector.rapl
+golden odd odd --collector.disable-defaults --collector.rapl --collector.meminfo
 golden sensors sensors --collector.disable-defaults --collector.hwmon
 golden cray-ex cray-ex --collector.disable-defaults --collector.cray_pm_counters --collector.netdev \
 	--collector.netdev.device-include='^hsn\d$'

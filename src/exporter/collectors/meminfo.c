@@ -101,7 +101,7 @@ static int add_default(struct scrape *s, struct slice text)
 
 	while ((r = procfs_meminfo_next(&text, &field)) > 0)
 		for (size_t i = 0; i < N_DEFAULT; i++)
-			if (slice_eq(field.name, default_fields[i]))
+			if (field.in_bytes && slice_eq(field.name, default_fields[i]))
 				values[i] = field.value;
 	for (size_t i = 0; r >= 0 && i < N_DEFAULT; i++)
 		r = scrape_add(s, &metrics[i], values[i], s->env->hostname);
