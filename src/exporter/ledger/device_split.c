@@ -50,13 +50,33 @@ static int share_of(struct device_shares *device, struct tracker *tracker,
 	return 0;
 }
 
-/* How long it lived in the interval. */
-static uint64_t lived_us(const struct device_share *share, const struct tracker *tracker,
-	const struct ledger_interval *iv)
+/* A part of an interval, in millionths of it. */
+struct stretch {
+	uint32_t from_ppm, to_ppm;
+};
+
+/*
+ * How long it lived in a part of the interval, in millionths of microseconds: one that ended in it
+ * did so from its beginning on, one that came until its end.
+ */
+static split_weight lived_in(const struct device_share *share, const struct tracker *tracker,
+	const struct ledger_interval *iv, struct stretch part)
 {
-	if (share->unit == &tracker->others || !iv->node_known)
-		return iv->duration_us;
-	return MIN(share->unit->present_us, iv->duration_us);
+	const split_weight whole = (split_weight)iv->duration_us * LEDGER_WHOLE_PPM;
+	const struct tracked *u = share->unit;
+	split_weight from = (split_weight)iv->duration_us * part.from_ppm, begin = 0;
+	split_weight to = (split_weight)iv->duration_us * part.to_ppm, end = whole;
+	split_weight present = (split_weight)u->present_us * LEDGER_WHOLE_PPM;
+
+	if (u != &tracker->others && iv->node_known && present < whole) {
+		if (u->state == TRACKED_LIVE)
+			begin = whole - present;
+		else
+			end = present;
+	}
+	from = MAX(from, begin);
+	to = MIN(to, end);
+	return to > from ? to - from : 0;
 }
 
 /*
@@ -64,11 +84,12 @@ static uint64_t lived_us(const struct device_share *share, const struct tracker 
  * holder any more, and held what it held before until its end.
  */
 static int gather(struct device_shares *device, struct tracker *tracker,
-	const struct ledger_interval *iv, const struct ledger_device *in, uint32_t part_ppm)
+	const struct ledger_interval *iv, const struct ledger_device *in, struct stretch part)
 {
 	int result = 0;
 
-	device->time += (split_weight)iv->duration_us * part_ppm * LEDGER_WHOLE_PPM;
+	device->time += (split_weight)iv->duration_us * (part.to_ppm - part.from_ppm) *
+		LEDGER_WHOLE_PPM;
 	for (size_t i = 0; i < device->n; i++)
 		device->shares[i].seen = false;
 	for (size_t i = 0; i < in->n_holders; i++) {
@@ -86,40 +107,17 @@ static int gather(struct device_shares *device, struct tracker *tracker,
 	}
 	for (size_t i = 0; i < device->n; i++) {
 		struct device_share *share = &device->shares[i];
+		split_weight lived;
 
 		if (!share->seen && share->unit->state != TRACKED_ENDING)
 			share->part_ppm = 0;
 		if (!share->part_ppm)
 			continue;
-		share->lived += (split_weight)lived_us(share, tracker, iv) * part_ppm;
-		share->part += (split_weight)lived_us(share, tracker, iv) * part_ppm *
-			share->part_ppm;
+		lived = lived_in(share, tracker, iv, part);
+		share->lived += lived;
+		share->part += lived * share->part_ppm;
 	}
 	return result;
-}
-
-/* Takes the use of a new reading in. False: it isn't known for all. */
-static bool take_use(
-	struct device_shares *device, struct tracker *tracker, const struct ledger_device *in)
-{
-	bool known = in->use_known || in->n_holders > 0;
-
-	for (size_t i = 0; i < device->n; i++) {
-		device->shares[i].use_ppm = 0;
-		device->shares[i].holds = false;
-	}
-	device->use_ppm = in->use_known ? MIN(in->use_ppm, (uint32_t)LEDGER_WHOLE_PPM) : 0;
-	for (size_t i = 0; i < in->n_holders; i++) {
-		const struct gpu_holder *h = &in->holders[i];
-		struct device_share *share;
-
-		if (share_of(device, tracker, &h->key, &share) < 0)
-			continue;
-		share->holds = true;
-		known &= h->use_known;
-		share->use_ppm += MIN(h->use_ppm, (uint32_t)LEDGER_WHOLE_PPM);
-	}
-	return known;
 }
 
 /* Had it gone on as before, or, for want of that, used all of its part. */
@@ -155,6 +153,61 @@ static void find_last_use(struct device_shares *device)
 		if (!device->shares[i].holds)
 			device->shares[i].use_ppm = split_next(
 				&split, expected_use(device, &device->shares[i]));
+}
+
+static bool any_use_unknown(const struct ledger_device *in)
+{
+	for (size_t i = 0; i < in->n_holders; i++)
+		if (!in->holders[i].use_known)
+			return true;
+	return false;
+}
+
+/*
+ * Nobody tells what each unit uses: each used what it held, for as long as it held it, and nobody
+ * else can have used a device that somebody held.
+ */
+static void take_parts(struct device_shares *device, const struct ledger_device *in)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < device->n; i++) {
+		struct device_share *share = &device->shares[i];
+
+		share->use_ppm = device->time
+			? (uint64_t)(share->part * LEDGER_WHOLE_PPM / device->time)
+			: 0;
+		any |= share->use_ppm > 0;
+	}
+	if (any || !in->use_known)
+		device->use_ppm = 0;
+}
+
+/* Takes the use of a new reading in. False: it isn't known. */
+static bool take_use(
+	struct device_shares *device, struct tracker *tracker, const struct ledger_device *in)
+{
+	if (in->n_holders)
+		device->by_parts = any_use_unknown(in);
+	for (size_t i = 0; i < device->n; i++) {
+		device->shares[i].use_ppm = 0;
+		device->shares[i].holds = false;
+	}
+	device->use_ppm = in->use_known ? MIN(in->use_ppm, (uint32_t)LEDGER_WHOLE_PPM) : 0;
+	for (size_t i = 0; i < in->n_holders; i++) {
+		const struct gpu_holder *h = &in->holders[i];
+		struct device_share *share;
+
+		if (share_of(device, tracker, &h->key, &share) < 0)
+			continue;
+		share->holds = true;
+		share->use_ppm += MIN(h->use_ppm, (uint32_t)LEDGER_WHOLE_PPM);
+	}
+	if (device->by_parts)
+		take_parts(device, in);
+	else if (in->use_known)
+		find_last_use(device);
+	return in->use_known || device->n > 0;
 }
 
 static split_weight weight_of(const struct device_share *share, bool by_use)
@@ -242,14 +295,12 @@ int device_shares_book(struct device_shares *device, struct tracker *tracker,
 {
 	uint32_t part = in->settle ? MIN(in->part_ppm, (uint32_t)LEDGER_WHOLE_PPM)
 				   : LEDGER_WHOLE_PPM;
-	int r = gather(device, tracker, iv, in, part), r2 = 0;
+	int r = gather(device, tracker, iv, in, (struct stretch){ 0, part }), r2;
 	bool use_known;
 
 	if (!in->settle)
 		return r;
 	use_known = take_use(device, tracker, in);
-	if (in->use_known)
-		find_last_use(device);
 	if (in->by_counter || (use_known && !device->use_before_known)) {
 		/* This reading stands for the whole time. */
 		for (size_t i = 0; i < device->n; i++)
@@ -259,6 +310,6 @@ int device_shares_book(struct device_shares *device, struct tracker *tracker,
 	settle(device, policy, in, use_known, party_uj);
 	device->use_before_known = use_known;
 	begin_anew(device, tracker, iv->now_ns);
-	r2 = gather(device, tracker, iv, in, LEDGER_WHOLE_PPM - part);
+	r2 = gather(device, tracker, iv, in, (struct stretch){ part, LEDGER_WHOLE_PPM });
 	return r < 0 ? r : r2;
 }

@@ -32,6 +32,7 @@ struct device_shares {
 	split_weight time; /* whole of the parts */
 	uint64_t use_before_ppm, use_ppm; /* of the device */
 	bool use_before_known;
+	bool by_parts; /* what each unit uses isn't told */
 };
 
 void device_shares_done(struct device_shares *device, struct tracker *tracker);

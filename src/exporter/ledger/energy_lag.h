@@ -15,7 +15,7 @@
 enum {
 	ENERGY_LAG_STEPS = 17, /* delays that are tried: quarters of an interval, */
 	ENERGY_LAG_MAX_INTERVALS = 4, /* up to so many intervals */
-	ENERGY_LAG_HISTORY = 64,
+	ENERGY_LAG_HISTORY = 192, /* intervals; three times as many when units come and go */
 	ENERGY_LAG_CHANGES = 12, /* of the meter, before anything is said */
 };
 

@@ -150,7 +150,7 @@ static void begin(struct energy_rest *rest, const struct energy_rest_interval *i
 	set_back(rest, iv->now_ns, flow);
 }
 
-static bool ends_here(const struct energy_rest *rest)
+static bool ends_here(const struct energy_rest *rest, int64_t now_ns)
 {
 	int64_t length_ns = rest->end_ns - rest->start_ns;
 
@@ -161,7 +161,7 @@ static bool ends_here(const struct energy_rest *rest)
 		return false;
 	if (length_ns < ENERGY_REST_SPAN_INTERVALS * rest->interval_ns)
 		return false;
-	return rest->quiet_intervals >= ENERGY_REST_QUIET_INTERVALS ||
+	return now_ns - rest->changed_ns >= ENERGY_REST_QUIET_INTERVALS * rest->interval_ns ||
 		length_ns >= ENERGY_REST_SPAN_MAX_INTERVALS * rest->interval_ns;
 }
 
@@ -180,7 +180,7 @@ static void go_on(struct energy_rest *rest, const struct energy_rest_interval *i
 		add_unmetered(rest, take_until(rest, happened_ns(rest)));
 	else
 		energy_lag_meter(&rest->lag, seg->from_ns, seg->to_ns, (double)seg->energy_uj);
-	if (!ends_here(rest))
+	if (!ends_here(rest, iv->now_ns))
 		return;
 	move_beginning(rest, flow);
 	rest->known_uj += take_until(rest, happened_ns(rest));
@@ -202,7 +202,8 @@ void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval
 	if (rest->waited_ns && iv->now_ns < rest->waited_ns + 2 * rest->interval_ns)
 		energy_lag_skip(&rest->lag);
 	energy_lag_add(&rest->lag, iv->now_ns, iv->load);
-	rest->quiet_intervals = iv->units_changed ? 0 : rest->quiet_intervals + 1;
+	if (iv->units_changed)
+		rest->changed_ns = iv->now_ns;
 	if (iv->node.fresh) {
 		rest->meter_uj += iv->node.segment.energy_uj;
 		if (rest->open)

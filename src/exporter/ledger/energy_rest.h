@@ -25,7 +25,7 @@ enum {
 	ENERGY_REST_SPAN_MAX_INTERVALS = 45,
 	/* A deficit that never was smaller within so long is a disagreement. */
 	ENERGY_REST_RECONCILE_S = 600,
-	ENERGY_REST_HISTORY = 64, /* intervals */
+	ENERGY_REST_HISTORY = 192, /* intervals; some are shorter than others */
 };
 
 struct energy_rest {
@@ -50,7 +50,7 @@ struct energy_rest {
 	int64_t ahead_uj; /* estimate of what flowed in the parts and has not come in yet */
 	int64_t deficit_uj; /* carried from the spans before */
 	int64_t least_deficit_uj, reconcile_ns; /* since when; 0 = there is none */
-	unsigned quiet_intervals;
+	int64_t changed_ns; /* when units last came or went */
 	int64_t waited_ns; /* when a part last waited */
 };
 

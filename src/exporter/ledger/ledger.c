@@ -26,6 +26,8 @@ const char *const energy_party_names[N_ENERGY_PARTIES] = {
 	[PARTY_UNATTRIBUTED] = "unattributed",
 };
 
+enum { HEAD_STRETCH_MAX = 1000 };
+
 /* What the units' gathered weights stand for together. */
 struct backlog_whole {
 	struct gathered whole;
@@ -204,7 +206,7 @@ static void stretch_head(struct ledger *ledger, uint64_t stretch_us)
 	struct tracker *tracker = &ledger->tracker;
 	struct backlog_whole *b = &ledger->backlog[DOMAIN_REST];
 	const struct backlog_interval *head = &ledger->head;
-	uint64_t limit_us = head->duration_us * LEDGER_BACK_INTERVALS;
+	uint64_t limit_us = head->duration_us * HEAD_STRETCH_MAX;
 	uint32_t part_ppm;
 
 	if (!head->duration_us)

@@ -23,7 +23,7 @@ extern const char *const energy_party_names[N_ENERGY_PARTIES];
 
 enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COMPAT };
 
-enum { LEDGER_WHOLE_PPM = 1000000, LEDGER_BACK_INTERVALS = 8 };
+enum { LEDGER_WHOLE_PPM = 1000000, LEDGER_BACK_INTERVALS = 20 };
 
 /*
  * Energy that comes in later than it flows (a meter with a slow clock, one that stood still) is

@@ -2,23 +2,18 @@
 #include "exporter/ledger/sampler.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "basic/file.h"
 #include "exporter/ledger/energy_account.h"
 #include "exporter/ledger/energy_rest.h"
 #include "exporter/ledger/energy_source.h"
 #include "exporter/ledger/node_meter.h"
 #include "exporter/ledger/node_usage.h"
+#include "exporter/ledger/sampler_loop.h"
 #include "exporter/ledger/unit_readings.h"
 
 enum { US_NS = 1000 };
@@ -37,9 +32,7 @@ struct sampler {
 	size_t n_opened;
 	struct node_usage node;
 	struct unit_readings units;
-	pthread_t thread;
-	bool running;
-	int stop_fd, timer_fd;
+	struct sampler_loop loop;
 	_Atomic int64_t last_scrape_ns;
 	/* Of the last tick; used by one thread. */
 	bool ticked;
@@ -137,7 +130,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret_sampl
 	s->config = *config;
 	if (!s->config.asleep_ns)
 		s->config.asleep_ns = machine_asleep_ns;
-	s->stop_fd = s->timer_fd = -1;
+	s->loop.stop_fd = s->loop.timer_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	s->start_realtime_ns = clock_realtime_ns(config->clock);
 	s->gpu = (struct gpu_energy){
@@ -175,8 +168,7 @@ void sampler_close(struct sampler *s)
 	unit_readings_done(&s->units);
 	ledger_free(s->ledger);
 	pthread_mutex_destroy(&s->lock);
-	file_closep(&s->stop_fd);
-	file_closep(&s->timer_fd);
+	sampler_loop_done(&s->loop);
 	free(s);
 }
 
@@ -391,46 +383,6 @@ void sampler_tick(struct sampler *s)
 	s->ticked = true;
 }
 
-static void book(struct sampler *s, struct thread_meter *meter, struct thread_usage *before)
-{
-	struct thread_usage now;
-
-	if (!s->config.account)
-		return;
-	thread_meter_read(meter, &now);
-	usage_account_add(s->config.account, before, &now);
-	*before = now;
-}
-
-static void *run(void *arg)
-{
-	struct sampler *s = arg;
-	CLEANUP(thread_meter_close) struct thread_meter meter = { .io_fd = -1 };
-	struct thread_usage before = { 0 };
-	struct pollfd fds[] = {
-		{ .fd = s->stop_fd, .events = POLLIN },
-		{ .fd = s->timer_fd, .events = POLLIN },
-	};
-
-	if (s->config.account) {
-		thread_meter_open(&meter);
-		thread_meter_read(&meter, &before);
-	}
-	for (;;) {
-		uint64_t expirations;
-
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-			continue; /* EINTR: nothing else can be */
-		if (fds[0].revents)
-			return NULL;
-		/* Ticks that were missed are one long interval. */
-		if (read(s->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations)) {
-			sampler_tick(s);
-			book(s, &meter, &before);
-		}
-	}
-}
-
 int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 {
 	node_meter_init(&s->node_meter, inputs->meters, inputs->n_meters, s->config.max_node_watts,
@@ -442,51 +394,29 @@ int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 	return unit_readings_use(&s->units, inputs->tables, inputs->n_tables);
 }
 
-static int start_timer(struct sampler *s)
+static void tick(void *s)
 {
-	const struct timespec period = { .tv_sec = s->config.interval_ns / S_NS,
-		.tv_nsec = s->config.interval_ns % S_NS };
-	const struct itimerspec timer = { .it_interval = period, .it_value = period };
-
-	s->stop_fd = eventfd(0, EFD_CLOEXEC);
-	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (s->stop_fd < 0 || s->timer_fd < 0 || timerfd_settime(s->timer_fd, 0, &timer, NULL) < 0)
-		return -errno;
-	return 0;
+	sampler_tick(s);
 }
 
 int sampler_start(struct sampler *s, const struct sampler_inputs *inputs, struct err *err)
 {
-	sigset_t all, before;
 	int r = sampler_use(s, inputs);
 
-	if (r >= 0)
-		r = start_timer(s);
 	if (r < 0)
 		return err_errno(err, r, "ledger");
-	sampler_tick(s); /* what is there already is not charged for its past */
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = -pthread_create(&s->thread, NULL, run, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r < 0)
-		return err_errno(err, r, "ledger: thread");
-	pthread_setname_np(s->thread, "ledger");
-	s->running = true;
-	return 0;
+	s->loop.clock = s->config.clock;
+	s->loop.interval_ns = s->config.interval_ns;
+	s->loop.units = &s->units;
+	s->loop.account = s->config.account;
+	s->loop.tick = tick;
+	s->loop.ctx = s;
+	return sampler_loop_start(&s->loop, err);
 }
 
 void sampler_stop(struct sampler *s)
 {
-	const uint64_t one = 1;
-
-	if (!s->running)
-		return;
-	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	pthread_join(s->thread, NULL);
-	s->running = false;
+	sampler_loop_stop(&s->loop);
 	pthread_mutex_lock(&s->lock);
 	unit_readings_use(&s->units, NULL, 0);
 	s->node_meter.n = 0;

@@ -18,6 +18,22 @@ int unit_readings_use(struct unit_readings *u, struct unit_table *const *tables,
 	return 0;
 }
 
+void unit_readings_watch(struct unit_readings *u)
+{
+	for (size_t i = 0; i < u->n_tables; i++)
+		u->event_fds[i] = MAX(unit_table_watch(u->tables[i]), -1);
+}
+
+unsigned unit_readings_take_events(struct unit_readings *u)
+{
+	unsigned events = 0;
+
+	for (size_t i = 0; i < u->n_tables; i++)
+		if (u->event_fds[i] >= 0)
+			events |= unit_table_take_events(u->tables[i]);
+	return events;
+}
+
 void unit_readings_done(struct unit_readings *u)
 {
 	free(u->all);

@@ -16,6 +16,7 @@ struct unit_readings {
 	struct unit_table *tables[UNIT_READINGS_TABLES_MAX];
 	uint64_t roots_us[UNIT_READINGS_TABLES_MAX];
 	bool roots_known[UNIT_READINGS_TABLES_MAX];
+	int event_fds[UNIT_READINGS_TABLES_MAX]; /* see unit_table_watch(); -1: none */
 	size_t n_tables;
 	struct unit_sample *all; /* of the last reading; keys belong to the tables */
 	size_t n, cap;
@@ -31,5 +32,10 @@ void unit_readings_done(struct unit_readings *u);
 /* 0 or -errno: the units of some table are not known. No allocation unless there are more than
  * ever. */
 int unit_readings_read(struct unit_readings *u);
+
+/* From now on notices when units come and go; readable descriptors tell that some did. */
+void unit_readings_watch(struct unit_readings *u);
+/* Of all tables; see unit_table_take_events(). */
+unsigned unit_readings_take_events(struct unit_readings *u);
 
 #endif

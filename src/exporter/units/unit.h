@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "basic/err.h"
+#include "exporter/units/unit_watch.h"
 
 /* Label values that name a unit. */
 struct unit_key {
@@ -52,5 +53,13 @@ int unit_table_sample(
  * -ENODATA when it could not be read.
  */
 int unit_table_roots_cpu_usage(struct unit_table *table, uint64_t *ret_us);
+
+/*
+ * From now on notices when units come and go. A descriptor that is readable when some did, or
+ * -errno: they are found by sampling only. The table keeps owning it; what it tells is taken by one
+ * thread: a set of enum unit_watch_event.
+ */
+int unit_table_watch(struct unit_table *table);
+unsigned unit_table_take_events(struct unit_table *table);
 
 #endif

@@ -22,6 +22,7 @@
 #include "exporter/units/unit_processes.h"
 #include "exporter/units/unit_roots.h"
 #include "exporter/units/unit_set.h"
+#include "exporter/units/unit_watch.h"
 #include "host/procfs.h"
 
 enum {
@@ -43,6 +44,7 @@ struct unit_table {
 	struct unit_sample *samples;
 	size_t samples_cap;
 	bool roots_cpu_known;
+	struct unit_watch watch;
 	bool shown_changed; /* by the current scan */
 	struct unit_processes processes;
 	struct unit_identifier identifier;
@@ -86,6 +88,7 @@ static int visit(void *ctx, const struct cgroup_dir *dir)
 	}
 	t->scanned_root->has_units = true;
 	add_failed(t, unit_set_add(&t->units, t->config.manager->name, dir, &match, t->scan));
+	unit_watch_parent(&t->watch, t->base_fd, dir->path);
 	return CGROUP_SKIP;
 }
 
@@ -177,6 +180,12 @@ static int search_hierarchies(struct unit_table *t)
 	return r;
 }
 
+static void watch_roots(struct unit_table *t)
+{
+	for (size_t i = 0; i < t->roots.n; i++)
+		unit_watch_dir(&t->watch, t->base_fd, t->roots.v[i].path);
+}
+
 static void search_roots(struct unit_table *t)
 {
 	int r = search_hierarchies(t);
@@ -192,6 +201,7 @@ static void search_roots(struct unit_table *t)
 	if (t->roots.n > 0 && t->no_root_logged)
 		UNIT_LOG(t, INFO, "control groups of the manager's daemon are there now");
 	t->no_root_logged = t->roots.n == 0;
+	watch_roots(t);
 }
 
 static void find_units(struct unit_table *t)
@@ -407,6 +417,27 @@ int unit_table_roots_cpu_usage(struct unit_table *t, uint64_t *ret_us)
 	return r;
 }
 
+int unit_table_watch(struct unit_table *t)
+{
+	int r;
+
+	pthread_mutex_lock(&t->lock);
+	r = t->watch.fd >= 0 ? 0 : unit_watch_open(&t->watch);
+	if (r < 0)
+		UNIT_LOG(t, WARN, "units that come and go are not noticed at once",
+			LOG_STR("err", err_name(r)));
+	watch_roots(t);
+	for (size_t i = 0; i < t->units.n; i++)
+		unit_watch_parent(&t->watch, t->base_fd, t->units.v[i]->path);
+	pthread_mutex_unlock(&t->lock);
+	return r < 0 ? r : t->watch.fd;
+}
+
+unsigned unit_table_take_events(struct unit_table *t)
+{
+	return unit_watch_take(&t->watch);
+}
+
 /* Names those that weren't named before. */
 static void warn_of_stale(struct unit_table *t)
 {
@@ -523,7 +554,7 @@ int unit_table_new(
 	pthread_mutex_init(&t->lock, NULL);
 	t->config = *config;
 	t->cpus_set = cpus_sets[config->manager->cpus_from];
-	t->base_fd = -1;
+	t->base_fd = t->watch.fd = -1;
 	cgroup_walk_init(&t->walk);
 	unit_reader_init(&t->reader, config->host, config->version, config->open_max);
 	t->processes = (struct unit_processes){
@@ -561,6 +592,7 @@ void unit_table_free(struct unit_table *t)
 	unit_roots_done(&t->roots, &t->reader);
 	unit_reader_done(&t->reader);
 	cgroup_walk_done(&t->walk);
+	unit_watch_close(&t->watch);
 	file_closep(&t->base_fd);
 	pthread_mutex_destroy(&t->lock);
 	free(t);

@@ -121,9 +121,54 @@ static void where_use_is_not_known_parts_stand_for_it(void **state)
 	b.holders[1].use_known = false;
 	b.device.use_ppm = 900000;
 	book();
-	assert_int_equal(energy(0), 500);
-	assert_int_equal(energy(1), 250);
-	assert_gpu(750, 0, 250, 0);
+	/* 600 by 50 : 25, and of 400 that flow without load what each holds. */
+	assert_int_equal(energy(0), 400 + 200);
+	assert_int_equal(energy(1), 200 + 100);
+	assert_gpu(900, 0, 100, 0);
+}
+
+static void what_flows_by_load_is_the_holders_for_as_short_as_they_held_it(void **state)
+{
+	begin(LEDGER_POLICY_SPLIT, 0);
+	b.device.use_ppm = 0;
+	b.device.settle = false;
+	b.device.energy_uj = 0;
+	book();
+	/* It came half a second before the end of this interval; the reading is of its end. */
+	b.iv.n_units = 1;
+	b.units[0].born_ns = b.iv.realtime_ns + SECOND_NS / 2;
+	hold(0, 100, 0);
+	b.holders[0].use_known = false;
+	b.device.settle = true;
+	b.device.use_ppm = 900000;
+	b.device.energy_uj = 1000;
+	book();
+	/* All of the load's, and a quarter of what flowed without it in two seconds. */
+	assert_int_equal(energy(0), 600 + 100);
+	assert_gpu(700, 0, 300, 0);
+}
+
+static void a_reading_before_a_unit_came_is_not_its(void **state)
+{
+	begin(LEDGER_POLICY_SPLIT, 1);
+	b.iv.n_units = 0;
+	book();
+	b.iv.n_units = 1;
+	b.units[0].incarnation = 2;
+	b.units[0].born_ns = b.iv.realtime_ns + SECOND_NS * 6 / 10;
+	hold(0, 100, 0);
+	b.holders[0].use_known = false;
+	b.device.part_ppm = 500000; /* the reading was half a second ago */
+	b.device.energy_uj = 1000;
+	book();
+	assert_int_equal(energy(0), 0);
+	/* It goes on; the next reading is for half a second without it, nearly, and one with it. */
+	b.device.part_ppm = LEDGER_WHOLE_PPM;
+	b.device.static_uj = 600;
+	b.device.energy_uj = 1600;
+	book();
+	assert_int_equal(energy(0), 1000 + 600 * 14 / 15);
+	ledger_free(b.ledger);
 }
 
 static void the_policy_usage_looks_at_use_alone(void **state)
@@ -219,6 +264,8 @@ int main(void)
 		TEST(slices_pay_by_use_and_for_what_they_hold),
 		TEST(an_idle_gpu_is_its_holders_or_nobodys),
 		TEST(where_use_is_not_known_parts_stand_for_it),
+		TEST(what_flows_by_load_is_the_holders_for_as_short_as_they_held_it),
+		TEST(a_reading_before_a_unit_came_is_not_its),
 		TEST(the_policy_usage_looks_at_use_alone),
 		TEST(the_policy_compat_looks_at_parts_alone),
 		TEST(a_reading_that_comes_later_covers_all_who_held_it_since),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "exporter/ledger/tick_pace.h"
 #include "sampler_node.h"
 
 enum {
@@ -21,6 +22,9 @@ enum {
 	GPUS = 2,
 	CPUS = 2, /* those of sampler_node.c */
 	BACKGROUND_PERCENT = 5, /* of one CPU: daemons */
+	/* Nothing happens at the same time: the BMC is asked at 0. */
+	TICK_PHASE_MS = 370,
+	GPU_PHASE_MS = 730,
 };
 
 static const double CPU_IDLE = 40, CPU_PER_CPU = 60, REST_IDLE = 50, REST_PER_CPU = 10,
@@ -30,9 +34,10 @@ static const uint64_t RANGE_UJ = 262143328850;
 /* How the sensors behave. */
 struct story {
 	const char *name;
-	bool rapl, bmc, bmc_counts, gpus, gpu_counts;
+	bool rapl, bmc, bmc_counts, gpus, gpu_counts, gpu_use_told;
 	int bmc_lag_ms; /* between a second's end and its value */
 	bool faults;
+	bool bmc_sticks; /* its fault: it tells the same again and again, instead of nothing */
 	double percent; /* how far off a unit may be */
 };
 
@@ -44,6 +49,7 @@ struct job {
 	double gpu_use; /* of the device */
 	double true_j, scraped_j;
 	uint64_t used_us;
+	uint32_t gpu_use_ppm; /* at the GPUs' last reading */
 };
 
 struct sim {
@@ -63,6 +69,9 @@ struct sim {
 	bool bmc_spoke, gpus_spoke;
 	struct power_meter meter;
 	uint64_t start_uj[3];
+	int64_t begin_ns; /* monotonic, at 0 ms */
+	int bmc_poll_ms, gpu_poll_ms, gpu_polled_ms; /* next and last */
+	bool came, went; /* a unit, since the last look */
 };
 
 static struct sim w;
@@ -87,7 +96,8 @@ static void make_jobs(void)
 		int place = free_ms[0] <= free_ms[1] ? 0 : 1;
 
 		snprintf(j->name, sizeof(j->name), "%d", i);
-		j->start_ms = free_ms[place] + (int)uniform(200, 4000);
+		/* GPUs are read once a second: two units in one reading can't be told apart. */
+		j->start_ms = free_ms[place] + (int)uniform(w.story->gpus ? 2200 : 200, 4000);
 		j->end_ms = j->start_ms + (i % 3 == 0 ? 2000 : (int)uniform(2000, 60000));
 		j->cpu = uniform(0.5, 0.95);
 		j->gpu = w.story->gpus && i % 2 ? place : -1;
@@ -154,6 +164,26 @@ static void step(void)
 	w.now_ms += STEP_MS;
 	if (w.now_ms % 1000 == 0)
 		w.node_at_s[w.now_ms / 1000] = w.node_j;
+	for (int i = 0; i < JOBS; i++) {
+		w.came |= alive(&w.jobs[i], w.now_ms) && !alive(&w.jobs[i], w.now_ms - STEP_MS);
+		w.went |= !alive(&w.jobs[i], w.now_ms) && alive(&w.jobs[i], w.now_ms - STEP_MS);
+	}
+}
+
+/* Times are those of the step. */
+static void set_clock(void)
+{
+	const int64_t now_ns = w.begin_ns + (int64_t)w.now_ms * 1000000;
+
+	t.real_ns += now_ns - t.mono_ns;
+	t.mono_ns = now_ns;
+}
+
+/* Once a second, never on time to the millisecond. */
+static int next_poll_ms(int poll_ms, int phase_ms)
+{
+	return (poll_ms - phase_ms + 500) / 1000 * 1000 + 1000 + phase_ms +
+		10 * (int)(random() % 5 - 2);
 }
 
 static void show_zones(void)
@@ -179,8 +209,13 @@ static void show_bmc(void)
 {
 	int ms = w.now_ms - w.story->bmc_lag_ms, s = ms / 1000;
 
-	if (s < 1 || w.now_ms < w.bmc_frozen_until_ms)
+	if (s < 1)
 		return;
+	if (w.now_ms < w.bmc_frozen_until_ms) {
+		if (w.story->bmc_sticks)
+			w.reading.sample_ns = t.mono_ns;
+		return;
+	}
 	w.bmc_spoke = true;
 	w.reading = (struct power_reading){
 		.sample_ns = t.mono_ns,
@@ -199,8 +234,12 @@ static int read_bmc(void *ctx, struct power_reading *ret_reading)
 	return 0;
 }
 
-static void show_gpus(double elapsed_s)
+/* A reading of the devices. */
+static void poll_gpus(void)
 {
+	const double elapsed_s = (w.now_ms - w.gpu_polled_ms) / 1e3;
+
+	w.gpu_polled_ms = w.now_ms;
 	w.gpus_spoke = true;
 	for (int g = 0; g < GPUS; g++) {
 		struct gpu_sample *s = &w.samples[g];
@@ -208,6 +247,30 @@ static void show_gpus(double elapsed_s)
 		s->uuid = g ? "GPU-1" : "GPU-0";
 		s->idle_known = s->use_known = true;
 		s->idle_uw = (uint64_t)(GPU_IDLE * 1e6);
+		s->use_ppm = (uint32_t)(w.gpu_use_sum[g] / (elapsed_s * 1000) * 1e6);
+		s->reading.sample_ns = t.mono_ns;
+		s->reading.energy_known = w.story->gpu_counts;
+		s->reading.energy_uj = (uint64_t)(w.gpu_j[g] * 1e6);
+		s->reading.power_known = !w.story->gpu_counts;
+		s->reading.power_uw = (uint64_t)((w.gpu_j[g] - w.gpu_before_j[g]) / elapsed_s *
+			1e6);
+		w.gpu_before_j[g] = w.gpu_j[g];
+		w.gpu_use_sum[g] = 0;
+	}
+	for (int i = 0; i < JOBS; i++) {
+		w.jobs[i].gpu_use_ppm = (uint32_t)(w.job_use_sum[i] / (elapsed_s * 1000) * 1e6);
+		w.job_use_sum[i] = 0;
+	}
+}
+
+/* Who holds them is known at any time. */
+static int sample_gpus(void *ctx, const struct gpu_sample **ret_samples, size_t *ret_n)
+{
+	if (!w.gpus_spoke)
+		return -ENODATA;
+	for (int g = 0; g < GPUS; g++) {
+		struct gpu_sample *s = &w.samples[g];
+
 		s->holders = w.holders[g];
 		s->n_holders = 0;
 		for (int i = 0; i < JOBS; i++) {
@@ -218,31 +281,11 @@ static void show_gpus(double elapsed_s)
 			w.holders[g][s->n_holders++] = (struct gpu_holder){
 				.key = { "slurm", "", j->name },
 				.part_ppm = 500000,
-				.use_known = true,
-				.use_ppm = (uint32_t)(w.job_use_sum[i] / (elapsed_s * 1000) * 1e6),
+				.use_known = w.story->gpu_use_told,
+				.use_ppm = w.story->gpu_use_told ? j->gpu_use_ppm : 0,
 			};
 		}
-		if (w.now_ms < w.gpus_gone_until_ms)
-			continue;
-		s->use_ppm = (uint32_t)(w.gpu_use_sum[g] / (elapsed_s * 1000) * 1e6);
-		s->reading.sample_ns = t.mono_ns;
-		s->reading.energy_known = w.story->gpu_counts;
-		s->reading.energy_uj = (uint64_t)(w.gpu_j[g] * 1e6);
-		s->reading.power_known = !w.story->gpu_counts;
-		s->reading.power_uw = (uint64_t)((w.gpu_j[g] - w.gpu_before_j[g]) / elapsed_s *
-			1e6);
-		w.gpu_before_j[g] = w.gpu_j[g];
-		w.gpu_use_sum[g] = 0;
-		for (int i = 0; i < JOBS; i++)
-			if (w.jobs[i].gpu == g)
-				w.job_use_sum[i] = 0;
 	}
-}
-
-static int sample_gpus(void *ctx, const struct gpu_sample **ret_samples, size_t *ret_n)
-{
-	if (!w.gpus_spoke)
-		return -ENODATA;
 	*ret_samples = w.samples;
 	*ret_n = GPUS;
 	return 0;
@@ -320,16 +363,23 @@ static void check_books(void)
 				    node->unmetered_uj) == -node->pending_uj);
 }
 
-static void tick_now(double elapsed_s)
+static void poll_meters(void)
 {
-	t.mono_ns += (int64_t)(elapsed_s * 1e9);
-	t.real_ns += (int64_t)(elapsed_s * 1e9);
+	if (w.story->bmc && w.now_ms >= w.bmc_poll_ms) {
+		show_bmc();
+		w.bmc_poll_ms = next_poll_ms(w.bmc_poll_ms, 0);
+	}
+	if (w.story->gpus && w.now_ms >= w.gpu_poll_ms) {
+		if (w.now_ms >= w.gpus_gone_until_ms)
+			poll_gpus();
+		w.gpu_poll_ms = next_poll_ms(w.gpu_poll_ms, GPU_PHASE_MS);
+	}
+}
+
+static void tick_now(void)
+{
 	if (w.story->rapl)
 		show_zones();
-	if (w.story->bmc)
-		show_bmc();
-	if (w.story->gpus)
-		show_gpus(elapsed_s);
 	show_units();
 	put_stat();
 	sampler_tick(t.sampler);
@@ -362,24 +412,27 @@ static void begin(const struct story *story, unsigned seed)
 			[DOMAIN_REST] = (uint64_t)(REST_IDLE * 1e6) } });
 }
 
-static void check_shares(double scrape_s)
+static void check_shares(unsigned seed, int scrape_s)
 {
-	double worst = 0;
+	/* A BMC's lag has to be learned first. */
+	const int from_ms = w.story->bmc ? 60000 : 0;
+	size_t checked = 0;
 
 	for (int i = 0; i < JOBS; i++) {
 		const struct job *j = &w.jobs[i];
-		double off = fabs(j->scraped_j - j->true_j) / j->true_j;
+		double off = fabs(j->scraped_j - j->true_j);
 
-		if (j->end_ms > (SECONDS - 100) * 1000)
+		if (j->start_ms < from_ms || j->end_ms > (SECONDS - 100) * 1000)
 			continue;
-		if (off > w.story->percent / 100)
-			fail_msg("%s, scraped every %g s: job %s of %.1f s from %.2f s: %.1f J "
-				 "instead of %.1f",
-				w.story->name, scrape_s, j->name, (j->end_ms - j->start_ms) / 1e3,
-				j->start_ms / 1e3, j->scraped_j, j->true_j);
-		worst = MAX(worst, off);
+		if (off > j->true_j * w.story->percent / 100)
+			fail_msg("%s, seed %u, scraped every %d s: job %s of %.1f s from %.2f s: "
+				 "%.1f J instead of %.1f",
+				w.story->name, seed, scrape_s, j->name,
+				(j->end_ms - j->start_ms) / 1e3, j->start_ms / 1e3, j->scraped_j,
+				j->true_j);
+		checked += j->true_j > 0;
 	}
-	assert_true(worst > 0);
+	assert_true(checked > 5);
 }
 
 static void check_flowed(void)
@@ -396,25 +449,33 @@ static void check_flowed(void)
 
 static void play(const struct story *story, unsigned seed, int scrape_s)
 {
-	int tick_ms = 0;
+	struct tick_pace pace;
+	int late_ms = 0;
 
 	begin(story, seed);
+	w.begin_ns = t.mono_ns;
+	w.bmc_poll_ms = 1000;
+	w.gpu_poll_ms = GPU_PHASE_MS;
+	tick_pace_init(&pace, S_NS, t.mono_ns + TICK_PHASE_MS * INT64_C(1000000));
 	while (w.now_ms < SECONDS * 1000) {
-		/* The loop is never on time to the millisecond. */
-		int next_ms = tick_ms + 1000 + 10 * (int)(random() % 5 - 2), from_ms = w.now_ms;
-
-		tick_ms += 1000;
-		next_ms = MAX(next_ms, from_ms + STEP_MS);
-		while (w.now_ms < next_ms) {
-			step();
-			plan_faults();
+		step();
+		set_clock();
+		plan_faults();
+		poll_meters();
+		if (w.came || w.went)
+			tick_pace_event(&pace, t.mono_ns, !w.went);
+		w.came = w.went = false;
+		if (t.mono_ns >= tick_pace_due_ns(&pace) + late_ms * INT64_C(1000000)) {
+			tick_now();
+			tick_pace_read(&pace, t.mono_ns);
+			late_ms = 10 * (int)(random() % 3);
 		}
-		tick_now((w.now_ms - from_ms) / 1e3);
-		if (tick_ms / 1000 % scrape_s == 0)
+		if (w.now_ms % (scrape_s * 1000) == 0)
 			scrape();
 	}
+	tick_now();
 	scrape();
-	check_shares(scrape_s);
+	check_shares(seed, scrape_s);
 	check_flowed();
 	sampler_close(t.sampler);
 	t.sampler = NULL;
@@ -432,13 +493,12 @@ static const struct story stories[] = {
 		.percent = 2 },
 	{ .name = "GPU counters", .gpus = true, .gpu_counts = true, .percent = 2 },
 	{ .name = "GPU powers", .gpus = true, .percent = 2 },
-	/* Lines between powers are half a second late, and RAPL isn't: no one lag fits both. */
 	{ .name = "RAPL, GPU powers and BMC",
 		.rapl = true,
 		.bmc = true,
 		.gpus = true,
 		.bmc_lag_ms = 300,
-		.percent = 3 },
+		.percent = 6 },
 	{ .name = "all of them with faults",
 		.rapl = true,
 		.bmc = true,
@@ -447,17 +507,50 @@ static const struct story stories[] = {
 		.gpu_counts = true,
 		.bmc_lag_ms = 600,
 		.faults = true,
-		.percent = 2 },
+		.percent = 4 },
+	{ .name = "BMC alone, silent for 6 s",
+		.bmc = true,
+		.bmc_lag_ms = 400,
+		.faults = true,
+		.percent = 4 },
+	{ .name = "BMC alone, stuck for 6 s",
+		.bmc = true,
+		.bmc_lag_ms = 400,
+		.faults = true,
+		.bmc_sticks = true,
+		.percent = 6 },
+	{ .name = "RAPL with faults and a BMC that is silent",
+		.rapl = true,
+		.bmc = true,
+		.bmc_lag_ms = 400,
+		.faults = true,
+		.percent = 7 },
+	{ .name = "RAPL with faults and a BMC that is stuck",
+		.rapl = true,
+		.bmc = true,
+		.bmc_lag_ms = 400,
+		.faults = true,
+		.bmc_sticks = true,
+		.percent = 12 },
+	{ .name = "all of them by power, with faults",
+		.rapl = true,
+		.bmc = true,
+		.gpus = true,
+		.bmc_lag_ms = 300,
+		.faults = true,
+		.percent = 30 },
 };
+
+static unsigned seeds = 3;
 
 static void each_unit_gets_its_true_share_within_2_percent(void **state)
 {
 	const struct story *story = *state;
 	static const int scrapes_s[] = { 1, 15, 60 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(scrapes_s); i++) {
+	for (unsigned i = 0; i < seeds; i++) {
 		node_setup(NULL);
-		play(story, (unsigned)(17 + i), scrapes_s[i]);
+		play(story, 17 + i, scrapes_s[i % ARRAY_SIZE(scrapes_s)]);
 		node_teardown(NULL);
 	}
 }
@@ -466,10 +559,14 @@ static void each_unit_gets_its_true_share_within_2_percent(void **state)
 	cmocka_unit_test_prestate_setup_teardown( \
 		each_unit_gets_its_true_share_within_2_percent, NULL, NULL, (void *)&stories[n])
 
-int main(void)
+/* test_truth [SEEDS] */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { STORY(0), STORY(1), STORY(2), STORY(3), STORY(4),
-		STORY(5), STORY(6), STORY(7), STORY(8) };
+		STORY(5), STORY(6), STORY(7), STORY(8), STORY(9), STORY(10), STORY(11), STORY(12),
+		STORY(13) };
 
+	if (argc > 1)
+		seeds = (unsigned)atoi(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -499,6 +499,29 @@ static void samples_and_scrapes_run_beside_each_other_while_jobs_come_and_go(voi
 	assert_true(total >= 400);
 }
 
+static void a_watched_table_tells_when_units_come_and_go(void **state)
+{
+	int fd = unit_table_watch(f.table);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unit_table_watch(f.table), fd);
+	assert_int_equal(sample(), 2);
+	assert_int_equal(unit_table_take_events(f.table), 0);
+	tree_remove(&f.tree, JOB("job_77"));
+	assert_int_equal(unit_table_take_events(f.table), UNIT_WATCH_WENT);
+	fixture_job_v2(&f, V2_SCOPE, "job_12", 882, CPU("1"));
+	assert_int_equal(unit_table_take_events(f.table), UNIT_WATCH_CAME);
+	/* What lies within units is theirs. */
+	tree_put(&f.tree, JOB("job_12/step_9/x"), "");
+	assert_int_equal(unit_table_take_events(f.table), 0);
+	/* A root that appears, and the directories that hold its units. */
+	fixture_job_v2(&f, "cgroup/system.slice/x_slurmstepd.scope", "job_5", 883, CPU("1"));
+	assert_string_equal(units(), "12 78 x5 ");
+	unit_table_take_events(f.table);
+	tree_remove(&f.tree, "cgroup/system.slice/x_slurmstepd.scope/job_5");
+	assert_int_equal(unit_table_take_events(f.table), UNIT_WATCH_WENT);
+}
+
 #define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -509,6 +532,7 @@ int main(void)
 		WITH(a_file_that_was_replaced_is_read_anew, setup_v2),
 		WITH(what_cannot_be_read_is_unknown, setup_v2),
 		WITH(units_appear_and_vanish_with_their_directories, setup_v2),
+		WITH(a_watched_table_tells_when_units_come_and_go, setup_v2),
 		WITH(a_directory_made_anew_is_another_incarnation, setup_v2),
 		WITH(keys_outlive_units_until_the_next_sample, setup_v2),
 		WITH(a_unit_without_a_process_is_left_out_with_one_warning, setup_v2),
