@@ -26,7 +26,7 @@ while [ \$# -gt 0 ]; do
 	case \$1 in --starttime) from=\$(date -u -d "\$2" +%s) ;; --endtime) to=\$(date -u -d "\$2" +%s) ;; esac
 	shift
 done
-awk -F'|' -v OFS='|' -v a="\$from" -v b="\$to" '\$1 < b && \$2 >= a { print substr(\$0, index(\$0, \$3)) }' "$T/jobs"
+awk -F'|' -v OFS='|' -v a="\$from" -v b="\$to" '\$1 < b && \$2 >= a { sub(/^[^|]*[|][^|]*[|]/, ""); print }' "$T/jobs"
 S
 printf '#!/bin/sh\necho "astro|mira"\n' >"$T/bin/sacctmgr"
 chmod 755 "$T/bin"/*
