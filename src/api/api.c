@@ -276,6 +276,7 @@ static void answer(struct api *api, const struct api_route *route, struct api_re
 	if (!(route->flags & API_ROOTED))
 		json_headers(req, res);
 	req->route = route;
+	res->write_s = route->write_s;
 	route->handler(api, req, res);
 }
 
@@ -294,6 +295,7 @@ void api_handle(struct api *api, struct api_request *req, struct api_response *r
 	int64_t start_ns = clock_monotonic_ns(api->config->clock);
 
 	res->status = 200;
+	res->write_s = API_WRITE_S;
 	if (route && route->flags & API_DEBUG && !may_debug(api, req))
 		route = NULL;
 	if (route) {

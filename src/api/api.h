@@ -49,7 +49,10 @@ struct api_request {
 	bool admin; /* the route is an administrator's, and so is the user */
 };
 
-enum { API_HEADERS_MAX = 16 };
+enum {
+	API_HEADERS_MAX = 16,
+	API_WRITE_S = 10, /* of answers that are ready and not long */
+};
 
 struct api_response {
 	int status;
@@ -57,6 +60,7 @@ struct api_response {
 		const char *name, *value; /* in the request's arena */
 	} headers[API_HEADERS_MAX];
 	size_t n_headers;
+	unsigned write_s; /* that of the route, unless the handler knows better */
 	struct buffer *body; /* given by the caller */
 	/* If set, it takes the place of the body: see http_response_stream(). */
 	http_stream_fn next;
@@ -105,6 +109,7 @@ struct api_route {
 	const char *path; /* below /api/v1, or the whole path of rooted ones */
 	unsigned flags;
 	enum api_access access;
+	unsigned write_s; /* in what time a client has to take the answer */
 	api_handler_fn handler;
 	uint32_t params; /* set of API_TAKES(); handlers see no others */
 	enum api_model_id model; /* what data holds */

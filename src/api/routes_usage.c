@@ -163,7 +163,7 @@ static void answer_usage(struct api *api, struct api_request *req, struct api_re
 	}
 }
 
-static void expires_header(struct api_request *req, struct api_response *res, int64_t expires_s)
+static void answer_kept(struct api_request *req, struct api_response *res, int64_t expires_s)
 {
 	time_t t = (time_t)expires_s;
 	char text[64];
@@ -171,6 +171,7 @@ static void expires_header(struct api_request *req, struct api_response *res, in
 
 	if (gmtime_r(&t, &tm) && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm))
 		api_header(req, res, "Expires", "%s", text);
+	res->write_s = API_WRITE_S;
 }
 
 void api_get_current_usage(struct api *api, struct api_request *req, struct api_response *res)
@@ -208,7 +209,7 @@ void api_get_current_usage(struct api *api, struct api_request *req, struct api_
 	if (!key)
 		api_error(req, res, 500, "internal", err_name(-ENOMEM));
 	else if (result_cache_get(api->usage_cache, key, api_now_s(api), res->body, &expires_s))
-		expires_header(req, res, expires_s);
+		answer_kept(req, res, expires_s);
 	else
 		answer_usage(api, req, res, &job, key);
 }

@@ -12,7 +12,9 @@ enum {
 	BODY_MAX_BYTES = 64 << 10, /* nobody needs one; small ones are read and dropped */
 	RESPONSE_MAX_BYTES = 256 << 20,
 	HEADER_TIMEOUT_MS = 2000,
+	BODY_TIMEOUT_MS = 10 * 1000,
 	IDLE_TIMEOUT_MS = 60 * 1000,
+	MS_PER_S = 1000,
 };
 
 struct api_server {
@@ -72,6 +74,7 @@ static void handle(void *ctx, struct http_request *http, struct http_response *h
 	req.params = http_request_params(http, &req.n_params);
 	api_handle(&server->api, &req, &res);
 	http_response_status(http_res, res.status);
+	http_response_timeout(http_res, (int64_t)res.write_s * MS_PER_S);
 	for (size_t i = 0; i < res.n_headers; i++)
 		http_response_header(http_res, res.headers[i].name, res.headers[i].value);
 	if (res.next)
@@ -98,7 +101,9 @@ int api_server_open(
 	server->config.http.max_header_bytes = HEADER_MAX_BYTES;
 	server->config.http.max_response_bytes = RESPONSE_MAX_BYTES;
 	server->config.http.header_timeout_ms = HEADER_TIMEOUT_MS;
+	server->config.http.body_timeout_ms = BODY_TIMEOUT_MS;
 	server->config.http.idle_timeout_ms = IDLE_TIMEOUT_MS;
+	server->config.http.write_timeout_ms = API_WRITE_S * MS_PER_S;
 	r = api_init(&server->api, &server->config, err);
 	if (r >= 0)
 		r = http_server_open(&server->config.http, &server->http, err);

@@ -44,7 +44,7 @@ static void cut_locked(struct http_conn *conn)
 
 	conn->deadline_ms = INT64_MAX;
 	/* What a peer doesn't take must not stay in the kernel after the close. */
-	if (conn->window_ms)
+	if (conn->sending)
 		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)shutdown(conn->fd, SHUT_RDWR);
 }
@@ -136,6 +136,7 @@ void http_conns_done(struct http_conns *conns)
 static void set_deadline_locked(struct http_conns *conns, struct http_conn *conn, int64_t ms)
 {
 	conn->deadline_ms = ms;
+	conn->sending = false;
 	conn->window_ms = 0;
 	if (ms < conns->wake_ms) {
 		conns->wake_ms = ms;
@@ -203,12 +204,31 @@ void http_conn_deadline(struct http_conns *conns, struct http_conn *conn, int64_
 	pthread_mutex_unlock(&conns->lock);
 }
 
+static void send_locked(struct http_conns *conns, struct http_conn *conn, int64_t window_ms)
+{
+	if (conn->end_ms) {
+		set_deadline_locked(conns, conn, conn->end_ms);
+	} else {
+		set_deadline_locked(conns, conn, deadline(window_ms));
+		conn->window_ms = window_ms;
+		conn->acked_bytes = acked_bytes(conn->fd);
+	}
+	conn->sending = true;
+}
+
+void http_conn_answer(
+	struct http_conns *conns, struct http_conn *conn, int64_t timeout_ms, int64_t window_ms)
+{
+	pthread_mutex_lock(&conns->lock);
+	conn->end_ms = timeout_ms ? deadline(timeout_ms) : 0;
+	send_locked(conns, conn, window_ms);
+	pthread_mutex_unlock(&conns->lock);
+}
+
 void http_conn_sending(struct http_conns *conns, struct http_conn *conn, int64_t window_ms)
 {
 	pthread_mutex_lock(&conns->lock);
-	set_deadline_locked(conns, conn, deadline(window_ms));
-	conn->window_ms = window_ms;
-	conn->acked_bytes = acked_bytes(conn->fd);
+	send_locked(conns, conn, window_ms);
 	pthread_mutex_unlock(&conns->lock);
 }
 

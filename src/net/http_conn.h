@@ -18,7 +18,9 @@ struct http_conn {
 	int fd;
 	bool busy; /* between a request line and the end of its answer */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC; INT64_MAX for none */
-	int64_t window_ms; /* of an answer being sent: how often progress is looked at; else 0 */
+	bool sending; /* an answer */
+	int64_t window_ms; /* of such an answer: how often progress is looked at; else 0 */
+	int64_t end_ms; /* when such an answer has to be out; 0: it only has to get on */
 	uint64_t acked_bytes; /* by the peer, when that was done last */
 	struct sockaddr_storage peer;
 	void *request; /* the one in progress; of the thread that serves the connection */
@@ -53,7 +55,13 @@ void http_conn_close(struct http_conns *conns, struct http_conn *conn);
 
 /* A new deadline, from now. */
 void http_conn_deadline(struct http_conns *conns, struct http_conn *conn, int64_t timeout_ms);
-/* From now on the peer has to take its answer, and to get on with it in each window. */
+/*
+ * An answer begins: the peer has to take all of it in timeout_ms or, where that is 0, to get on
+ * with it in each window.
+ */
+void http_conn_answer(
+	struct http_conns *conns, struct http_conn *conn, int64_t timeout_ms, int64_t window_ms);
+/* It goes on, perhaps after a pause of ours. */
 void http_conn_sending(struct http_conns *conns, struct http_conn *conn, int64_t window_ms);
 void http_conn_busy(
 	struct http_conns *conns, struct http_conn *conn, bool busy, int64_t timeout_ms);

@@ -69,6 +69,7 @@ struct http_header {
 struct http_response {
 	int status;
 	int error; /* -ENOMEM, sticky */
+	int64_t timeout_ms; /* see http_response_timeout() */
 	struct arena *arena;
 	struct http_header *headers, **tail;
 	struct buffer body;

@@ -44,6 +44,7 @@ void *http_request_on_target(void *cls, const char *uri, struct MHD_Connection *
 	arena_init(&req->arena, HTTP_ARENA_MAX_BYTES);
 	buffer_init(&req->body, server->config.max_request_body_bytes);
 	http_response_init(&req->response, &req->arena, server->config.max_response_bytes);
+	req->response.timeout_ms = server->config.write_timeout_ms;
 	req->raw_target = strdup(uri);
 	req->library_target = uri;
 	http_conn_busy(&server->conns, conn, true, server->config.header_timeout_ms);
@@ -88,7 +89,8 @@ static enum MHD_Result send_answer(struct http_request *req)
 	req->state = HTTP_REQUEST_ANSWERED;
 	if (!req->built)
 		return MHD_NO;
-	http_conn_sending(&server->conns, req->conn, server->config.idle_timeout_ms);
+	http_conn_answer(&server->conns, req->conn, req->response.timeout_ms,
+		server->config.idle_timeout_ms);
 	result = MHD_queue_response(req->connection, (unsigned)req->response.status, req->built);
 	MHD_destroy_response(req->built);
 	req->built = NULL;
@@ -203,7 +205,7 @@ static enum MHD_Result accept_head(struct http_request *req)
 	if (!http_path_is_clean(req->target.path))
 		return redirect_to_clean_path(req);
 	req->state = HTTP_REQUEST_BODY;
-	http_conn_deadline(&req->server->conns, req->conn, req->server->config.idle_timeout_ms);
+	http_conn_deadline(&req->server->conns, req->conn, req->server->config.body_timeout_ms);
 	return MHD_YES;
 }
 

@@ -46,6 +46,11 @@ void http_response_header(struct http_response *res, const char *name, const cha
 	res->tail = &h->next;
 }
 
+void http_response_timeout(struct http_response *res, int64_t timeout_ms)
+{
+	res->timeout_ms = timeout_ms;
+}
+
 struct buffer *http_response_body(struct http_response *res)
 {
 	return &res->body;

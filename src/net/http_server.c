@@ -26,6 +26,8 @@ static void set_defaults(struct http_server_config *c)
 		c->header_timeout_ms = HTTP_HEADER_TIMEOUT_DEFAULT_MS;
 	if (c->idle_timeout_ms <= 0)
 		c->idle_timeout_ms = HTTP_IDLE_TIMEOUT_DEFAULT_MS;
+	if (c->body_timeout_ms <= 0)
+		c->body_timeout_ms = c->idle_timeout_ms;
 }
 
 int http_server_open(

@@ -61,6 +61,12 @@ struct http_response; /* opaque */
 void http_response_status(struct http_response *res, int status); /* default 200 */
 /* Both strings are copied. Repeated names are sent repeatedly. */
 void http_response_header(struct http_response *res, const char *name, const char *value);
+/*
+ * In what time the client has to take the answer, from its first byte to its last; else the
+ * connection is cut. 0: however long it takes, if the client gets on with it (some kB/s) in each
+ * idle_timeout_ms.
+ */
+void http_response_timeout(struct http_response *res, int64_t timeout_ms);
 /* The body: append to it. Capped by http_server_config.max_response_bytes. */
 struct buffer *http_response_body(struct http_response *res);
 /* Status, plain text body (as it is, line end included) and the headers of an error page. */
@@ -86,6 +92,8 @@ struct http_server_config {
 	size_t max_header_bytes;
 	size_t max_response_bytes; /* of buffered bodies */
 	int64_t header_timeout_ms, idle_timeout_ms;
+	int64_t body_timeout_ms; /* for a whole body of a request; 0 = idle_timeout_ms */
+	int64_t write_timeout_ms; /* as http_response_timeout(), for all that don't say another */
 	bool gzip; /* compress buffered bodies and streams when the client asks for it */
 	bool deflate; /* with gzip: raw deflate, too, to those who take no gzip */
 	int gzip_level; /* GZIP_LEVEL_MIN..GZIP_LEVEL_MAX of net/gzip.h */

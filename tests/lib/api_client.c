@@ -107,6 +107,7 @@ const char *api_client_get(struct api_client *c, const char *user, const char *t
 		.arena = &arena };
 	api_handle(&c->api, &req, &res);
 	c->status = res.status;
+	c->write_s = res.write_s;
 	for (size_t i = 0; i < res.n_headers; i++)
 		buffer_printf(&c->headers, "%s: %s\n", res.headers[i].name, res.headers[i].value);
 	if (res.next)

@@ -21,6 +21,7 @@ struct api_client {
 
 	/* Of the last answer. */
 	int status;
+	unsigned write_s;
 	struct buffer body;
 	struct buffer headers; /* "Name: value\n" */
 	bool streamed;

@@ -115,6 +115,35 @@ static void everything_is_explained(void **state)
 	assert_null(api_field_help("nope"));
 }
 
+/* spec api-server.md 5.1 */
+static void clients_have_the_time_that_an_answer_needs(void **state)
+{
+	static const struct {
+		const char *target;
+		unsigned seconds;
+	} rows[] = {
+		{ API "/units", 300 },
+		{ API "/units/admin", 300 },
+		{ API "/units/verify?uuid=1", 10 },
+		{ API "/usage/current", 300 },
+		{ API "/usage/current/admin", 300 },
+		{ API "/usage/current/admin", 10 }, /* which is known now */
+		{ API "/usage/global", 10 },
+		{ API "/stats/current/admin", 60 },
+		{ API "/stats/global/admin", 60 },
+		{ API "/projects/admin", 10 },
+		{ API "/nothing", 10 },
+		{ "/health", 10 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		get("boss", rows[i].target);
+		assert_int_equal(c.write_s, rows[i].seconds);
+	}
+	get("mira", API "/units/admin");
+	assert_int_equal(c.write_s, 10);
+}
+
 static void every_route_asks_who_is_there(void **state)
 {
 	for (size_t i = 0; i < api_routes_count; i++) {
@@ -777,6 +806,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROUTE_TEST(the_table_is_sorted_unique_and_whole),
 		ROUTE_TEST(everything_is_explained),
+		ROUTE_TEST(clients_have_the_time_that_an_answer_needs),
 		ROUTE_TEST(every_route_asks_who_is_there),
 		ROUTE_TEST(without_administrators_known_nobody_is_one),
 		ROUTE_TEST(other_methods_and_paths_are_refused),

@@ -9,7 +9,13 @@
 #include "net/http_server.h"
 #include "raw_client.h"
 
-enum { BODY_MAX = 100000, HEAD_MAX = 8192, HEADER_TIMEOUT_MS = 1500, IDLE_TIMEOUT_MS = 2500 };
+enum {
+	BODY_MAX = 100000,
+	HEAD_MAX = 8192,
+	HEADER_TIMEOUT_MS = 1500,
+	IDLE_TIMEOUT_MS = 2500,
+	ANSWER_TIMEOUT_MS = 1000, /* of what asks for one */
+};
 
 static struct http_server *server;
 static int port;
@@ -57,6 +63,8 @@ static void handler(void *ctx, struct http_request *req, struct http_response *r
 {
 	const char *path = http_request_path(req);
 
+	if (http_request_param(req, "timeout"))
+		http_response_timeout(res, ANSWER_TIMEOUT_MS);
 	if (str_eq(path, "/echo")) {
 		echo(req, http_response_body(res));
 	} else if (str_eq(path, "/slow")) {
@@ -541,6 +549,24 @@ static void slow_readers_are_not_cut(void **state)
 	close(fds[1].fd);
 }
 
+static void slow_readers_are_cut_where_an_answer_has_its_time(void **state)
+{
+	int fds[] = { ask_for_much("/big?timeout"), ask_for_much("/endless-stream?timeout") };
+	int64_t end = raw_now_ms() + RAW_TIMEOUT_MS;
+	char data[40000];
+
+	for (int i = 0; i < 2; i++) {
+		ssize_t n;
+
+		do {
+			usleep(10000);
+			n = recv(fds[i], data, sizeof(data), 0);
+		} while (n > 0 && raw_now_ms() < end);
+		assert_true(n <= 0);
+		close(fds[i]);
+	}
+}
+
 static void slow_handlers_do_not_hold_up_others(void **state)
 {
 	int fds[2] = { raw_connect(port), raw_connect(port) };
@@ -797,6 +823,7 @@ int main(void)
 		TEST(half_bodies_are_cut_in_time),
 		TEST(clients_that_do_not_read_are_cut),
 		TEST(slow_readers_are_not_cut),
+		TEST(slow_readers_are_cut_where_an_answer_has_its_time),
 		TEST(slow_handlers_do_not_hold_up_others),
 		TEST(refusals_need_no_worker),
 		TEST(many_clients_can_wait_for_one_slow_page),
