@@ -33,6 +33,12 @@ enum {
 	HTTP_CONNECTIONS_DEFAULT = 512,
 	HTTP_HEADER_TIMEOUT_DEFAULT_MS = 2000,
 	HTTP_IDLE_TIMEOUT_DEFAULT_MS = 60000,
+	/*
+	 * Of a connection, beside the head: the library's list of headers, and the answer on its
+	 * way. All of it is resident in each open connection, as the library clears it after every
+	 * answer.
+	 */
+	HTTP_CONN_MEMORY_BYTES = 24 << 10,
 	HTTP_GZIP_MIN_BYTES = 256, /* smaller answers fit a packet anyway */
 };
 

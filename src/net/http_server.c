@@ -125,8 +125,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 		MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0);
-	/* The library keeps parsed names and the answer's head in the same memory. */
-	const size_t memory = 8 * server->config.max_header_bytes + (32 << 10);
+	const size_t memory = server->config.max_header_bytes + HTTP_CONN_MEMORY_BYTES;
 	struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)server->config.max_connections, NULL },
