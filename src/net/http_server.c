@@ -10,6 +10,7 @@
 
 #include "net/address.h"
 #include "net/http_internal.h"
+#include "net/http_plain.h"
 
 enum { LISTEN_NAME_MAX = 160, LIBRARY_MESSAGE_MAX = 512 };
 
@@ -67,8 +68,10 @@ static void set_up_tls(
 		connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	struct web_state *web = web_watch_get(server->web);
 
-	if (web && !web->broken && info && http_tls_attach(web->tls, info->tls_session) >= 0)
+	if (web && !web->broken && info && http_tls_attach(web->tls, info->tls_session) >= 0) {
 		conn->tls = http_tls_ref(web->tls);
+		http_plain_answer(info->tls_session, conn->fd);
+	}
 	web_state_put(web);
 }
 

@@ -418,10 +418,18 @@ static void names_other_than_the_urls_can_be_verified(void **state)
 	stop(NULL);
 }
 
-static void plain_http_on_a_tls_port_gets_nothing(void **state)
+static void plain_http_on_a_tls_port_is_told_so(void **state)
 {
+	char body[8192];
+
 	start_with("tls_server_config: {cert_file: server.pem, key_file: server.key}\n");
-	assert_int_not_equal(raw_status(get("/", "")), 200);
+	assert_int_equal(raw_status(get("/", "")), 400);
+	assert_string_equal(
+		raw_body(get("/", "")), "Client sent an HTTP request to an HTTPS server.\n");
+	snprintf(body, sizeof(body),
+		"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n%05000d", 0);
+	assert_int_equal(raw_status(raw_request(port, body)), 400);
+	assert_int_equal(raw_status(raw_request(port, "GETX / HTTP/1.1\r\n\r\n")), -1);
 	assert_int_equal(tls_get("tls_config: {ca_file: ca.pem}"), 200);
 	stop(NULL);
 }
@@ -596,7 +604,7 @@ int main(void)
 		TEST(answers_are_compressed_for_those_who_ask),
 		TEST(tls_is_spoken_when_a_certificate_is_set),
 		TEST(names_other_than_the_urls_can_be_verified),
-		TEST(plain_http_on_a_tls_port_gets_nothing),
+		TEST(plain_http_on_a_tls_port_is_told_so),
 		TEST(stalled_handshakes_are_cut),
 		TEST(versions_can_be_limited),
 		TEST(suites_and_curves_can_be_listed),
