@@ -92,10 +92,19 @@ static void XMLCALL on_entity(void *ctx, const XML_Char *name, int is_parameter,
 	end_walk(w, -EBADMSG);
 }
 
+static unsigned long current_line(const struct walk *w)
+{
+#ifdef HAVE_XML_LINE_NUMBER64
+	return XML_GetCurrentLineNumber64(w->parser);
+#else
+	return XML_GetCurrentLineNumber(w->parser);
+#endif
+}
+
 static int failure(const struct walk *w, struct err *err)
 {
 	enum XML_Error code = XML_GetErrorCode(w->parser);
-	unsigned long line = XML_GetCurrentLineNumber(w->parser);
+	unsigned long line = current_line(w);
 
 	if (code == XML_ERROR_NO_MEMORY)
 		return err_errno(err, -ENOMEM, "XML");
