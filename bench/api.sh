@@ -134,6 +134,7 @@ parallel() { # UNITS
 	read -r median p99 _ errors < <($B/bench/bench_api "$PORT" 500 20000 "/api/v1/units?$MONTH")
 	say "| $1 | $median | $p99 | $errors | $(rss_kb) |"
 	aim "errors of 500 clients at $1 units" "$errors" 0
+	aim "memory with 500 clients at $1 units (kB)" "$(rss_kb)" $((65536 + 500 * 100))
 	stop
 }
 

@@ -11,7 +11,8 @@
 #include "api/api_query.h"
 
 enum {
-	BATCH = 100, /* units */
+	AT_ONCE = 100, /* units of an answer that is sent as a whole */
+	BATCH = 20, /* of one that is sent while it is read, to many clients at once perhaps */
 	IDS_MAX_BYTES = 64 << 20,
 	BATCH_MAX_BYTES = 256 << 20,
 };
@@ -57,15 +58,16 @@ static struct unit_stream *unit_stream_new(struct store *store, uint64_t fields)
 static int next_batch(struct unit_stream *s, struct err *err)
 {
 	const int64_t *ids = (const int64_t *)(const void *)s->ids.data;
-	size_t n = s->ids.len / sizeof(*ids) - s->next;
+	size_t all = s->ids.len / sizeof(*ids), n = all - s->next;
+	size_t max = all <= AT_ONCE ? AT_ONCE : BATCH;
 	int r;
 
-	r = store_get_units(s->store, ids ? ids + s->next : NULL, MIN(n, BATCH), api_answer_row,
-		&s->answer, err);
+	r = store_get_units(
+		s->store, ids ? ids + s->next : NULL, MIN(n, max), api_answer_row, &s->answer, err);
 	if (r < 0)
 		return r;
-	s->next += MIN(n, BATCH);
-	if (n <= BATCH) {
+	s->next += MIN(n, max);
+	if (n <= max) {
 		api_answer_end(&s->answer);
 		s->ended = true;
 	}
@@ -82,8 +84,6 @@ static ssize_t unit_stream_next(void *ctx, char *data, size_t max)
 
 		if (s->ended)
 			return 0;
-		buffer_clear(&s->text);
-		s->taken = 0;
 		r = next_batch(s, NULL);
 		if (r < 0)
 			return r;
@@ -91,6 +91,11 @@ static ssize_t unit_stream_next(void *ctx, char *data, size_t max)
 	n = MIN(max, s->text.len - s->taken);
 	memcpy(data, s->text.data + s->taken, n);
 	s->taken += n;
+	/* Nothing is kept for clients that take their time. */
+	if (s->taken == s->text.len) {
+		buffer_done(&s->text);
+		s->taken = 0;
+	}
 	return (ssize_t)n;
 }
 

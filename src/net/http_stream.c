@@ -5,7 +5,10 @@
 
 #include "net/http_internal.h"
 
-enum { BLOCK_BYTES = 32 << 10 };
+enum {
+	BLOCK_BYTES = (32 << 10) - 1, /* and the end of the text */
+	UNCHUNKED_BYTES = 4 << 10, /* at once to clients of HTTP/1.0; kept by the library for all */
+};
 
 struct http_stream {
 	struct http_job job;
@@ -73,6 +76,11 @@ static ssize_t send_some(void *cls, uint64_t position, char *data, size_t max)
 	if (n) {
 		memcpy(data, s->block.data + s->sent, n);
 		s->sent += n;
+		/* Clients may be many, and slow. */
+		if (s->sent == s->block.len) {
+			buffer_done(&s->block);
+			s->sent = 0;
+		}
 		http_conn_sending(&s->server->conns, s->conn, s->server->config.idle_timeout_ms);
 		return (ssize_t)n;
 	}
@@ -117,7 +125,7 @@ struct MHD_Response *http_stream_new(struct http_request *req, enum gzip_format 
 		s->gzip = gzip_new(req->server->config.gzip_level, format);
 	built = format && !s->gzip ? NULL
 				   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
-					     BLOCK_BYTES, send_some, s, stream_free);
+					     UNCHUNKED_BYTES, send_some, s, stream_free);
 	if (!built) {
 		stream_free(s);
 		return NULL;

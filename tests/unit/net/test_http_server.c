@@ -711,6 +711,49 @@ static void new_clients_get_in_while_idle_ones_fill_the_table(void **state)
 	port = first;
 }
 
+static size_t resident_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	size_t size, resident = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%zu %zu", &size, &resident), 2);
+	fclose(f);
+	return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* All of a connection's memory is resident once it had an answer. */
+static void open_connections_take_little_more_than_a_head(void **state)
+{
+	enum { N = 200, HEAD = 64 << 10 };
+	static const char *address = "127.0.0.1:0";
+	const struct http_server_config config = {
+		.listen_addresses = { &address, 1 },
+		.max_header_bytes = HEAD,
+		.handler = handler,
+	};
+	struct http_server *other;
+	struct buffer reply;
+	size_t before;
+	int fds[N];
+
+	buffer_init(&reply, 0);
+	assert_int_equal(http_server_open(&config, &other, NULL), 0);
+	assert_int_equal(http_server_serve(other, NULL), 0);
+	before = resident_bytes();
+	for (int i = 0; i < N; i++) {
+		fds[i] = raw_connect(http_server_port(other, 0));
+		buffer_clear(&reply);
+		raw_puts(fds[i], "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
+		assert_true(raw_read_until(fds[i], &reply, "page not found\n", 1));
+	}
+	assert_true(resident_bytes() < before + (size_t)N * 3 * HEAD);
+	for (int i = 0; i < N; i++)
+		close(fds[i]);
+	http_server_stop(other, 0);
+	buffer_done(&reply);
+}
+
 static void stopping_lets_running_requests_finish(void **state)
 {
 	int fd = raw_connect(port), idle = raw_connect(port);
@@ -836,6 +879,7 @@ int main(void)
 		TEST(line_breaks_in_headers_never_get_out),
 		TEST(peers_are_known_and_users_are_not),
 		TEST(new_clients_get_in_while_idle_ones_fill_the_table),
+		TEST(open_connections_take_little_more_than_a_head),
 		TEST(stopping_lets_running_requests_finish),
 		TEST(stopping_cuts_what_outlives_the_grace),
 		TEST(taken_ports_and_bad_addresses_are_sentences),
