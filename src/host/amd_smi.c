@@ -10,7 +10,7 @@
 
 #include "basic/macros.h"
 
-enum { ENTRIES_MAX = 4096 };
+enum { ENTRIES_MAX = 4096, BEGINNINGS_MAX = 16 };
 
 /* A device or partition as a tool lists it. The texts belong to the JSON. */
 struct entry {
@@ -44,20 +44,27 @@ static bool is_told(const char *text)
 	return text[0] && strcasecmp(text, "N/A") != 0;
 }
 
-/* What the tools warn of comes before the JSON. */
+/*
+ * What the tools warn of comes before the JSON, which begins at a line: "[WARNING] ..." may look
+ * like its beginning.
+ */
 static json_t *load(struct slice text, struct err *err)
 {
-	json_error_t error;
-	json_t *json;
+	json_error_t error = { .text = "nothing that begins it" };
+	json_t *json = NULL;
+	struct slice line;
 
-	while (text.n && text.p[0] != '{' && text.p[0] != '[') {
-		text.p++;
-		text.n--;
+	for (int tries = 0; !json && tries < BEGINNINGS_MAX && slice_next_line(&text, &line);) {
+		struct slice from = slice_trim(line);
+
+		if (!from.n || (from.p[0] != '{' && from.p[0] != '['))
+			continue;
+		tries++;
+		from.n = (size_t)((text.p ? text.p + text.n : line.p + line.n) - from.p);
+		json = json_loadb(from.p, from.n, JSON_DISABLE_EOF_CHECK, &error);
 	}
-	json = text.n ? json_loadb(text.p, text.n, JSON_DISABLE_EOF_CHECK, &error) : NULL;
 	if (!json)
-		err_set(err, -EBADMSG, "no JSON: %s",
-			text.n ? error.text : "nothing that begins it");
+		err_set(err, -EBADMSG, "no JSON: %s", error.text);
 	return json;
 }
 
@@ -183,6 +190,15 @@ static int add_entries(
 	return r < 0 ? err_errno(err, r, "listing GPUs") : 0;
 }
 
+/* ROCm 6.4 renamed it. */
+static const char *partition_mode(const json_t *item)
+{
+	const char *mode = text_or_empty(member(item, "partition", "compute_partition"));
+
+	return is_told(mode) ? mode
+			     : text_or_empty(member(item, "partition", "accelerator_partition"));
+}
+
 static bool amd_entry(const json_t *item, struct entry *ret)
 {
 	const json_t *id = member(item, "partition", "partition_id");
@@ -191,7 +207,7 @@ static bool amd_entry(const json_t *item, struct entry *ret)
 	*ret = (struct entry){
 		.address = text_or_empty(member(item, "bus", "bdf")),
 		.serial = text_or_empty(member(item, "board", "product_serial")),
-		.partition_mode = text_or_empty(member(item, "partition", "compute_partition")),
+		.partition_mode = partition_mode(item),
 	};
 	if (!number_of(unwrap(json_object_get(item, "gpu")), &ret->number))
 		return false;
