@@ -4,7 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MS = 1000, CLUSTERS_MAX = 256, QUEUE_ARENA_BYTES = 1 << 20 };
+enum {
+	MS = 1000,
+	CLUSTERS_MAX = 256,
+	QUEUE_ARENA_BYTES = 1 << 20,
+	EARLY_PARTS = 8, /* of the shortest window that an updater can fill */
+	EARLY_WINDOWS_MAX = 8 * EARLY_PARTS, /* that wait */
+};
 
 static const size_t step_arena_bytes = (size_t)4 << 30;
 
@@ -146,6 +152,7 @@ struct lane_plan {
 	struct strings queue_lanes; /* the first of these */
 	const char *metric_lanes[N_UNIT_METRICS]; /* where older windows wait */
 	bool behind; /* in any of these */
+	bool early; /* all lanes wait */
 };
 
 static void put_metric_lanes(const struct lane_state *state, struct lane_plan *plan)
@@ -167,17 +174,20 @@ static int update(struct cluster *cluster, const struct window *window, struct u
 		if (u->updater->mark)
 			u->updater->mark(u->state, units);
 	}
-	for (size_t i = 0; units->n && i < cluster->lanes.n; i++) {
+	for (size_t i = 0; i < cluster->lanes.n; i++) {
 		struct lane_state *state = &cluster->lane_states[i];
 		struct err why;
 		int r;
 
 		if (state->waiting)
 			put_metric_lanes(state, plan);
-		if (state->due || state->failed) {
+		/* One without units waits, too, where its neighbours do: they are joined. */
+		if (plan->early || state->due || (state->failed && units->n)) {
 			plan->waiting[plan->queue_lanes.n++] = state->lane.name;
 			continue;
 		}
+		if (!units->n)
+			continue;
 		r = lane_update(&state->lane, cluster->in, window, units, &cluster->arena, &why);
 		if (r == -ECANCELED) {
 			*err = why;
@@ -228,14 +238,14 @@ static int commit(struct cluster *cluster, const struct store_step *step,
 }
 
 /* One window: all of it or nothing. */
-static int step(struct cluster *cluster, const struct window *window, struct err *err)
+static int step(struct cluster *cluster, const struct window *window, bool early, struct err *err)
 {
 	const struct collect_cluster *in = cluster->in;
 	struct arena *arena = &cluster->arena;
 	struct unit_list units = { 0 };
 	struct user_list users = { 0 };
 	struct project_list projects = { 0 };
-	struct lane_plan plan = { 0 };
+	struct lane_plan plan = { .early = early };
 	int r;
 
 	arena_reset(arena);
@@ -268,22 +278,65 @@ static int step(struct cluster *cluster, const struct window *window, struct err
 	return commit(cluster, &stored, window, err);
 }
 
-/* How far and how fine windows may go, from what the updaters need. */
-static void find_limits(struct cluster *cluster, int64_t *ret_limit_ms, int64_t *ret_min_ms)
+/* What an updater needs, its lane needs. */
+static void note_timing(
+	struct cluster *cluster, size_t updater, const struct updater_timing *timing)
+{
+	const int64_t max_ms = cluster->collect->config.max_update_interval_ms;
+
+	for (size_t i = 0; i < cluster->lanes.n; i++) {
+		struct updater_timing *t = &cluster->lane_states[i].timing;
+
+		if (!(cluster->lane_states[i].lane.updaters & UINT64_C(1) << updater))
+			continue;
+		t->settle_ms = MAX(t->settle_ms, timing->settle_ms);
+		t->min_window_ms = MAX(t->min_window_ms, MIN(timing->min_window_ms, max_ms));
+	}
+}
+
+/* How far and how fine windows may go. */
+struct limits {
+	int64_t end_ms, min_ms; /* of windows that get their metrics at once */
+	int64_t early_end_ms, early_min_ms; /* of those that get them later */
+};
+
+static void find_limits(struct cluster *cluster, struct limits *ret_limits)
 {
 	const struct collect_config *config = &cluster->collect->config;
+	const int64_t now_ms = collect_now_ms(cluster->collect);
 	int64_t settle_ms = config->settle_delay_ms, min_ms = MS;
 
+	for (size_t i = 0; i < cluster->lanes.n; i++)
+		cluster->lane_states[i].timing = (struct updater_timing){ 0 };
 	for (size_t i = 0; i < cluster->in->n_updaters; i++) {
 		const struct collect_updater *u = &cluster->in->updaters[i];
 		struct updater_timing timing;
 
 		u->updater->timing(u->state, &timing);
+		note_timing(cluster, i, &timing);
 		settle_ms = MAX(settle_ms, timing.settle_ms);
 		min_ms = MAX(min_ms, timing.min_window_ms);
 	}
-	*ret_limit_ms = floor_to_second(collect_now_ms(cluster->collect) - settle_ms);
-	*ret_min_ms = MIN(min_ms, config->max_update_interval_ms);
+	min_ms = MIN(min_ms, config->max_update_interval_ms);
+	*ret_limits = (struct limits){
+		.end_ms = floor_to_second(now_ms - settle_ms),
+		.min_ms = min_ms,
+		.early_end_ms = floor_to_second(now_ms - config->settle_delay_ms),
+		.early_min_ms = MAX(min_ms / EARLY_PARTS, MS),
+	};
+}
+
+/*
+ * Units are shown early where their metrics take longer: in parts of a window, whose metrics are
+ * asked for together once it is complete. Not while an updater fails, as parts cost the queue more.
+ */
+static bool may_go_early(const struct cluster *cluster, const struct limits *limits)
+{
+	for (size_t i = 0; i < cluster->lanes.n; i++)
+		if (cluster->lane_states[i].failing.n)
+			return false;
+	return cluster->queue.windows < EARLY_WINDOWS_MAX &&
+		limits->early_end_ms - cluster->watermark_ms >= limits->early_min_ms;
 }
 
 bool failing_note(struct failing *failing, int r, int64_t now_ms)
@@ -364,7 +417,8 @@ static struct window next_window(const struct cluster *cluster, int64_t limit_ms
 static int collect_windows(struct cluster *cluster)
 {
 	struct collect *collect = cluster->collect;
-	int64_t limit_ms, min_ms;
+	struct limits limits;
+	bool early = false;
 	struct err err;
 	int r;
 
@@ -376,11 +430,17 @@ static int collect_windows(struct cluster *cluster)
 		return r;
 	}
 	say_ahead(cluster);
-	find_limits(cluster, &limit_ms, &min_ms);
-	while (limit_ms - cluster->watermark_ms >= min_ms) {
-		struct window window = next_window(cluster, limit_ms);
+	find_limits(cluster, &limits);
+	if (limits.end_ms - cluster->watermark_ms < limits.min_ms &&
+		may_go_early(cluster, &limits)) {
+		early = true;
+		limits.end_ms = limits.early_end_ms;
+		limits.min_ms = limits.early_min_ms;
+	}
+	while (limits.end_ms - cluster->watermark_ms >= limits.min_ms) {
+		struct window window = next_window(cluster, limits.end_ms);
 
-		r = step(cluster, &window, &err);
+		r = step(cluster, &window, early, &err);
 		if (r == -EEXIST) {
 			/* Committed, though we were told otherwise: look where we are. */
 			cluster->known = false;
@@ -397,7 +457,7 @@ static int collect_windows(struct cluster *cluster)
 			break;
 		}
 		say_recovery(cluster);
-		if (window.end_ms < limit_ms &&
+		if (window.end_ms < limits.end_ms &&
 			ticker_sleep(collect->config.cancel_fd, collect->config.pause_ms))
 			break;
 	}

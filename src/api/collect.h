@@ -46,12 +46,12 @@ struct collect_sink {
 	int (*queue_state)(void *ctx, const char *cluster_id, int64_t now_ms, struct arena *arena,
 		struct store_queue_state *ret_state, struct err *err);
 	int (*queue_next)(void *ctx, const char *cluster_id, const char *lane,
-		enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window,
-		struct err *err);
+		const struct store_queue_pick *pick, int64_t now_ms,
+		struct store_queued *ret_window, struct err *err);
 	int (*queue_load)(void *ctx, const char *cluster_id, const struct store_queued *window,
 		struct arena *arena, struct unit_list *units, struct store_queue_ids **ret_ids,
 		struct err *err);
-	int (*queue_commit)(void *ctx, const struct store_late *late,
+	int (*queue_commit)(void *ctx, const struct store_late *late, size_t n,
 		struct store_step_result *ret_result, struct err *err);
 	int (*queue_delay)(void *ctx, const struct store_queued *window, const char *lane,
 		int attempts, int64_t not_before_ms, struct err *err);

@@ -19,6 +19,7 @@ struct failing {
 /* A lane of a cluster as it stands. */
 struct lane_state {
 	struct lane lane; /* the name is borrowed from the cluster's lanes */
+	struct updater_timing timing; /* of all its updaters, as of this tick */
 	struct failing failing;
 	bool failed; /* in this tick: it isn't asked again */
 	int64_t waiting, due; /* windows of the queue */

@@ -10,6 +10,7 @@ enum {
 	PATIENCE = 4,
 	BACKOFF_DOUBLINGS_MAX = 10,
 	BACKOFF_MAX_MS = 24 * 3600 * MS,
+	GROUP_MAX = 128, /* windows that are joined */
 };
 
 int cluster_look_at_queue(struct cluster *cluster, struct err *err)
@@ -84,39 +85,91 @@ static void tell_updaters(struct cluster *cluster, const struct store_queued *qu
 			&cluster->lane_states[i].lane, cluster->in, window, units, &cluster->arena);
 }
 
-/* One window of a lane whose name in the database this is. */
-static int finish(struct cluster *cluster, const struct lane *lane, const char *name,
-	const struct store_queued *queued, struct err *err)
+/* Windows that follow each other and whose metrics are asked for together. */
+struct group {
+	struct store_queued v[GROUP_MAX];
+	size_t n;
+};
+
+/* What was loaded of a group. */
+struct loaded {
+	struct unit_list units; /* of all windows, one after the other */
+	size_t counts[GROUP_MAX];
+	struct store_queue_ids *ids[GROUP_MAX];
+};
+
+static int load_group(
+	struct cluster *cluster, const struct group *group, struct loaded *loaded, struct err *err)
+{
+	const struct collect_sink *sink = &cluster->collect->config.sink;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < group->n; i++) {
+		size_t before = loaded->units.n;
+
+		r = sink->queue_load(sink->ctx, cluster->in->id, &group->v[i], &cluster->arena,
+			&loaded->units, &loaded->ids[i], err);
+		loaded->counts[i] = loaded->units.n - before;
+	}
+	return r;
+}
+
+static struct window window_of(const struct group *group)
+{
+	return (struct window){ group->v[0].since_ms, group->v[0].start_ms,
+		group->v[group->n - 1].end_ms };
+}
+
+static int store_group(struct cluster *cluster, const struct lane *lane, const char *name,
+	const struct group *group, const struct loaded *loaded,
+	struct store_step_result *ret_result, struct err *err)
 {
 	const struct collect *collect = cluster->collect;
 	const struct collect_sink *sink = &collect->config.sink;
-	const struct window window = { queued->since_ms, queued->start_ms, queued->end_ms };
+	struct unit_list units[GROUP_MAX];
+	struct store_late late[GROUP_MAX];
+	size_t from = 0;
+
+	for (size_t i = 0; i < group->n; i++) {
+		size_t n = loaded->counts[i];
+
+		units[i] = (struct unit_list){ n ? loaded->units.v + from : NULL, n, n };
+		late[i] = (struct store_late){ cluster->in->id, name, &group->v[i], lane->metrics,
+			&units[i], loaded->ids[i], collect_now_ms(collect) };
+		from += n;
+	}
+	return sink->queue_commit(sink->ctx, late, group->n, ret_result, err);
+}
+
+/*
+ * A group of a lane whose name in the database this is. A unit that is in several of its windows is
+ * several units to the updaters, which share what one id has among them by time.
+ */
+static int finish(struct cluster *cluster, const struct lane *lane, const char *name,
+	const struct group *group, struct err *err)
+{
+	const struct window window = window_of(group);
 	struct store_step_result result = { 0 };
-	struct unit_list units = { 0 };
-	struct store_queue_ids *ids;
-	struct store_late late;
+	struct loaded loaded = { 0 };
 	int r;
 
 	arena_reset(&cluster->arena);
-	r = sink->queue_load(
-		sink->ctx, cluster->in->id, queued, &cluster->arena, &units, &ids, err);
-	if (r >= 0 && units.n)
-		r = lane_update(lane, cluster->in, &window, &units, &cluster->arena, err);
-	if (r < 0)
-		return r;
-	late = (struct store_late){ cluster->in->id, name, queued, lane->metrics, &units, ids,
-		collect_now_ms(collect) };
-	r = sink->queue_commit(sink->ctx, &late, &result, err);
+	r = load_group(cluster, group, &loaded, err);
+	if (r >= 0 && loaded.units.n)
+		r = lane_update(lane, cluster->in, &window, &loaded.units, &cluster->arena, err);
+	if (r >= 0)
+		r = store_group(cluster, lane, name, group, &loaded, &result, err);
 	if (r == -ENOENT)
 		return 0; /* It was added, though we were told otherwise. */
 	if (r < 0)
 		return r;
-	log_info(collect->config.log, "metrics added to stored units",
+	log_info(cluster->collect->config.log, "metrics added to stored units",
 		LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", name),
-		LOG_INT("window_end", queued->end_ms / MS),
+		LOG_INT("window_end", window.end_ms / MS),
+		LOG_INT("window_seconds", (window.end_ms - window.start_ms) / MS),
 		LOG_INT("rows", (int64_t)result.stored));
 	collect_say_failed_rows(cluster, &result);
-	tell_updaters(cluster, queued, &window, &units);
+	tell_updaters(cluster, &group->v[0], &window, &loaded.units);
 	return 0;
 }
 
@@ -128,23 +181,69 @@ struct drain {
 	struct lane_state *state; /* of the same lane in this configuration; NULL: it has none */
 };
 
-static int next(const struct drain *d, enum store_queue_end end, struct store_queued *ret_queued,
-	struct err *err)
+static int next(const struct drain *d, const struct store_queue_pick *pick,
+	struct store_queued *ret_queued, struct err *err)
 {
 	const struct collect *collect = d->cluster->collect;
 	const struct collect_sink *sink = &collect->config.sink;
 
-	return sink->queue_next(sink->ctx, d->cluster->in->id, d->name, end,
+	return sink->queue_next(sink->ctx, d->cluster->in->id, d->name, pick,
 		collect_now_ms(collect), ret_queued, err);
 }
 
-static int delay(const struct drain *d, const struct store_queued *queued, int64_t not_before_ms,
-	struct err *err)
+static const struct updater_timing *timing_of(const struct drain *d)
+{
+	static const struct updater_timing none;
+
+	return d->state ? &d->state->timing : &none;
+}
+
+/* Whether all samples of it can be seen. */
+static bool is_settled(const struct drain *d, const struct store_queued *queued)
+{
+	return queued->end_ms <= collect_now_ms(d->cluster->collect) - timing_of(d)->settle_ms;
+}
+
+static bool is_long_enough(const struct drain *d, const struct group *group)
+{
+	const struct window window = window_of(group);
+
+	return window.end_ms - window.start_ms >= timing_of(d)->min_window_ms;
+}
+
+/*
+ * The oldest window, with those that follow until they are as long as the updaters need. 0: there
+ * is none, or not yet. One that will never have a neighbour goes alone.
+ */
+static int next_group(const struct drain *d, struct group *ret_group, struct err *err)
+{
+	struct store_queue_pick pick = { STORE_QUEUE_OLDEST, 0 };
+	struct group *group = ret_group;
+	int r;
+
+	group->n = 0;
+	while ((r = next(d, &pick, &group->v[group->n], err)) > 0) {
+		if (!is_settled(d, &group->v[group->n]))
+			return 0;
+		pick = (struct store_queue_pick){ STORE_QUEUE_AT, group->v[group->n++].end_ms };
+		if (group->n == GROUP_MAX || is_long_enough(d, group))
+			return 1;
+	}
+	if (r < 0 || !group->n)
+		return r;
+	return pick.start_ms < d->cluster->watermark_ms;
+}
+
+static int delay(
+	const struct drain *d, const struct group *group, int64_t not_before_ms, struct err *err)
 {
 	const struct collect_sink *sink = &d->cluster->collect->config.sink;
+	int r = 0;
 
-	return sink->queue_delay(
-		sink->ctx, queued, d->name, queued->attempts + 1, not_before_ms, err);
+	for (size_t i = 0; r >= 0 && i < group->n; i++)
+		r = sink->queue_delay(sink->ctx, &group->v[i], d->name, group->v[i].attempts + 1,
+			not_before_ms, err);
+	return r;
 }
 
 static void say_failure(const struct drain *d, int r, const struct err *err)
@@ -158,10 +257,11 @@ static void say_failure(const struct drain *d, int r, const struct err *err)
 }
 
 /* The updater answers for others: this window is tried less and less often. */
-static int set_aside(const struct drain *d, const struct store_queued *queued,
-	const struct err *why, struct err *err)
+static int set_aside(
+	const struct drain *d, const struct group *group, const struct err *why, struct err *err)
 {
 	const struct collect *collect = d->cluster->collect;
+	const struct store_queued *queued = &group->v[0];
 	int64_t wait_ms = MIN(
 		collect->config.update_interval_ms << MIN(queued->attempts, BACKOFF_DOUBLINGS_MAX),
 		(int64_t)BACKOFF_MAX_MS);
@@ -170,7 +270,7 @@ static int set_aside(const struct drain *d, const struct store_queued *queued,
 		LOG_STR("cluster_id", d->cluster->in->id), LOG_STR("id", d->name),
 		LOG_INT("window_end", queued->end_ms / MS), LOG_INT("times", queued->attempts + 1),
 		LOG_INT("wait_seconds", wait_ms / MS), LOG_ERR(why));
-	return delay(d, queued, collect_now_ms(collect) + wait_ms, err);
+	return delay(d, group, collect_now_ms(collect) + wait_ms, err);
 }
 
 static bool is_out_of_patience(const struct drain *d, const struct store_queued *queued)
@@ -190,40 +290,42 @@ static bool is_out_of_patience(const struct drain *d, const struct store_queued 
  * fails. An updater that comes back this very moment must not be taken for one that lacks a window,
  * so the window has another try.
  */
-static int judge(const struct drain *d, const struct store_queued *queued, struct err *err)
+static int judge(const struct drain *d, const struct group *group, struct err *err)
 {
-	struct store_queued newest;
+	static const struct store_queue_pick pick = { STORE_QUEUE_NEWEST, 0 };
+	struct group newest = { .n = 1 };
 	struct err why;
 	int r;
 
-	if (!is_out_of_patience(d, queued))
+	if (!is_out_of_patience(d, &group->v[0]))
 		return 0;
-	r = next(d, STORE_QUEUE_NEWEST, &newest, err);
+	r = next(d, &pick, &newest.v[0], err);
 	if (r < 0)
 		return r;
-	if (r == 0 || newest.id == queued->id ||
+	if (r == 0 || newest.v[0].start_ms <= group->v[group->n - 1].start_ms ||
+		!is_settled(d, &newest.v[0]) || !is_long_enough(d, &newest) ||
 		finish(d->cluster, &d->lane, d->name, &newest, &why) < 0)
 		return 0;
-	r = finish(d->cluster, &d->lane, d->name, queued, &why);
+	r = finish(d->cluster, &d->lane, d->name, group, &why);
 	if (r == -ECANCELED)
 		return 0;
 	if (r < 0)
-		r = set_aside(d, queued, &why, err);
+		r = set_aside(d, group, &why, err);
 	return r < 0 ? r : 1;
 }
 
 static int drain_lane(const struct drain *d, int64_t until_ms, struct err *err)
 {
 	const struct collect *collect = d->cluster->collect;
-	struct store_queued queued;
+	struct group group;
 	int r;
 
-	while ((r = next(d, STORE_QUEUE_OLDEST, &queued, err)) > 0) {
+	while ((r = next_group(d, &group, err)) > 0) {
 		struct err why;
 
 		if (collect_cancelled(collect) || collect_now_ms(collect) >= until_ms)
 			return 0;
-		r = finish(d->cluster, &d->lane, d->name, &queued, &why);
+		r = finish(d->cluster, &d->lane, d->name, &group, &why);
 		if (r == -ECANCELED)
 			return 0;
 		if (r >= 0) {
@@ -232,7 +334,7 @@ static int drain_lane(const struct drain *d, int64_t until_ms, struct err *err)
 			continue;
 		}
 		say_failure(d, r, &why);
-		r = judge(d, &queued, err);
+		r = judge(d, &group, err);
 		if (r <= 0)
 			return r;
 	}

@@ -269,15 +269,23 @@ int store_queue_state(struct store *store, const char *cluster_id, int64_t now_m
 }
 
 int store_queue_next(struct store *store, const char *cluster_id, const char *lane,
-	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
+	const struct store_queue_pick *pick, int64_t now_ms, struct store_queued *ret_window,
+	struct err *err)
 {
+	static const size_t statements[] = {
+		[STORE_QUEUE_OLDEST] = R_QUEUE_OLDEST,
+		[STORE_QUEUE_NEWEST] = R_QUEUE_NEWEST,
+		[STORE_QUEUE_AT] = R_QUEUE_AT,
+	};
 	struct db *db = store_take_reader(store);
-	struct stmt *q = db_stmt(db, end == STORE_QUEUE_OLDEST ? R_QUEUE_OLDEST : R_QUEUE_NEWEST);
+	struct stmt *q = db_stmt(db, statements[pick->which]);
 	int r;
 
 	stmt_bind_text(q, 1, cluster_id);
 	stmt_bind_text(q, 2, lane);
 	stmt_bind_i64(q, 3, now_ms);
+	if (pick->which == STORE_QUEUE_AT)
+		stmt_bind_i64(q, 4, pick->start_ms);
 	r = stmt_step(q, err);
 	if (r > 0)
 		*ret_window = (struct store_queued){ stmt_i64(q, 0), stmt_i64(q, 1), stmt_i64(q, 2),
@@ -474,30 +482,30 @@ static int take_out(struct store *store, int64_t window_id, const char *lane, st
 	return r < 0 ? r : run_statement(store, W_SWEEP_MISSING, err);
 }
 
-static int finish_window(struct finish *f, const struct unit_list *units,
+static int finish_units(struct finish *f, const struct unit_list *units,
 	const struct store_queue_ids *ids, struct err *err)
 {
-	struct db *db = f->store->writer;
-	int r;
+	int r = 0;
 
-	r = db_begin(db, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; r >= 0 && i < units->n; i++)
 		r = finish_unit(f, &units->v[i], &ids->v[i], err);
 	if (r >= 0)
 		r = usage_step_write(&f->usage, err);
-	if (r >= 0)
-		r = take_out(f->store, f->window->id, f->lane, err);
-	if (r < 0) {
-		db_rollback(db);
-		return r;
-	}
-	return db_commit(db, err);
+	return r < 0 ? r : take_out(f->store, f->window->id, f->lane, err);
 }
 
-int store_queue_commit(struct store *store, const struct store_late *late,
-	struct store_step_result *ret_result, struct err *err)
+static void add_result(struct store_step_result *sum, const struct finish *f)
+{
+	if (!sum->first_failure.code)
+		sum->first_failure = f->result.first_failure.code ? f->result.first_failure
+								  : f->usage.first_failure;
+	sum->stored += f->result.stored;
+	sum->failed += f->result.failed + f->usage.n_failed;
+}
+
+/* Within the transaction. */
+static int finish_window(struct store *store, const struct store_late *late,
+	struct store_step_result *result, struct err *err)
 {
 	const struct store_queued *window = late->window;
 	struct finish f = { .store = store,
@@ -516,18 +524,43 @@ int store_queue_commit(struct store *store, const struct store_late *late,
 	f.usage.metric_lanes = f.lanes;
 	if (r < 0)
 		err_errno(err, r, "cluster '%s'", late->cluster_id);
-	pthread_mutex_lock(&store->write_lock);
-	if (r >= 0)
-		r = finish_window(&f, late->units, late->ids, err);
-	pthread_mutex_unlock(&store->write_lock);
-	f.result.failed += f.usage.n_failed;
-	if (f.usage.n_failed && !f.result.first_failure.code)
-		f.result.first_failure = f.usage.first_failure;
+	else
+		r = finish_units(&f, late->units, late->ids, err);
+	add_result(result, &f);
 	usage_step_done(&f.usage);
 	arena_done(&f.arena);
 	buffer_done(&f.text);
+	return r;
+}
+
+static int finish_all(struct store *store, const struct store_late *late, size_t n,
+	struct store_step_result *result, struct err *err)
+{
+	int r;
+
+	r = db_begin(store->writer, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = finish_window(store, &late[i], result, err);
+	if (r < 0) {
+		db_rollback(store->writer);
+		return r;
+	}
+	return db_commit(store->writer, err);
+}
+
+int store_queue_commit(struct store *store, const struct store_late *late, size_t n,
+	struct store_step_result *ret_result, struct err *err)
+{
+	struct store_step_result result = { 0 };
+	int r;
+
+	pthread_mutex_lock(&store->write_lock);
+	r = finish_all(store, late, n, &result, err);
+	pthread_mutex_unlock(&store->write_lock);
 	if (r >= 0)
-		*ret_result = f.result;
+		*ret_result = result;
 	return r;
 }
 

@@ -37,10 +37,17 @@ struct store_queue_state {
 int store_queue_state(struct store *store, const char *cluster_id, int64_t now_ms,
 	struct arena *arena, struct store_queue_state *ret_state, struct err *err);
 
-/* The oldest window of a lane that may be tried by now, or the newest. 1, or 0 if there is none. */
-enum store_queue_end { STORE_QUEUE_OLDEST, STORE_QUEUE_NEWEST };
+/*
+ * The oldest window of a lane that may be tried by now, or the newest, or the one that begins at a
+ * time. 1, or 0 if there is none.
+ */
+struct store_queue_pick {
+	enum { STORE_QUEUE_OLDEST, STORE_QUEUE_NEWEST, STORE_QUEUE_AT } which;
+	int64_t start_ms; /* of STORE_QUEUE_AT */
+};
 int store_queue_next(struct store *store, const char *cluster_id, const char *lane,
-	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err);
+	const struct store_queue_pick *pick, int64_t now_ms, struct store_queued *ret_window,
+	struct err *err);
 
 /*
  * Its units with TOTAL_TIME_SECONDS of the window, uuid, username, project, start and end as they
@@ -52,9 +59,9 @@ int store_queue_load(struct store *store, const char *cluster_id, const struct s
 	struct err *err);
 
 /*
- * Adds metrics of the units, in the order of store_queue_load(), and takes the window out of the
- * lane, all in one transaction. -ENOENT: it isn't there any more, nothing was added. Otherwise as
- * store_commit_step().
+ * For each of n windows: adds metrics of the units, in the order of store_queue_load(), and takes
+ * the window out of the lane, all in one transaction. -ENOENT: one isn't there any more, nothing
+ * was added. Otherwise as store_commit_step().
  */
 struct store_late {
 	const char *cluster_id, *lane;
@@ -64,7 +71,7 @@ struct store_late {
 	const struct store_queue_ids *ids;
 	int64_t now_ms;
 };
-int store_queue_commit(struct store *store, const struct store_late *late,
+int store_queue_commit(struct store *store, const struct store_late *late, size_t n,
 	struct store_step_result *ret_result, struct err *err);
 
 /* Notes that it failed so many times and isn't due before a time. */

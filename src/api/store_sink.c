@@ -31,9 +31,10 @@ static int sink_queue_state(void *ctx, const char *cluster_id, int64_t now_ms, s
 }
 
 static int sink_queue_next(void *ctx, const char *cluster_id, const char *lane,
-	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
+	const struct store_queue_pick *pick, int64_t now_ms, struct store_queued *ret_window,
+	struct err *err)
 {
-	return store_queue_next(ctx, cluster_id, lane, end, now_ms, ret_window, err);
+	return store_queue_next(ctx, cluster_id, lane, pick, now_ms, ret_window, err);
 }
 
 static int sink_queue_load(void *ctx, const char *cluster_id, const struct store_queued *window,
@@ -43,10 +44,10 @@ static int sink_queue_load(void *ctx, const char *cluster_id, const struct store
 	return store_queue_load(ctx, cluster_id, window, arena, units, ret_ids, err);
 }
 
-static int sink_queue_commit(void *ctx, const struct store_late *late,
+static int sink_queue_commit(void *ctx, const struct store_late *late, size_t n,
 	struct store_step_result *ret_result, struct err *err)
 {
-	return store_queue_commit(ctx, late, ret_result, err);
+	return store_queue_commit(ctx, late, n, ret_result, err);
 }
 
 static int sink_queue_delay(void *ctx, const struct store_queued *window, const char *lane,

@@ -53,10 +53,10 @@
 /* The queue of windows: see sql/own_tables.sql. */
 #define QUEUE_WEIGHTS "alloc_cputime, alloc_cpumemtime, alloc_gputime, alloc_gpumemtime"
 #define QUEUE_TIMES "walltime, " QUEUE_WEIGHTS
-#define QUEUE_NEXT(order)                                                                   \
+#define QUEUE_NEXT(which)                                                                   \
 	"SELECT w.id, w.since_ms, w.start_ms, w.end_ms, q.attempts FROM ceems_windows w "   \
 	"JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 AND q.lane = ?2 " \
-	"AND q.not_before_ms <= ?3 ORDER BY w.start_ms " order " LIMIT 1"
+	"AND q.not_before_ms <= ?3 " which " LIMIT 1"
 #define SET_METRICS_BY_ID(table) "UPDATE " table " SET " SET_METRICS " WHERE id = ?14"
 #define COUNT_MISSING(key)                                                                  \
 	"SELECT q.lane, " key ", count(*), sum(u.alloc_cputime), sum(u.alloc_cpumemtime), " \
@@ -290,8 +290,9 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 	[R_WATERMARKS] = "SELECT cluster_id, end_ms FROM ceems_watermarks ORDER BY cluster_id",
 	[R_BACKLOGS] = "SELECT w.cluster_id, q.lane, count(*), min(w.start_ms) FROM ceems_queue q "
 		       "JOIN ceems_windows w ON w.id = q.window_id GROUP BY 1, 2 ORDER BY 1, 2",
-	[R_QUEUE_OLDEST] = QUEUE_NEXT("ASC"),
-	[R_QUEUE_NEWEST] = QUEUE_NEXT("DESC"),
+	[R_QUEUE_OLDEST] = QUEUE_NEXT("ORDER BY w.start_ms"),
+	[R_QUEUE_NEWEST] = QUEUE_NEXT("ORDER BY w.start_ms DESC"),
+	[R_QUEUE_AT] = QUEUE_NEXT("AND w.start_ms = ?4"),
 	[R_QUEUE_LOAD] =
 		"SELECT q.unit_id, q.account, " QUEUE_TIMES ", u.uuid, u.started_at, "
 		"u.started_at_ts, u.ended_at, u.ended_at_ts, a.resource_manager, a.groupname, "

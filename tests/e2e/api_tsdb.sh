@@ -63,7 +63,7 @@ near() { # FOUND EXPECTED PERCENT
 }
 done_with() { # DIR: all is stored, nothing waits
 	[ "$(sql "$1" "select end_ms / 1000 >= $((NOW - 300)) and
-		(select count(*) from ceems_windows) = 0 from ceems_watermarks")" = 1 ]
+		(select count(*) from ceems_windows where start_ms / 1000 < $((NOW - 300))) = 0 from ceems_watermarks")" = 1 ]
 }
 every_batch() { # DIR
 	local odd

@@ -176,7 +176,8 @@ class Run:
         uri = f"file:{self.dir}/data/ceems.db?mode=ro"
         with sqlite3.connect(uri, uri=True, timeout=5) as db:
             try:
-                return db.execute("SELECT count(*) FROM ceems_windows").fetchone()[0] == 0
+                return db.execute("SELECT count(*) FROM ceems_windows WHERE start_ms < ?",
+                                  (END * 1000,)).fetchone()[0] == 0
             except sqlite3.OperationalError:
                 return False
 

@@ -45,7 +45,7 @@ struct world {
 	struct updater_timing timing;
 	int64_t watermark_ms;
 	size_t commits;
-	int64_t shortest_ms, longest_ms, latest_end_ms;
+	int64_t shortest_ms, longest_ms, shortest_asked_ms;
 	int cancel_fd, log_fd;
 	struct clock clock;
 	struct log log;
@@ -108,6 +108,15 @@ static int64_t seen_seconds(const struct job *job, int64_t at_ms)
 	return MAX(until - job->start_s, 0);
 }
 
+/* Windows that are joined list a unit for each of them: what it used is counted for the first. */
+static bool is_listed_before(const struct unit_list *units, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(units->v[i].uuid, units->v[n].uuid) == 0)
+			return true;
+	return false;
+}
+
 static int world_update(void *state, const struct window *window, struct unit_list *units,
 	struct arena *arena, struct err *err)
 {
@@ -117,9 +126,12 @@ static int world_update(void *state, const struct window *window, struct unit_li
 		return err_set(err, w->updater_error, "connection refused");
 	if (w->bad_window_ms == window->start_ms)
 		return err_set(err, -EIO, "this block is broken");
+	w->shortest_asked_ms = MIN(w->shortest_asked_ms, window->end_ms - window->start_ms);
+	assert_true(window->end_ms <= w->now_s * MS - w->timing.settle_ms);
 	for (size_t i = 0; i < units->n; i++)
 		for (size_t j = 0; j < JOBS; j++)
-			if (strcmp(units->v[i].uuid, w->jobs[j].uuid) == 0)
+			if (strcmp(units->v[i].uuid, w->jobs[j].uuid) == 0 &&
+				!is_listed_before(units, i))
 				metric_map_put(&units->v[i].metrics[TOTAL_CPU_ENERGY_USAGE_KWH],
 					arena, "total",
 					WATTS *
@@ -292,7 +304,8 @@ static struct waiting *find_waiting(
 }
 
 static int world_queue_next(void *ctx, const char *cluster_id, const char *lane,
-	enum store_queue_end end, int64_t now_ms, struct store_queued *ret_window, struct err *err)
+	const struct store_queue_pick *pick, int64_t now_ms, struct store_queued *ret_window,
+	struct err *err)
 {
 	struct world *w = ctx;
 	const struct waiting *found = NULL;
@@ -300,11 +313,13 @@ static int world_queue_next(void *ctx, const char *cluster_id, const char *lane,
 	for (size_t i = 0; i < QUEUE_MAX; i++) {
 		const struct waiting *q = &w->queue[i];
 
-		if (!q->window.id || strcmp(q->lane, lane) || q->not_before_ms > now_ms)
+		if (!q->window.id || strcmp(q->lane, lane) || q->not_before_ms > now_ms ||
+			(pick->which == STORE_QUEUE_AT && q->window.start_ms != pick->start_ms))
 			continue;
 		if (!found ||
-			(end == STORE_QUEUE_OLDEST ? q->window.start_ms < found->window.start_ms
-						   : q->window.start_ms > found->window.start_ms))
+			(pick->which != STORE_QUEUE_NEWEST
+					? q->window.start_ms < found->window.start_ms
+					: q->window.start_ms > found->window.start_ms))
 			found = q;
 	}
 	if (found)
@@ -335,16 +350,18 @@ static int world_queue_load(void *ctx, const char *cluster_id, const struct stor
 	return 0;
 }
 
-static int world_queue_commit(void *ctx, const struct store_late *late,
+static int world_queue_commit(void *ctx, const struct store_late *late, size_t n,
 	struct store_step_result *ret_result, struct err *err)
 {
 	struct world *w = ctx;
 
 	if (w->commit_error)
 		return err_set(err, w->commit_error, "disk full");
-	for (size_t i = 0; i < late->units->n; i++)
-		add_metrics(w, &late->units->v[i]);
-	find_waiting(w, late->window, late->lane)->window.id = 0;
+	for (; n--; late++) {
+		for (size_t i = 0; i < late->units->n; i++)
+			add_metrics(w, &late->units->v[i]);
+		find_waiting(w, late->window, late->lane)->window.id = 0;
+	}
 	return 0;
 }
 
@@ -459,7 +476,7 @@ static struct world *make_world(void)
 		/* Every third is short, down to a second. */
 		w->jobs[i].end_s = w->jobs[i].start_s + 1 + random % (i % 3 ? 800 : 5);
 	}
-	w->shortest_ms = INT64_MAX;
+	w->shortest_ms = w->shortest_asked_ms = INT64_MAX;
 	w->timing = (struct updater_timing){ 30 * MS, 20 * MS };
 	w->cancel_fd = eventfd(0, EFD_CLOEXEC);
 	w->log_fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -810,7 +827,8 @@ static void a_long_stop_is_caught_up_in_steps(void **state)
 	free_world(w);
 }
 
-static void no_window_is_shorter_than_the_updater_can_use(void **state)
+/* Units are shown before; their metrics are asked for in windows that are long enough. */
+static void no_updater_is_asked_about_a_shorter_window_than_it_can_use(void **state)
 {
 	struct world *w = make_world();
 
@@ -818,10 +836,48 @@ static void no_window_is_shorter_than_the_updater_can_use(void **state)
 	for (int i = 0; i < 700; i++) {
 		w->now_s += 7;
 		collect_tick(w->collect, 0);
+		/* By settle_delay, and by less than a window that is not worth storing. */
+		assert_true(i < 4 || w->watermark_ms >= (w->now_s - 10 - 100 / 8 - 7) * MS);
 	}
-	assert_true(w->shortest_ms >= 100 * MS);
+	assert_true(w->shortest_ms >= 100 / 8 * MS && w->shortest_ms < 100 * MS);
+	assert_true(w->shortest_asked_ms >= 100 * MS);
+	assert_true(waiting_in(w, "u") <= (100 + 30) / 12 + 2);
+	/* What is still to come. */
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	assert_int_equal(waiting_in(w, "u"), 0);
 	assert_everything_counted_once(w);
 	free_world(w);
+}
+
+static void windows_are_joined_over_failures_and_restarts(void **state)
+{
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		struct world *w = make_world();
+		uint32_t random = seed;
+
+		w->timing.min_window_ms = 90 * MS;
+		for (int i = 0; i < 500; i++) {
+			random = random * 1664525 + 1013904223;
+			w->manager_error = random >> 28 == 1 ? -EIO : 0;
+			w->updater_error = (random >> 20 & 7) == 1 ? -EIO : 0;
+			w->gpu_error = (random >> 16 & 7) == 2 ? -ETIMEDOUT : 0;
+			w->commit_error = (random >> 12 & 7) == 3 ? -ENOSPC : 0;
+			w->lost_answer = (random >> 9 & 7) == 4 ? -EIO : 0;
+			if ((random >> 6 & 15) == 5)
+				start_collect(w);
+			w->now_s += 1 + random % 20;
+			collect_tick(w->collect, 0);
+		}
+		w->manager_error = w->updater_error = w->gpu_error = 0;
+		w->commit_error = w->lost_answer = 0;
+		run_minutes(w, 12);
+		assert_true(w->shortest_asked_ms >= 90 * MS);
+		assert_everything_counted_once(w);
+		free_world(w);
+	}
 }
 
 static void a_minimum_above_the_longest_window_doesnt_stop_collection(void **state)
@@ -891,7 +947,8 @@ int main(void)
 		TEST(a_commit_whose_answer_was_lost_is_not_repeated),
 		TEST(a_restart_goes_on_where_it_was),
 		TEST(a_long_stop_is_caught_up_in_steps),
-		TEST(no_window_is_shorter_than_the_updater_can_use),
+		TEST(no_updater_is_asked_about_a_shorter_window_than_it_can_use),
+		TEST(windows_are_joined_over_failures_and_restarts),
 		TEST(a_minimum_above_the_longest_window_doesnt_stop_collection),
 		TEST(a_clock_that_goes_back_collects_nothing_twice),
 		TEST(a_stop_ends_a_catch_up_between_two_windows),

@@ -133,16 +133,17 @@ static void finish(struct sample_store *s, const struct store_queued *queued, co
 	for (size_t i = 0; i < units.n; i++)
 		put_metrics(&s->arena, &units.v[i], metrics, window_of(queued));
 	if (store_queue_commit(s->store,
-		    &(struct store_late){ cluster, lane, queued, metrics, &units, ids, 0 }, &result,
-		    &err) < 0)
+		    &(struct store_late){ cluster, lane, queued, metrics, &units, ids, 0 }, 1,
+		    &result, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(result.failed, 0);
 }
 
-static bool next(struct sample_store *s, const char *lane, enum store_queue_end end,
-	struct store_queued *ret_queued)
+static bool next(
+	struct sample_store *s, const char *lane, int which, struct store_queued *ret_queued)
 {
-	int r = store_queue_next(s->store, cluster, lane, end, 1, ret_queued, &err);
+	const struct store_queue_pick pick = { which, 0 };
+	int r = store_queue_next(s->store, cluster, lane, &pick, 1, ret_queued, &err);
 
 	assert_true(r >= 0);
 	return r > 0;
@@ -318,7 +319,7 @@ static void metrics_are_added_once(void **state)
 	put_metrics(&stormy.arena, &units.v[0], HOSTS, 0);
 	assert_int_equal(
 		store_queue_commit(stormy.store,
-			&(struct store_late){ cluster, "hosts", &gone, HOSTS, &units, ids, 0 },
+			&(struct store_late){ cluster, "hosts", &gone, HOSTS, &units, ids, 0 }, 1,
 			&result, &err),
 		-ENOENT);
 	assert_same_sums();
@@ -356,8 +357,9 @@ static void a_lane_tells_what_waits_in_it(void **state)
 	assert_int_equal(store_queue_delay(stormy.store, &queued, "hosts", 3, 1000, &err), 0);
 	assert_true(next(&stormy, "hosts", STORE_QUEUE_OLDEST, &queued));
 	assert_int_equal(queued.start_ms, start_of(4));
-	assert_int_equal(store_queue_next(stormy.store, cluster, "hosts", STORE_QUEUE_OLDEST, 1000,
-				 &queued, &err),
+	assert_int_equal(
+		store_queue_next(stormy.store, cluster, "hosts",
+			&(struct store_queue_pick){ STORE_QUEUE_OLDEST, 0 }, 1000, &queued, &err),
 		1);
 	assert_int_equal(queued.attempts, 3);
 	assert_int_equal(queued.start_ms, start_of(3));
