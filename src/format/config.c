@@ -198,6 +198,47 @@ static int decode_string_map(struct decoder *d, const struct config_node *node,
 	return 0;
 }
 
+static size_t count_texts(const struct config_node *map)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < map->n; i++)
+		n += map->items[i]->kind == CONFIG_SEQUENCE ? map->items[i]->n : 1;
+	return n;
+}
+
+static int decode_list_map(struct decoder *d, const struct config_node *node,
+	struct config_map *ret, const struct place *place)
+{
+	size_t n = node->kind == CONFIG_MAPPING ? count_texts(node) : 0;
+	struct config_map map = { ARENA_ARRAY(d->arena, const char *, n),
+		ARENA_ARRAY(d->arena, const char *, n), 0 };
+
+	if (node->kind != CONFIG_MAPPING)
+		return wrong(d, node, place, "must be a mapping of names to lists of values");
+	if (!map.names || !map.values)
+		return no_memory(d);
+	for (size_t i = 0; i < node->n; i++) {
+		const struct config_node *item = node->items[i];
+		struct place inner = { place, node->names[i], 0 };
+		struct strings texts = { &map.values[map.n], 1 };
+		int r = 0;
+
+		if (item->kind == CONFIG_SEQUENCE)
+			r = decode_strings(d, item, &texts, &inner);
+		else
+			texts.v[0] = scalar_text(d, item, &inner);
+		if (r < 0 || (texts.n && !texts.v[0]))
+			return r < 0 ? r : -EBADMSG;
+		for (size_t k = 0; k < texts.n; k++, map.n++) {
+			map.names[map.n] = node->names[i];
+			map.values[map.n] = texts.v[k];
+		}
+	}
+	*ret = map;
+	return 0;
+}
+
 static int decode_table(struct decoder *d, const struct config_node *node,
 	const struct config_table *table, void *value, const struct place *place);
 
@@ -247,6 +288,7 @@ static void set_zero(const struct config_key *key, void *field)
 		*(struct strings *)field = (struct strings){ NULL, 0 };
 		break;
 	case CONFIG_STRING_MAP:
+	case CONFIG_LIST_MAP:
 		*(struct config_map *)field = (struct config_map){ NULL, NULL, 0 };
 		break;
 	case CONFIG_LIST:
@@ -303,6 +345,8 @@ static int decode_key(struct decoder *d, const struct config_node *node,
 		return decode_strings(d, node, field, place);
 	case CONFIG_STRING_MAP:
 		return decode_string_map(d, node, field, place);
+	case CONFIG_LIST_MAP:
+		return decode_list_map(d, node, field, place);
 	case CONFIG_SECTION:
 		return decode_table(d, node, key->table, field, place);
 	case CONFIG_LIST:

@@ -23,6 +23,7 @@ enum config_type {
 	CONFIG_DURATION, /* int64_t milliseconds, Prometheus form */
 	CONFIG_STRINGS, /* struct strings; scalars of any kind are taken as text */
 	CONFIG_STRING_MAP, /* struct config_map: name -> text, in file order */
+	CONFIG_LIST_MAP, /* the same: name -> text or list of texts, the name once for each */
 	CONFIG_SECTION, /* a struct inside the struct, by .table */
 	CONFIG_INLINE, /* .table's keys stand among this table's keys (name is NULL) */
 	CONFIG_LIST, /* struct config_list of structs, by .table */

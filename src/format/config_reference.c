@@ -9,6 +9,7 @@ static const char *const type_names[] = {
 	[CONFIG_DURATION] = "duration",
 	[CONFIG_STRINGS] = "list of texts",
 	[CONFIG_STRING_MAP] = "mapping to texts",
+	[CONFIG_LIST_MAP] = "mapping to lists of texts",
 	[CONFIG_SECTION] = "mapping",
 	[CONFIG_LIST] = "list",
 	[CONFIG_TABLE_MAP] = "mapping of mappings",

@@ -47,7 +47,7 @@ static const struct config_key proxy_keys[] = {
 		.help = "Comma-separated hosts, domains and networks that need no proxy."),
 	KEY("proxy_from_environment", CONFIG_BOOL, from_environment,
 		.help = "Take the proxy from http_proxy, https_proxy and no_proxy."),
-	KEY("proxy_connect_header", CONFIG_STRING_MAP, connect_header,
+	KEY("proxy_connect_header", CONFIG_LIST_MAP, connect_header,
 		.help = "Headers for the proxy's CONNECT requests."),
 #undef KEY
 };

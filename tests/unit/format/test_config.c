@@ -26,7 +26,7 @@ struct client {
 struct cluster {
 	const char *id;
 	struct client web;
-	struct config_map environment;
+	struct config_map environment, lists;
 	const struct config_node *extra;
 };
 
@@ -69,6 +69,7 @@ static const struct config_table client_table = { sizeof(struct client), client_
 
 static const struct config_key cluster_keys[] = {
 	{ "environment_variables", CONFIG_STRING_MAP, offsetof(struct cluster, environment) },
+	{ "lists", CONFIG_LIST_MAP, offsetof(struct cluster, lists) },
 	{ "extra_config", CONFIG_NODE, offsetof(struct cluster, extra) },
 	{ "id", CONFIG_STRING, offsetof(struct cluster, id) },
 	{ NULL, CONFIG_INLINE, offsetof(struct cluster, web), &client_table },
@@ -149,6 +150,7 @@ static const char good[] = "# comment\n"
 			   "    url: http://a\n"
 			   "    basic_auth: {username: u, password: p}\n"
 			   "    environment_variables: {B: 2, A: text}\n"
+			   "    lists: {one: [], two: [a, 7], three: b, four: [null]}\n"
 			   "    extra_config:\n"
 			   "      k: v\n"
 			   "  - id: '1'\n"
@@ -181,8 +183,16 @@ static void good_document_fills_the_struct(void **state)
 	assert_int_equal(c[0].environment.n, 2);
 	assert_string_equal(c[0].environment.names[0], "B");
 	assert_string_equal(c[0].environment.values[1], "text");
+	assert_int_equal(c[0].lists.n, 4);
+	assert_string_equal(c[0].lists.names[0], "two");
+	assert_string_equal(c[0].lists.values[0], "a");
+	assert_string_equal(c[0].lists.names[1], "two");
+	assert_string_equal(c[0].lists.values[1], "7");
+	assert_string_equal(c[0].lists.names[2], "three");
+	assert_string_equal(c[0].lists.values[2], "b");
+	assert_string_equal(c[0].lists.values[3], "");
 	assert_string_equal(config_get(c[0].extra, "k")->text, "v");
-	assert_int_equal(config_get(c[0].extra, "k")->line, 15);
+	assert_int_equal(config_get(c[0].extra, "k")->line, 16);
 	assert_false(c[1].web.follow);
 	assert_null(c[1].extra);
 	assert_string_equal(c[1].web.auth.username, "");
@@ -236,6 +246,12 @@ static void wrong_values_name_file_line_and_key(void **state)
 	REFUSED("named: []", "f.yml:1: 'named' must be a mapping");
 	REFUSED("clusters: [{environment_variables: [a]}]",
 		"f.yml:1: 'clusters[0].environment_variables' must be a mapping of names to values");
+	REFUSED("clusters: [{lists: [a]}]",
+		"f.yml:1: 'clusters[0].lists' must be a mapping of names to lists of values");
+	REFUSED("clusters: [{lists: {a: {}}}]",
+		"f.yml:1: 'clusters[0].lists.a' must be a single value, not a list or a mapping");
+	REFUSED("clusters: [{lists: {a: [[b]]}}]",
+		"f.yml:1: 'clusters[0].lists.a[0]' must be a single value, not a list or a mapping");
 	REFUSED("clusters: [{environment_variables: {a: {}}}]",
 		"f.yml:1: 'clusters[0].environment_variables.a' must be a single value, not a "
 		"list or a mapping");
