@@ -202,7 +202,9 @@ static int get_token(struct http_client *client, int64_t end_ms, int cancel_fd,
 
 void http_auth_forget_token(struct http_client *client)
 {
-	pthread_mutex_lock(&client->token_lock);
+	/* Whoever holds it is getting another one, for as long as that takes. */
+	if (pthread_mutex_trylock(&client->token_lock) != 0)
+		return;
 	http_secret_free(TAKE(client->token));
 	pthread_mutex_unlock(&client->token_lock);
 }

@@ -77,6 +77,12 @@ static int add_headers(const struct http_client_config *c, struct buffer *lines,
 	return 0;
 }
 
+void http_client_fields_refused(struct http_client *client)
+{
+	if (http_client_uses_oauth2(client->config))
+		http_auth_forget_token(client);
+}
+
 int http_client_fields(
 	struct http_client *client, int64_t timeout_ms, struct buffer *ret_lines, struct err *err)
 {

@@ -253,6 +253,7 @@ static int set_up(struct courier *p)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->upstream->connect_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)x->renewed);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)(UPSTREAM_IDLE_MS / 1000));
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_BYTES);
@@ -445,6 +446,22 @@ static bool is_refusal(CURLcode code)
 		code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
+/*
+ * Kept connections that their servers were about to end. The library tries others, but all may be
+ * of that kind where many requests share few connections.
+ */
+static bool was_kept(struct courier *p)
+{
+	const CURLcode code = p->item.result;
+	long connects = 0;
+
+	curl_easy_getinfo(p->easy, CURLINFO_NUM_CONNECTS, &connects);
+	return code == CURLE_SEND_ERROR ||
+		(!connects &&
+			(code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+				code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM));
+}
+
 static void finish(struct courier *p)
 {
 	struct exchange *x = p->item.x;
@@ -462,6 +479,8 @@ static void finish(struct courier *p)
 	curl_easy_getinfo(p->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
 	snprintf(x->why, sizeof(x->why), "%.*s", (int)sizeof(x->why) - 1,
 		*p->why ? p->why : curl_easy_strerror(p->item.result));
+	if (was_kept(p) && forward_renew(x, false))
+		return;
 	if (is_refusal(p->item.result)) {
 		forward_unfit(x, p->item.result == CURLE_OUT_OF_MEMORY);
 		return;

@@ -201,7 +201,11 @@ bool forward_renew(struct exchange *x, bool nothing_sent)
 
 void forward_answered(struct exchange *x)
 {
+	struct upstream *u = x->upstream;
+
 	x->head_us = proxy_now_us();
+	if (x->loop->answer.status == 401 && u->unsettled)
+		http_client_fields_refused(u->client);
 	tell(x, ATTEMPT_ANSWERED, "");
 }
 

@@ -64,7 +64,10 @@ struct upstream *upstream_ref(struct upstream *upstream);
 /* Running exchanges keep it; its idle connections are closed soon after the last unref. */
 void upstream_unref(struct upstream *upstream); /* NULL is fine */
 unsigned upstream_active(const struct upstream *upstream); /* requests under way; any thread */
-/* Whether a TCP connection can be had, blocking; for probes on a thread of their own. */
+/*
+ * Whether a connection can be had, TLS and a proxy's tunnel included; blocking, for probes on a
+ * thread of their own.
+ */
 int upstream_probe(struct upstream *upstream, int64_t timeout_ms, struct err *err);
 
 /* Rewrites the body of an answer; streaming. */

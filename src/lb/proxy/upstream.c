@@ -14,7 +14,7 @@
 #include "basic/clock.h"
 #include "basic/file.h"
 #include "lb/proxy/internal.h"
-#include "net/http_client.h"
+#include "net/http_client_curl.h"
 
 enum {
 	CONNECT_DEFAULT_MS = 10000,
@@ -378,7 +378,7 @@ static int try_connect(const struct upstream_address *a, int64_t timeout_ms)
 	return -error;
 }
 
-int upstream_probe(struct upstream *u, int64_t timeout_ms, struct err *err)
+static int probe_plain(struct upstream *u, int64_t timeout_ms, struct err *err)
 {
 	int64_t end_ms = now_ms() + timeout_ms;
 	struct upstream_address addresses[UPSTREAM_ADDRESSES_MAX];
@@ -399,6 +399,45 @@ int upstream_probe(struct upstream *u, int64_t timeout_ms, struct err *err)
 			return 0;
 	}
 	return err_errno(err, r, "connecting to '%s'", u->authority);
+}
+
+DEFINE_CLEANUP(CURL *, curl_easy_cleanup);
+
+/*
+ * With all that stands before a request: the TLS handshake with its certificates, the proxy's
+ * tunnel. A server that is reached by a proxy alone can't be connected to in another way.
+ */
+static int probe_by_library(struct upstream *u, int64_t timeout_ms, struct err *err)
+{
+	CLEANUP(http_client_lists_done) struct http_client_lists lists = { 0 };
+	CLEANUP(curl_easy_cleanupp) CURL *easy = curl_easy_init();
+	CLEANUP(buffer_done) struct buffer url = { 0 };
+	char why[CURL_ERROR_SIZE] = "";
+	CURLcode code;
+	int r = -ENOMEM;
+
+	buffer_printf(&url, "%s://%s:%s/", u->tls ? "https" : "http", u->host, u->port);
+	if (easy && !buffer_error(&url) &&
+		curl_easy_setopt(easy, CURLOPT_URL, buffer_text(&url)) == CURLE_OK)
+		r = http_client_set_connection(u->client, easy, buffer_text(&url), &lists);
+	if (r < 0)
+		return err_errno(err, r, "connecting to '%s'", u->authority);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+	code = curl_easy_perform(easy);
+	if (code == CURLE_OK)
+		return 0;
+	return err_set(err, code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED,
+		"connecting to '%s': %s", u->authority, *why ? why : curl_easy_strerror(code));
+}
+
+int upstream_probe(struct upstream *u, int64_t timeout_ms, struct err *err)
+{
+	if (!u->plain)
+		return probe_by_library(u, timeout_ms, err);
+	return probe_plain(u, timeout_ms, err);
 }
 
 static void on_sweep(struct loop_timer *timer)
