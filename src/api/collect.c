@@ -246,6 +246,7 @@ static int step(struct cluster *cluster, const struct window *window, bool early
 	struct user_list users = { 0 };
 	struct project_list projects = { 0 };
 	struct lane_plan plan = { .early = early };
+	bool all_accounts;
 	int r;
 
 	arena_reset(arena);
@@ -257,6 +258,7 @@ static int step(struct cluster *cluster, const struct window *window, bool early
 	if (r >= 0)
 		r = in->manager->fetch_accounts(
 			in->state, window->end_ms, arena, &users, &projects, err);
+	all_accounts = r > 0;
 	if (r >= 0)
 		r = update(cluster, window, &units, &plan, err);
 	if (r < 0)
@@ -270,7 +272,7 @@ static int step(struct cluster *cluster, const struct window *window, bool early
 		.units = &units,
 		.users = &users,
 		.projects = &projects,
-		.all_accounts = in->manager->all_accounts,
+		.all_accounts = all_accounts,
 		.now_ms = collect_now_ms(cluster->collect),
 		.queue_lanes = &plan.queue_lanes,
 		.metric_lanes = plan.behind ? plan.metric_lanes : NULL,

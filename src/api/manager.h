@@ -58,10 +58,9 @@ struct manager {
 	int (*fetch_units)(void *state, const struct window *window, struct arena *arena,
 		struct unit_list *units, struct err *err);
 	/*
-	 * all_accounts: the lists name all there are. Who isn't in them has lost their rights,
-	 * unless a list is empty, which is more likely a fault.
+	 * 1: the lists name all there are. Who isn't in them has lost their rights, unless a list
+	 * is empty, which is more likely a fault. 0: there may be more.
 	 */
-	bool all_accounts;
 	int (*fetch_accounts)(void *state, int64_t now_ms, struct arena *arena,
 		struct user_list *users, struct project_list *projects, struct err *err);
 	/*

@@ -138,6 +138,25 @@ ok "and said once" logged_times 1 'role bindings can.t be listed'
 ok "the users that they named stay" test "$(api boss 'api/v1/users/admin?user=zoe' | jq -c '.data[0].projects')" = '["ns2"]'
 fault a none
 
+# What a source takes back. Who has pods stays a member of their namespaces.
+projects_of() { api boss "api/v1/users/admin?cluster_id=kube-a&user=$1" | jq -c '.data[0].projects'; }
+has_projects() { [ "$(projects_of "$1")" = "$2" ]; }
+members_of() { api boss "api/v1/projects/admin?cluster_id=kube-a&project=$1" | jq -c '.data[0].users'; }
+echo 'users: {ns1: [ann' >"$T/users.yaml"
+ok "a broken users file is said" soon logged 1 "users file can.t be read"
+stored_later
+ok "and takes nothing back" has_projects ann '["ns1","ns9"]'
+echo 'users: {ns1: [mira], ns8: [lee]}' >"$T/users.yaml"
+ok "who isn't named any more has no projects" soon has_projects ann null
+ok "a namespace without users has none" test "$(members_of ns9)" = null
+ok "another one keeps its own" test "$(members_of ns1)" = '["mira","ns1:svc"]'
+ok "the last user of a namespace is still one" has_projects zoe '["ns2"]'
+echo '[]' >"$T/a/rolebindings"
+ok "until the role binding is gone" soon has_projects zoe null
+ok "and sees nothing of it" sh -c "curl -sSf -H 'X-Grafana-User: zoe' 'http://127.0.0.1:$PORT/api/v1/projects' | jq -e '.data == []'"
+echo 'users: {ns1: [ann, mira], ns9: [ann], broken: 7}' >"$T/users.yaml"
+ok "what is given back is there again" soon has_projects ann '["ns1","ns9"]'
+
 # The API server of one cluster is away; a pod vanishes meanwhile, and the history, too.
 fault a 403
 ok "a server that refuses is said in its words" soon logged 1 'collection fails.*pods is forbidden'

@@ -10,7 +10,7 @@
 #include "api/managers/k8s_accounts.h"
 #include "api/managers/k8s_follow.h"
 
-enum { CONFIG_MEMORY_MAX_BYTES = 64 << 20, BINDINGS_MEMORY_MAX_BYTES = 256 << 20 };
+enum { CONFIG_MEMORY_MAX_BYTES = 64 << 20, PAIRS_MEMORY_MAX_BYTES = 256 << 20 };
 
 struct k8s_extra {
 	const char *kubeconfig_file, *ns_users_list_file;
@@ -44,6 +44,14 @@ static const struct config_table extra_table = {
 static const char *default_gpu_names[] = { "nvidia.com/gpu", "amd.com/gpu" };
 static const char *default_username_annotations[] = { "ceems.io/created-by" };
 
+/* Where it is told who belongs to which namespace, and what was said there last. */
+struct source {
+	struct arena arena; /* of the pairs */
+	struct association_list pairs;
+	bool known; /* it was read once */
+	bool failing; /* which was logged */
+};
+
 struct k8s {
 	struct manager_env env;
 	struct arena arena; /* of the next three */
@@ -53,10 +61,7 @@ struct k8s {
 	struct k8s_pods *pods;
 	struct k8s_follow *follow;
 	struct kube_client *client; /* of role bindings */
-	/* As they were listed last, in an arena of their own. */
-	struct arena bindings_arena;
-	struct association_list bindings;
-	bool bindings_known, no_bindings_said, no_users_said;
+	struct source bindings, users;
 };
 
 static void k8s_close(void *state)
@@ -68,7 +73,8 @@ static void k8s_close(void *state)
 	k8s_follow_close(k->follow);
 	kube_client_free(k->client);
 	k8s_pods_free(k->pods);
-	arena_done(&k->bindings_arena);
+	arena_done(&k->bindings.arena);
+	arena_done(&k->users.arena);
 	arena_done(&k->arena);
 	free(k);
 }
@@ -161,7 +167,8 @@ static int k8s_open(const struct manager_env *env, void **ret_state, struct err 
 		return err_errno(err, -ENOMEM, "Kubernetes manager");
 	k->env = *env;
 	arena_init(&k->arena, CONFIG_MEMORY_MAX_BYTES);
-	arena_init(&k->bindings_arena, BINDINGS_MEMORY_MAX_BYTES);
+	arena_init(&k->bindings.arena, PAIRS_MEMORY_MAX_BYTES);
+	arena_init(&k->users.arena, PAIRS_MEMORY_MAX_BYTES);
 	r = open_all(k, err);
 	if (r < 0)
 		k8s_close(k);
@@ -214,6 +221,12 @@ static void k8s_stored(void *state, const struct window *window)
 	k8s_pods_stored(k->pods, window);
 }
 
+static void learn(struct source *source, struct arena *arena, struct association_list pairs)
+{
+	arena_done(&source->arena);
+	*source = (struct source){ .arena = *arena, .pairs = pairs, .known = true };
+}
+
 /* Without the right to see them there are none. Otherwise those that are known stay. */
 static int list_bindings(struct k8s *k, struct err *err)
 {
@@ -222,39 +235,56 @@ static int list_bindings(struct k8s *k, struct err *err)
 	struct err why = { 0 };
 	int r;
 
-	arena_init(&arena, BINDINGS_MEMORY_MAX_BYTES);
+	arena_init(&arena, PAIRS_MEMORY_MAX_BYTES);
 	r = k8s_bindings_list(k->client, k->env.cancel_fd, &arena, &pairs, &why);
 	if (r >= 0) {
-		arena_done(&k->bindings_arena);
-		k->bindings_arena = arena;
-		k->bindings = pairs;
-		k->bindings_known = true;
-		k->no_bindings_said = false;
+		learn(&k->bindings, &arena, pairs);
 		return 0;
 	}
 	arena_done(&arena);
-	if (r == -ECANCELED || (!k->bindings_known && r != -EACCES && r != -ENOENT)) {
+	if (r == -ECANCELED || (!k->bindings.known && r != -EACCES && r != -ENOENT)) {
 		if (err)
 			*err = why;
 		return err_prefix(err, r, "role bindings");
 	}
-	if (!k->no_bindings_said)
+	if (!k->bindings.failing)
 		log_warn(k->env.log,
 			"role bindings can't be listed; users are those known before, of pods and of the users file",
 			LOG_STR("cluster_id", k->env.cluster->id), LOG_ERR(&why));
-	k->no_bindings_said = true;
+	k->bindings.failing = true;
 	return 0;
 }
 
-static void load_users(struct k8s *k, struct arena *arena, struct association_list *pairs)
+/* No file is an empty one. One that can't be read leaves what it said before. */
+static void load_users(struct k8s *k)
 {
+	struct association_list pairs = { 0 };
+	struct arena arena;
 	struct err err = { 0 };
-	int r = k8s_users_load(k->extra.ns_users_list_file, arena, pairs, &err);
+	int r;
 
-	if (r < 0 && r != -ENOENT && !k->no_users_said)
-		log_warn(k->env.log, "the users file can't be read and is left out",
+	arena_init(&arena, PAIRS_MEMORY_MAX_BYTES);
+	r = k8s_users_load(k->extra.ns_users_list_file, &arena, &pairs, &err);
+	if (r >= 0 || r == -ENOENT) {
+		learn(&k->users, &arena, pairs);
+		return;
+	}
+	arena_done(&arena);
+	if (!k->users.failing)
+		log_warn(k->env.log, "the users file can't be read; what it said before holds",
 			LOG_STR("cluster_id", k->env.cluster->id), LOG_ERR(&err));
-	k->no_users_said = r < 0 && r != -ENOENT;
+	k->users.failing = true;
+}
+
+static int add_pairs(
+	const struct source *source, struct arena *arena, struct association_list *pairs)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < source->pairs.n; i++)
+		r = association_list_push(
+			pairs, arena, source->pairs.v[i].project, source->pairs.v[i].user);
+	return r;
 }
 
 static int k8s_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
@@ -268,16 +298,20 @@ static int k8s_fetch_accounts(void *state, int64_t now_ms, struct arena *arena,
 
 	if (r < 0)
 		return r;
-	load_users(k, arena, &pairs);
+	load_users(k);
 	time_format_zdt(k->env.zone, now_ms, updated);
 	origin.updated_at = arena_strdup(arena, updated);
 	r = origin.updated_at ? k8s_pods_pairs(k->pods, arena, &pairs) : -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < k->bindings.n; i++)
-		r = association_list_push(
-			&pairs, arena, k->bindings.v[i].project, k->bindings.v[i].user);
+	if (r >= 0)
+		r = add_pairs(&k->users, arena, &pairs);
+	if (r >= 0)
+		r = add_pairs(&k->bindings, arena, &pairs);
 	if (r >= 0)
 		r = associations_to_lists(&pairs, &origin, arena, users, projects);
-	return r < 0 ? err_errno(err, r, "users and projects") : 0;
+	if (r < 0)
+		return err_errno(err, r, "users and projects");
+	/* What pods told is known from the database, too. */
+	return k->bindings.known && k->users.known;
 }
 
 const struct manager manager_k8s = {

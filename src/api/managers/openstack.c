@@ -461,7 +461,7 @@ static int openstack_fetch_accounts(void *state, int64_t now_ms, struct arena *a
 	if (r < 0)
 		return r;
 	r = openstack_accounts_list(o->accounts, arena, users, projects);
-	return r < 0 ? err_errno(err, r, "users and projects") : 0;
+	return r < 0 ? err_errno(err, r, "users and projects") : 1;
 }
 
 static void openstack_stored(void *state, const struct window *window)
@@ -480,7 +480,6 @@ const struct manager manager_openstack = {
 	.open = openstack_open,
 	.recall = openstack_recall,
 	.fetch_units = openstack_fetch_units,
-	.all_accounts = true,
 	.fetch_accounts = openstack_fetch_accounts,
 	.stored = openstack_stored,
 	.close = openstack_close,

@@ -425,7 +425,7 @@ static int slurm_fetch_accounts(void *state, int64_t now_ms, struct arena *arena
 	origin.updated_at = arena_strdup(arena, updated);
 	r = origin.updated_at ? associations_to_lists(&pairs, &origin, arena, users, projects)
 			      : -ENOMEM;
-	return r < 0 ? err_errno(err, r, "users and accounts") : 0;
+	return r < 0 ? err_errno(err, r, "users and accounts") : 1;
 }
 
 const struct manager manager_slurm = {
@@ -434,7 +434,6 @@ const struct manager manager_slurm = {
 	.open = slurm_open,
 	.lists_late = slurm_lists_late,
 	.fetch_units = slurm_fetch_units,
-	.all_accounts = true,
 	.fetch_accounts = slurm_fetch_accounts,
 	.close = slurm_close,
 };

@@ -176,7 +176,7 @@ static void the_command_lines_and_the_environment_are_the_agreed_ones(void **sta
 	assert_string_equal(get_file("env"), "%Y-%m-%dT%H:%M:%S%z,Europe/Paris,a b,$x\n");
 	assert_false(manager_slurm.lists_late(slurm));
 	assert_int_equal(
-		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 0);
+		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 1);
 	assert_string_equal(
 		get_file("list"), "--parsable2 --noheader list associations format=Account,User ");
 	assert_string_equal(get_file("env"), "a b\n");
@@ -198,7 +198,7 @@ static void a_cluster_of_several_is_named_to_slurm(void **state)
 	assert_non_null(
 		strstr(get_file("args"), "--endtime 2031-04-09T08:20:00 --clusters lab-2 "));
 	assert_int_equal(
-		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 0);
+		manager_slurm.fetch_accounts(slurm, 0, &arena, &users, &projects, &err), 1);
 	assert_non_null(strstr(get_file("list"), "format=Account,User cluster=lab-2 "));
 	manager_slurm.close(slurm);
 }
@@ -381,7 +381,7 @@ static void associations_become_users_and_projects(void **state)
 	slurm = opened("{}");
 	assert_int_equal(
 		manager_slurm.fetch_accounts(slurm, 1933480800000, &arena, &users, &projects, &err),
-		0);
+		1);
 	assert_int_equal(users.n, 2);
 	assert_string_equal(users.v[0].name, "mira");
 	assert_int_equal(users.v[0].projects.n, 2);
