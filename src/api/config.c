@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 
 #include "api/identity.h"
 
@@ -33,6 +34,12 @@ static const struct config_key data_keys[] = {
 	{ "backups_kept", CONFIG_INT,
 		offsetof(struct api_config, data.backups_kept) - offsetof(struct api_config, data),
 		NULL, "0", "Older backups are removed; 0: all stay.", 0 },
+	{ "wal_autocheckpoint", CONFIG_INT,
+		offsetof(struct api_config, data.wal_autocheckpoint) -
+			offsetof(struct api_config, data),
+		NULL, "1000",
+		"Pages of 4 KiB after which the WAL is written to the database; more if Litestream does it.",
+		0 },
 	DATA("update_from", CONFIG_STRING, update_from, "today",
 		"Where a new database begins: a date, with or without time."),
 	DATA("time_zone", CONFIG_STRING, time_zone, "Local", "Zone of all texts of time."),
@@ -220,6 +227,8 @@ static int check(const struct api_config *config, struct err *err)
 		return err_set(err, -EINVAL, "backup_interval of less than 1 day is not supported");
 	if (config->data.backups_kept < 0)
 		return err_set(err, -EINVAL, "backups_kept must not be negative");
+	if (config->data.wal_autocheckpoint < 1 || config->data.wal_autocheckpoint > INT_MAX)
+		return err_set(err, -EINVAL, "wal_autocheckpoint must be from 1 to %d", INT_MAX);
 	r = check_clusters(config, err);
 	return r < 0 ? r : check_updaters(config, err);
 }

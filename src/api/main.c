@@ -342,6 +342,9 @@ static int start(struct program *p, struct err *err)
 	if (r >= 0)
 		r = store_open(p->data_dir, p->zone, &p->store, err);
 	if (r >= 0)
+		store_set_wal_autocheckpoint(
+			p->store, (int)MIN(MAX(p->config.data.wal_autocheckpoint, 1), INT_MAX));
+	if (r >= 0)
 		r = open_sources(p, err);
 	if (r >= 0)
 		r = open_collect(p, err);

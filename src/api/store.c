@@ -202,6 +202,11 @@ int store_open(const char *data_dir, const struct timezone_ *zone, struct store 
 	return 0;
 }
 
+void store_set_wal_autocheckpoint(struct store *store, int pages)
+{
+	db_set_wal_autocheckpoint(store->writer, pages);
+}
+
 void store_close(struct store *store)
 {
 	if (!store)

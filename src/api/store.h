@@ -28,6 +28,8 @@ struct store;
  */
 int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
 	struct err *err);
+/* SQLite's wal_autocheckpoint, 1000 pages if it isn't set. Before other threads use the store. */
+void store_set_wal_autocheckpoint(struct store *store, int pages);
 void store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close);
 

@@ -178,6 +178,11 @@ void db_set_busy_timeout(struct db *db, int timeout_ms)
 	sqlite3_busy_timeout(db->handle, timeout_ms);
 }
 
+void db_set_wal_autocheckpoint(struct db *db, int pages)
+{
+	sqlite3_wal_autocheckpoint(db->handle, pages);
+}
+
 void db_close(struct db *db)
 {
 	if (!db)

@@ -37,6 +37,9 @@ enum db_mode {
 int db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err *err);
 /* How long a lock is waited for: DB_BUSY_TIMEOUT_MS if it isn't set. */
 void db_set_busy_timeout(struct db *db, int timeout_ms);
+/* After how many pages of the WAL a commit writes them to the database, as far as readers let it.
+ */
+void db_set_wal_autocheckpoint(struct db *db, int pages);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close);
 

@@ -38,13 +38,13 @@ server() {
 # Opened as it is: a reader that makes a WAL would leave files beside it.
 query() { sqlite3 "file:$1?immutable=1" "$2"; }
 sums() { query "$1" "SELECT count(*), sum(json_extract(total_time_seconds, '\$.walltime')) FROM units WHERE ended_at_ts > 0"; }
-list() { ls -A "${1:-$B}"; }
+list() { ls -A "$B"; }
 is_whole() { # FILE
 	[ "$(query "$1" 'PRAGMA integrity_check')" = ok ] && [ "$(sums "$1")" = "$ENDED" ]
 }
-all_whole() { # [DIRECTORY]: no file that is called a backup and is none
+all_whole() { # no file that is called a backup and is none
 	local file
-	for file in "${1:-$B}"/ceems-*.db; do
+	for file in "$B"/ceems-*.db; do
 		[ -e "$file" ] || continue
 		is_whole "$file" || { echo "$file is half"; return 1; }
 	done
@@ -84,6 +84,7 @@ if strace -o "$T/probe" true 2>/dev/null; then
 	wait_until 30 grep -q '^[0-9]* *rename.*ceems-backup' "$T/trace"
 	new_backups 1
 	stop trace 143
+	# shellcheck disable=SC2016
 	ok "a backup is synced, renamed, and its directory synced" awk -v dir="$B" '
 		/fsync\(/ && index($0, "<" dir "/.ceems-backup.part>") { synced = 1 }
 		/rename/ && /ceems-backup.part/ { if (!synced) bad = 1; renamed = 1; synced = 0; next }
