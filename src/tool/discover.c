@@ -2,6 +2,8 @@
 #include "tool/discover.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "basic/macros.h"
 #include "basic/str.h"
@@ -32,6 +34,40 @@ static struct job *find_job(struct job_list *jobs, const char *name)
 	return NULL;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int collect_hosts(
+	struct job *job, const struct tsdb_series *series, size_t n, struct arena *arena)
+{
+	struct strings hosts = { 0 };
+	size_t of_job = 0, distinct = 0;
+
+	for (size_t i = 0; i < n; i++)
+		of_job += str_eq(tsdb_series_label(&series[i], "job"), job->name);
+	hosts.v = ARENA_ARRAY(arena, const char *, of_job + 1);
+	if (!hosts.v)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const char *instance = tsdb_series_label(&series[i], "instance");
+
+		if (!str_eq(tsdb_series_label(&series[i], "job"), job->name) || !*instance)
+			continue;
+		hosts.v[hosts.n] = arena_strndup(arena, instance, strcspn(instance, ":"));
+		if (!hosts.v[hosts.n++])
+			return -ENOMEM;
+	}
+	qsort(hosts.v, hosts.n, sizeof(*hosts.v), by_text);
+	for (size_t i = 0; i < hosts.n; i++)
+		if (!i || !str_eq(hosts.v[i], hosts.v[distinct - 1]))
+			hosts.v[distinct++] = hosts.v[i];
+	hosts.n = distinct;
+	job->hosts = hosts;
+	return 0;
+}
+
 int discover_from_series(
 	const struct tsdb_series *series, size_t n, struct arena *arena, struct job_list *ret_jobs)
 {
@@ -59,6 +95,12 @@ int discover_from_series(
 			job->has[s] |= str_eq(name, wanted_series_names[s]);
 		job->estimated |= str_eq(name, wanted_series_names[SERIES_LEDGER_SOURCE]) &&
 			str_eq(tsdb_series_label(&series[i], "kind"), "estimated");
+	}
+	for (size_t j = 0; j < jobs.n; j++) {
+		int r = collect_hosts(&jobs.v[j], series, n, arena);
+
+		if (r < 0)
+			return r;
 	}
 	*ret_jobs = jobs;
 	return 0;
@@ -96,8 +138,45 @@ enum power_source job_power_source(const struct job *job)
 	return POWER_NONE;
 }
 
-bool job_has_gpu(const struct job *job)
+static bool share_a_host(const struct job *a, const struct job *b)
 {
-	return job->has[SERIES_UNIT_GPU] || job->has[SERIES_GPU_NVIDIA] ||
-		job->has[SERIES_GPU_AMD_SMI] || job->has[SERIES_GPU_AMD_DEVICE];
+	size_t i = 0, j = 0;
+
+	while (i < a->hosts.n && j < b->hosts.n) {
+		int c = strcmp(a->hosts.v[i], b->hosts.v[j]);
+
+		if (c == 0)
+			return true;
+		if (c < 0)
+			i++;
+		else
+			j++;
+	}
+	return false;
+}
+
+const struct job *job_find_gpus(
+	const struct job *job, const struct job_list *jobs, struct rules_gpus *ret_gpus)
+{
+	static const struct {
+		enum wanted_series series;
+		bool microwatts;
+	} kinds[] = {
+		{ SERIES_GPU_NVIDIA, false },
+		{ SERIES_GPU_AMD_SMI, true },
+		{ SERIES_GPU_AMD_DEVICE, false },
+	};
+	const struct job *found = NULL;
+
+	for (size_t k = 0; job->has[SERIES_UNIT_GPU] && k < ARRAY_SIZE(kinds); k++)
+		for (size_t i = 0; i < jobs->n; i++) {
+			const struct job *gpus = &jobs->v[i];
+
+			if (!gpus->has[kinds[k].series] || !share_a_host(job, gpus))
+				continue;
+			found = gpus;
+			*ret_gpus = (struct rules_gpus){ gpus->name,
+				wanted_series_names[kinds[k].series], kinds[k].microwatts, false };
+		}
+	return found;
 }

@@ -33,6 +33,7 @@ struct job {
 	const char *name;
 	int64_t scrape_interval_ms; /* 0: none of its own */
 	bool has[N_WANTED_SERIES];
+	struct strings hosts; /* of its series: instances without ports; sorted, distinct */
 	bool estimated; /* the ledger of some host has an estimate as its source */
 };
 struct job_list {
@@ -48,6 +49,8 @@ void discover_intervals(struct job_list *jobs, const struct tsdb_target *targets
 
 /* The first source that the job has; POWER_NONE if it has none. */
 enum power_source job_power_source(const struct job *job);
-bool job_has_gpu(const struct job *job);
+/* The last job whose GPUs are in the hosts of this one (maybe itself); NULL: it has none. */
+const struct job *job_find_gpus(
+	const struct job *job, const struct job_list *jobs, struct rules_gpus *ret_gpus);
 
 #endif

@@ -5,40 +5,24 @@
  *   $JOB      the job, quoted             $PUE      factor
  *   $WINDOW   for rates: 4 scrapes        $EVAL     the group's interval   $EVAL_S   in seconds
  *   $DELAY    scrape interval             $DELAY_S  in seconds             $PREVIOUS $DELAY + $EVAL
+ *   $HOST     watts of each (job, instance) of a meter outside of the host, on one line
  *   $FACTOR   g/kWh                       $PROVIDER, $COUNTRY quoted
  */
-#include "tool/rules.h"
+#include "tool/rules_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "basic/arena.h"
 #include "basic/duration.h"
 #include "basic/macros.h"
 #include "basic/num.h"
 #include "basic/str.h"
 
-enum { RATE_SCRAPES = 4, MAX_WORDS = 16, WORDS_MAX_BYTES = 1 << 20 };
-
-struct word {
-	const char *name;
-	const char *text;
-};
-
-struct writer {
-	const struct rules_job *job;
-	const struct rules_settings *settings;
-	struct arena arena;
-	struct word words[MAX_WORDS]; /* of the group that is being written */
-	size_t n_words;
-	const char *provider; /* of the rule set that is being written, quoted */
-	struct buffer *out;
-	int error;
-};
+enum { RATE_SCRAPES = 4, WORDS_MAX_BYTES = 1 << 20 };
 
 /* Parts of expressions that stand in several rules; they hold words themselves. */
-static const struct word parts[] = {
+static const struct rules_word parts[] = {
 	{ "CPU_RATE", /* user + system of a unit */
 		"(\n"
 		"    irate(ceems_compute_unit_cpu_user_seconds_total{job=$JOB}[$WINDOW])\n"
@@ -57,6 +41,16 @@ static const struct word parts[] = {
 		"      ceems_meminfo_MemTotal_bytes{job=$JOB}\n"
 		"    - ceems_meminfo_MemAvailable_bytes{job=$JOB}\n"
 		"  )" },
+	{ "PACKAGE_SHARE", /* of the packages in what RAPL measures of a host */
+		"(\n"
+		"    sum by (job, instance) (irate(ceems_rapl_package_joules_total{job=$JOB}[$WINDOW]))\n"
+		"  / (\n"
+		"      sum by (job, instance) (irate(ceems_rapl_package_joules_total{job=$JOB}[$WINDOW]))\n"
+		"    + sum by (job, instance) (irate(ceems_rapl_dram_joules_total{job=$JOB}[$WINDOW]))\n"
+		"    )\n"
+		")" },
+	{ "EQUAL_PART", /* of a unit among those of its host */
+		"1 / sum by (job, instance) (ceems_compute_units{job=$JOB} > 0)" },
 	{ "RAPL_CPU",
 		"  sum by (job, instance) (irate(ceems_rapl_package_joules_total{job=$JOB}[$WINDOW]))\n"
 		"* on (job, instance) group_right () (\n"
@@ -85,8 +79,7 @@ void rules_append_quoted(struct buffer *out, const char *text)
 	buffer_putc(out, '"');
 }
 
-/* Texts for the table of words; NULL (and a sticky error) without memory. */
-static const char *keep(struct writer *w, const char *text)
+const char *rules_keep(struct rules_writer *w, const char *text)
 {
 	const char *kept = text ? arena_strdup(&w->arena, text) : NULL;
 
@@ -95,31 +88,31 @@ static const char *keep(struct writer *w, const char *text)
 	return kept;
 }
 
-static const char *quoted(struct writer *w, const char *text)
+static const char *quoted(struct rules_writer *w, const char *text)
 {
 	CLEANUP(buffer_done) struct buffer buf = { 0 };
 
 	rules_append_quoted(&buf, text);
-	return keep(w, buf.data);
+	return rules_keep(w, buf.data);
 }
 
-static const char *number(struct writer *w, double value)
+static const char *number(struct rules_writer *w, double value)
 {
 	char text[NUM_TEXT_MAX];
 
 	num_plain(value, text);
-	return keep(w, text);
+	return rules_keep(w, text);
 }
 
-static const char *duration(struct writer *w, int64_t ms)
+static const char *duration(struct rules_writer *w, int64_t ms)
 {
 	char text[DURATION_TEXT_MAX];
 
 	duration_format_prometheus(ms, text);
-	return keep(w, text);
+	return rules_keep(w, text);
 }
 
-static const char *find(const struct word *words, size_t n, struct slice name)
+static const char *find(const struct rules_word *words, size_t n, struct slice name)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (slice_eq(name, words[i].name))
@@ -138,7 +131,7 @@ static size_t word_len(const char *p)
 }
 
 /* Every line but the first gets indent blanks in front. */
-static void put_text(struct writer *w, const char *text, size_t indent)
+static void put_text(struct rules_writer *w, const char *text, size_t indent)
 {
 	size_t column = 0; /* within text's line */
 
@@ -160,8 +153,8 @@ static void put_text(struct writer *w, const char *text, size_t indent)
 	}
 }
 
-/* labels: lines of YAML, or NULL. */
-static void rule(struct writer *w, const char *record, const char *labels, const char *expr)
+void rules_put_rule(
+	struct rules_writer *w, const char *record, const char *labels, const char *expr)
 {
 	buffer_printf(w->out, "      - record: %s\n        expr: |\n          ", record);
 	put_text(w, expr, 10);
@@ -173,17 +166,17 @@ static void rule(struct writer *w, const char *record, const char *labels, const
 	}
 }
 
-static void comment(struct writer *w, const char *text)
+void rules_put_comment(struct rules_writer *w, const char *text)
 {
 	put_text(w, text, 6);
 	buffer_putc(w->out, '\n');
 }
 
-static void set_words(struct writer *w, int64_t eval_ms)
+static void set_words(struct rules_writer *w, int64_t eval_ms)
 {
 	const struct rules_settings *s = w->settings;
 	const int64_t scrape_ms = w->job->scrape_interval_ms;
-	const struct word words[] = {
+	const struct rules_word words[] = {
 		{ "JOB", quoted(w, w->job->name) },
 		{ "WINDOW", duration(w, RATE_SCRAPES * scrape_ms) },
 		{ "EVAL", duration(w, eval_ms) },
@@ -194,18 +187,20 @@ static void set_words(struct writer *w, int64_t eval_ms)
 		{ "BRIDGE", RULES_BRIDGE },
 		{ "BRIDGE_S", RULES_BRIDGE_SECONDS },
 		{ "PUE", number(w, s->pue) },
+		{ "HOST", w->host },
+		{ "METER", w->meter },
 		{ "FACTOR", number(w, s->emission.factor) },
 		{ "COUNTRY", quoted(w, s->emission.country_code) },
 		{ "PROVIDER", w->provider },
 	};
 
-	static_assert(ARRAY_SIZE(words) <= MAX_WORDS, "room for all words");
+	static_assert(ARRAY_SIZE(words) <= RULES_WORDS_MAX, "room for all words");
 	memcpy(w->words, words, sizeof(words));
 	w->n_words = ARRAY_SIZE(words);
 }
 
 /* Also begins the words of the group. */
-static void group(struct writer *w, const char *prefix, int64_t interval_ms)
+static void group(struct rules_writer *w, const char *prefix, int64_t interval_ms)
 {
 	CLEANUP(buffer_done) struct buffer name = { 0 };
 
@@ -219,7 +214,7 @@ static void group(struct writer *w, const char *prefix, int64_t interval_ms)
 	put_text(w, "$EVAL\n    rules:\n", 0);
 }
 
-static void set_provider(struct writer *w, const char *provider)
+static void set_provider(struct rules_writer *w, const char *provider)
 {
 	w->provider = quoted(w, provider);
 	w->words[w->n_words - 1].text = w->provider; /* the last of set_words() */
@@ -252,54 +247,54 @@ static void set_provider(struct writer *w, const char *provider)
 	"  - min_over_time(" counter "[$EVAL] offset $DELAY)\n"                         \
 	") > 0"
 
-static void unit_power_ledger(struct writer *w)
+static void unit_power_ledger(struct rules_writer *w)
 {
-	comment(w,
+	rules_put_comment(w,
 		"      # Power of each unit from the exporter's energy ledger (docs/energy.md): what its\n"
 		"# counters gained since the last evaluation, so that the sum of power times\n"
 		"# interval is the energy, short units included.");
 	if (w->job->estimated)
-		comment(w,
+		rules_put_comment(w,
 			"      # At least one host of this job has no sensor: the energy of such a host is an ESTIMATE\n"
 			"# of the power model (ceems_energy_source_info tells which), not a measurement.");
-	rule(w, "uuid:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "uuid:ceems_host_power_watts:pue", NULL,
 		STEP("ceems_energy_unit_joules_total{job=$JOB}",
 			"ceems_energy_unit_start_time_seconds{job=$JOB}",
 			"job, instance, manager, hostname, cgrouphostname, uuid",
 			"sum without (domain)"));
-	comment(w,
+	rules_put_comment(w,
 		"      # The energy as a counter in joules, for the queries of the API server. It is without\n"
 		"# the PUE, so that a new one makes no step in it; the queries multiply by the factor below.");
-	rule(w, "uuid:ceems_host_energy_joules_total", NULL,
+	rules_put_rule(w, "uuid:ceems_host_energy_joules_total", NULL,
 		"sum without (domain) (\n"
 		"  last_over_time(ceems_energy_unit_joules_total{job=$JOB}[$EVAL] offset $DELAY)\n"
 		")");
-	rule(w, "job:ceems_host_pue:factor", "job: $JOB", "vector($PUE)");
+	rules_put_rule(w, "job:ceems_host_pue:factor", "job: $JOB", "vector($PUE)");
 }
 
-static void job_power_ledger(struct writer *w)
+static void job_power_ledger(struct rules_writer *w)
 {
-	rule(w, "job:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "job:ceems_host_power_watts:pue", NULL,
 		STEP("ceems_energy_meter_joules_total{job=$JOB}",
 			"ceems_energy_ledger_start_time_seconds{job=$JOB}",
 			"job, instance, hostname", "sum by (job)"));
 }
 
-static void instance_counters_rapl(struct writer *w)
+static void instance_counters_rapl(struct rules_writer *w)
 {
-	rule(w, "instance:ceems_rapl_package_joules_total:pue", NULL,
+	rules_put_rule(w, "instance:ceems_rapl_package_joules_total:pue", NULL,
 		"$PUE * ceems_rapl_package_joules_total{job=$JOB}");
 	if (w->job->has_dram)
-		rule(w, "instance:ceems_rapl_dram_joules_total:pue", NULL,
+		rules_put_rule(w, "instance:ceems_rapl_dram_joules_total:pue", NULL,
 			"$PUE * ceems_rapl_dram_joules_total{job=$JOB}");
 }
 
-static void unit_power_rapl(struct writer *w)
+static void unit_power_rapl(struct rules_writer *w)
 {
-	comment(w,
+	rules_put_comment(w,
 		"      # Power of each unit: package power by its share in the host's CPU time, DRAM power by its\n"
 		"# share in the host's used memory. Hosts without a DRAM domain count the packages only.");
-	rule(w, "uuid:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "uuid:ceems_host_power_watts:pue", NULL,
 		w->job->has_dram ? "$PUE * (\n"
 				   "    $RAPL_CPU\n"
 				   "  +\n"
@@ -314,12 +309,12 @@ static void unit_power_rapl(struct writer *w)
 				   ")");
 }
 
-static void job_power_rapl(struct writer *w)
+static void job_power_rapl(struct rules_writer *w)
 {
 	static const char package[] =
 		"$PUE * sum by (job) (irate(ceems_rapl_package_joules_total{job=$JOB}[$WINDOW]))";
 
-	rule(w, "job:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "job:ceems_host_power_watts:pue", NULL,
 		w->job->has_dram
 			? "$PUE * (\n"
 			  "    sum by (job) (irate(ceems_rapl_package_joules_total{job=$JOB}[$WINDOW]))\n"
@@ -330,19 +325,20 @@ static void job_power_rapl(struct writer *w)
 			: package);
 }
 
-static void instance_power_model(struct writer *w)
+static void instance_power_model(struct rules_writer *w)
 {
-	comment(w, "      # An ESTIMATE by the exporter's power model, not a measurement.");
-	rule(w, "instance:ceems_power_model_watts:pue", NULL,
+	rules_put_comment(
+		w, "      # An ESTIMATE by the exporter's power model, not a measurement.");
+	rules_put_rule(w, "instance:ceems_power_model_watts:pue", NULL,
 		"$PUE * ceems_power_model_watts{job=$JOB}");
 }
 
-static void unit_power_model(struct writer *w)
+static void unit_power_model(struct rules_writer *w)
 {
-	comment(w,
+	rules_put_comment(w,
 		"      # Power of each unit: nine tenths of the ESTIMATED host power by its share in the host's CPU\n"
 		"# time, one tenth (network, disks, ...) in equal parts. The split may be changed here.");
-	rule(w, "uuid:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "uuid:ceems_host_power_watts:pue", NULL,
 		"$PUE * sum by (job, instance) (ceems_power_model_watts{job=$JOB})\n"
 		"* on (job, instance) group_right () (\n"
 		"    0.9 * $CPU_SHARE\n"
@@ -351,28 +347,28 @@ static void unit_power_model(struct writer *w)
 		")");
 }
 
-static void job_power_model(struct writer *w)
+static void job_power_model(struct rules_writer *w)
 {
-	rule(w, "job:ceems_host_power_watts:pue", NULL,
+	rules_put_rule(w, "job:ceems_host_power_watts:pue", NULL,
 		"$PUE * sum by (job) (ceems_power_model_watts{job=$JOB})");
 }
 
 /* --- usage ---------------------------------------------------------------------------------- */
 
-static void unit_usage(struct writer *w)
+static void unit_usage(struct rules_writer *w)
 {
-	rule(w, "uuid:ceems_cpu_usage:ratio_irate", NULL,
+	rules_put_rule(w, "uuid:ceems_cpu_usage:ratio_irate", NULL,
 		"100 * $CPU_RATE\n"
 		"/ (ceems_compute_unit_cpus{job=$JOB} > 0)");
-	rule(w, "uuid:ceems_cpu_memory_usage:ratio", NULL,
+	rules_put_rule(w, "uuid:ceems_cpu_memory_usage:ratio", NULL,
 		"100 * ceems_compute_unit_memory_used_bytes{job=$JOB}\n"
 		"/ (ceems_compute_unit_memory_total_bytes{job=$JOB} > 0)");
 }
 
-static void job_usage(struct writer *w)
+static void job_usage(struct rules_writer *w)
 {
-	comment(w, "      # Busy CPU time relative to the physical cores.");
-	rule(w, "job:ceems_cpu_usage:avg_ratio_irate", NULL,
+	rules_put_comment(w, "      # Busy CPU time relative to the physical cores.");
+	rules_put_rule(w, "job:ceems_cpu_usage:avg_ratio_irate", NULL,
 		"100 * avg by (job) (\n"
 		"    sum by (job, instance) (\n"
 		"      irate(ceems_cpu_seconds_total{job=$JOB,mode!~\"idle|iowait|steal\"}[$WINDOW])\n"
@@ -381,7 +377,7 @@ static void job_usage(struct writer *w)
 		"      (ceems_cpu_count{job=$JOB} > 0) / (ceems_cpu_per_core_count{job=$JOB} > 0)\n"
 		"    )\n"
 		")");
-	rule(w, "job:ceems_cpu_memory_usage:avg_ratio", NULL,
+	rules_put_rule(w, "job:ceems_cpu_memory_usage:avg_ratio", NULL,
 		"100 * avg by (job) (\n"
 		"  1 - ceems_meminfo_MemAvailable_bytes{job=$JOB} / ceems_meminfo_MemTotal_bytes{job=$JOB}\n"
 		")");
@@ -391,24 +387,26 @@ static void job_usage(struct writer *w)
 
 #define FACTOR_SERIES "ceems_emissions_gCo2_kWh{country_code=$COUNTRY,provider=$PROVIDER}"
 
-static void unit_emissions_of_provider(struct writer *w)
+static void unit_emissions_of_provider(struct rules_writer *w)
 {
-	rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
+	rules_put_rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
 		"uuid:ceems_host_power_watts:pue{job=$JOB} / 3.6e6\n"
 		"* on () group_left ()\n"
 		"  max(" FACTOR_SERIES ")");
 	if (w->job->source == POWER_LEDGER)
-		rule(w, "job:ceems_emissions_gCo2_kWh:factor", "job: $JOB\nprovider: $PROVIDER",
+		rules_put_rule(w, "job:ceems_emissions_gCo2_kWh:factor",
+			"job: $JOB\nprovider: $PROVIDER",
 			"max by (country, country_code) (" FACTOR_SERIES ")");
 }
 
-static void unit_emissions(struct writer *w)
+static void unit_emissions(struct rules_writer *w)
 {
 	const struct rules_emission *e = &w->settings->emission;
 
 	if (e->providers.n == 0 && e->factor <= 0)
 		return;
-	comment(w, "      # Emissions in g/s: W / 3.6e6 = kWh/s, times the factor in g/kWh.");
+	rules_put_comment(
+		w, "      # Emissions in g/s: W / 3.6e6 = kWh/s, times the factor in g/kWh.");
 	for (size_t i = 0; i < e->providers.n; i++) {
 		set_provider(w, e->providers.v[i]);
 		unit_emissions_of_provider(w);
@@ -416,28 +414,28 @@ static void unit_emissions(struct writer *w)
 	if (e->providers.n > 0)
 		return;
 	set_provider(w, e->provider);
-	rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
+	rules_put_rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
 		"uuid:ceems_host_power_watts:pue{job=$JOB} / 3.6e6 * $FACTOR");
 	if (w->job->source == POWER_LEDGER)
-		rule(w, "job:ceems_emissions_gCo2_kWh:factor",
+		rules_put_rule(w, "job:ceems_emissions_gCo2_kWh:factor",
 			*e->country_code ? "job: $JOB\nprovider: $PROVIDER\ncountry_code: $COUNTRY"
 					 : "job: $JOB\nprovider: $PROVIDER",
 			"vector($FACTOR)");
 }
 
-static void job_emissions(struct writer *w)
+static void job_emissions(struct rules_writer *w)
 {
 	const struct rules_emission *e = &w->settings->emission;
 
 	if (e->providers.n > 0) {
-		comment(w, "      # For every country and provider that is exported.");
-		rule(w, "job:ceems_host_emissions_g_s:pue", NULL,
+		rules_put_comment(w, "      # For every country and provider that is exported.");
+		rules_put_rule(w, "job:ceems_host_emissions_g_s:pue", NULL,
 			"max by (country, country_code, provider) (ceems_emissions_gCo2_kWh)\n"
 			"* on () group_left (job)\n"
 			"  job:ceems_host_power_watts:pue{job=$JOB} / 3.6e6");
 	} else if (e->factor > 0) {
 		set_provider(w, e->provider);
-		rule(w, "job:ceems_host_emissions_g_s:pue",
+		rules_put_rule(w, "job:ceems_host_emissions_g_s:pue",
 			*e->country_code ? "provider: $PROVIDER\ncountry_code: $COUNTRY"
 					 : "provider: $PROVIDER",
 			"job:ceems_host_power_watts:pue{job=$JOB} / 3.6e6 * $FACTOR");
@@ -446,17 +444,20 @@ static void job_emissions(struct writer *w)
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-static void header(struct writer *w)
+static void header(struct rules_writer *w)
 {
-	static const char *const sources[] = {
+	static const char *const names[] = {
 		[POWER_LEDGER] = "the exporter's energy ledger (counters)",
 		[POWER_RAPL] = "RAPL counters",
 		[POWER_MODEL] = "the exporter's power model (an ESTIMATE, not a measurement)",
+		[POWER_CRAY] = "Cray PM counters",
+		[POWER_REDFISH] = "Redfish",
+		[POWER_IPMI] = "IPMI DCMI",
 	};
 
 	put_text(w, "# Recording rules for the compute units of job $JOB, written by ceems_tool.\n",
 		0);
-	buffer_printf(w->out, "# Power comes from %s.\n", sources[w->job->source]);
+	buffer_printf(w->out, "# Power comes from %s.\n", names[w->job->source]);
 	put_text(w,
 		"# PUE is $PUE; the job is scraped every $DELAY. Write the file anew when one of them\n"
 		"# changes, and check it with 'promtool check rules'.\n"
@@ -464,12 +465,30 @@ static void header(struct writer *w)
 		0);
 }
 
+/* What each source has of rules. */
+static const struct {
+	void (*unit)(struct rules_writer *w), (*job)(struct rules_writer *w);
+} sources[] = {
+	[POWER_LEDGER] = { unit_power_ledger, job_power_ledger },
+	[POWER_RAPL] = { unit_power_rapl, job_power_rapl },
+	[POWER_MODEL] = { unit_power_model, job_power_model },
+	[POWER_CRAY] = { rules_put_unit_power_cray, rules_put_job_power_cray },
+	[POWER_REDFISH] = { rules_put_unit_power_meter, rules_put_job_power_meter },
+	[POWER_IPMI] = { rules_put_unit_power_meter, rules_put_job_power_meter },
+};
+
 int rules_write(
 	const struct rules_job *job, const struct rules_settings *settings, struct buffer *out)
 {
-	struct writer w = { .job = job, .settings = settings, .provider = "", .out = out };
+	struct rules_writer w = { .job = job,
+		.settings = settings,
+		.provider = "",
+		.host = "",
+		.meter = "",
+		.out = out };
 
 	arena_init(&w.arena, WORDS_MAX_BYTES);
+	rules_set_meter(&w);
 	set_words(&w, settings->eval_interval_ms);
 	header(&w);
 	group(&w, "compute-unit-rules", settings->eval_interval_ms);
@@ -478,22 +497,12 @@ int rules_write(
 		instance_counters_rapl(&w);
 	if (job->has_model)
 		instance_power_model(&w);
-	if (job->source == POWER_LEDGER)
-		unit_power_ledger(&w);
-	else if (job->source == POWER_RAPL)
-		unit_power_rapl(&w);
-	else
-		unit_power_model(&w);
+	sources[job->source].unit(&w);
 	unit_emissions(&w);
 
 	group(&w, "host-agg-rules", RATE_SCRAPES * job->scrape_interval_ms);
 	job_usage(&w);
-	if (job->source == POWER_LEDGER)
-		job_power_ledger(&w);
-	else if (job->source == POWER_RAPL)
-		job_power_rapl(&w);
-	else
-		job_power_model(&w);
+	sources[job->source].job(&w);
 	job_emissions(&w);
 	arena_done(&w.arena);
 	return w.error ? w.error : buffer_error(out);

@@ -18,10 +18,17 @@ enum power_source {
 	POWER_LEDGER, /* the exporter's energy counters */
 	POWER_RAPL,
 	POWER_MODEL, /* an estimate: no sensor */
-	/* Known, but there are no rules for them in this version. */
 	POWER_CRAY,
 	POWER_REDFISH,
 	POWER_IPMI,
+};
+
+/* The job whose exporters tell the power of the hosts' GPUs. */
+struct rules_gpus {
+	const char *job; /* NULL: there is none */
+	const char *power; /* its metric */
+	bool microwatts; /* watts otherwise */
+	bool included; /* in what the hosts' meter (IPMI, Redfish) reads */
 };
 
 struct rules_job {
@@ -30,6 +37,8 @@ struct rules_job {
 	enum power_source source;
 	bool has_rapl, has_dram, has_model; /* series that the job exports */
 	bool estimated; /* the ledger of some host rests on an estimate */
+	const char *chassis; /* of Redfish: the one that counts; "" for any */
+	struct rules_gpus gpus;
 };
 
 struct rules_emission {
@@ -53,10 +62,15 @@ struct rules_settings {
 
 enum { RULES_MAX_BYTES = 1 << 20 };
 
-/* Appends the rule file of a job with POWER_LEDGER, POWER_RAPL or POWER_MODEL. 0, -ENOMEM, -E2BIG.
- */
+/* Appends the rule file of a job that has a source of power. 0, -ENOMEM, -E2BIG. */
 int rules_write(
 	const struct rules_job *job, const struct rules_settings *settings, struct buffer *out);
+
+/*
+ * The expression, on one line, of the power that IPMI or Redfish reads less that of the host's
+ * GPUs. Hosts without either are left out.
+ */
+void rules_meter_without_gpus(const struct rules_job *job, struct buffer *out);
 
 /* The text between double quotes in PromQL, YAML and comments: one line whatever the name holds. */
 void rules_append_quoted(struct buffer *out, const char *text);

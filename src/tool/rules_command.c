@@ -148,40 +148,100 @@ static int write_job(struct tool *tool, const struct rules_job *job,
 	return r;
 }
 
-static bool supported(struct tool *tool, const struct job *job, enum power_source source)
+/* Which of several chassis is the host: nobody but the operator knows. */
+static int ask_chassis(struct tool *tool, const char *job, const struct strings *chassis,
+	const char **ret_chassis, struct err *err)
 {
-	static const char *const names[] = {
-		[POWER_CRAY] = "Cray PM counters",
-		[POWER_REDFISH] = "Redfish",
-		[POWER_IPMI] = "IPMI DCMI",
-	};
+	char answer[16];
+	int64_t n;
 
-	if (source == POWER_NONE)
-		return false;
-	if (source >= POWER_CRAY) {
+	fprintf(tool->messages, "job '%s' has several chassis:\n", job);
+	for (size_t i = 0; i < chassis->n; i++)
+		fprintf(tool->messages, "[%zu]: %s\n", i, chassis->v[i]);
+	fprintf(tool->messages, "Number of the one whose power is that of the host: ");
+	fflush(tool->messages);
+	if (scanf("%15s", answer) != 1)
+		return err_set(err, -EINVAL, "job '%s': no chassis was chosen", job);
+	if (slice_to_i64(slice_from(answer), &n) < 0 || n < 0 || (size_t)n >= chassis->n)
+		return err_set(err, -EINVAL, "job '%s': '%s' is none of the numbers", job, answer);
+	*ret_chassis = chassis->v[n];
+	return 0;
+}
+
+static int choose_chassis(
+	struct tool *tool, struct tsdb_command *cmd, struct rules_job *job, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer matcher = { 0 };
+	struct strings chassis = { 0 };
+	int r;
+
+	buffer_puts(&matcher, "ceems_redfish_current_watts{job=");
+	rules_append_quoted(&matcher, job->name);
+	buffer_putc(&matcher, '}');
+	if (buffer_error(&matcher))
+		return err_errno(err, buffer_error(&matcher), "job '%s'", job->name);
+	r = tsdb_command_values(cmd, "chassis", buffer_text(&matcher), &chassis, err);
+	if (r < 0)
+		return r;
+	if (!chassis.n)
+		return err_set(err, -ENODATA, "job '%s' has no chassis", job->name);
+	if (chassis.n > 1)
+		return ask_chassis(tool, job->name, &chassis, &job->chassis, err);
+	job->chassis = chassis.v[0];
+	return 0;
+}
+
+/* Whether the meter of hosts reads more than the GPUs take, on the average of the time range. */
+static int ask_included(struct tsdb_command *cmd, struct rules_job *job, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer query = { 0 };
+	struct tsdb_sample *samples;
+	size_t n;
+	int r;
+
+	buffer_puts(&query, "avg_over_time((");
+	rules_meter_without_gpus(job, &query);
+	buffer_printf(&query, ")[%llds:])", (long long)MAX(cmd->end - cmd->start, 1));
+	if (buffer_error(&query))
+		return err_errno(err, buffer_error(&query), "query");
+	r = tsdb_command_tick(cmd, err);
+	if (r >= 0)
+		r = tsdb_query(cmd->tsdb, buffer_text(&query), cmd->end, 0, &cmd->arena, &samples,
+			&n, err);
+	if (r < 0)
+		return r;
+	job->gpus.included = n > 0 && samples[0].value > 0;
+	return 0;
+}
+
+static void choose_gpus(struct tool *tool, struct tsdb_command *cmd, const struct job_list *jobs,
+	const struct job *job, struct rules_job *of_job)
+{
+	struct err err;
+
+	if (!job_find_gpus(job, jobs, &of_job->gpus))
+		return;
+	fprintf(tool->messages,
+		"job '%s' has GPUs: rules for GPUs are not in this version, only those for "
+		"the hosts are written\n",
+		job->name);
+	if ((of_job->source == POWER_IPMI || of_job->source == POWER_REDFISH) &&
+		ask_included(cmd, of_job, &err) < 0)
 		fprintf(tool->messages,
-			"job '%s' measures power by %s: rules for it are not in this version, the "
-			"job is left out\n",
-			job->name, names[source]);
-		return false;
-	}
-	if (job_has_gpu(job))
-		fprintf(tool->messages,
-			"job '%s' has GPUs: rules for GPUs are not in this version, only those for "
-			"the hosts are written\n",
-			job->name);
-	return true;
+			"job '%s': whether the power of GPUs is in that of the hosts is not known, "
+			"and taken for not: %s\n",
+			job->name, err.text);
 }
 
 /* All jobs, whatever happens to one of them. */
-static int write_jobs(struct tool *tool, const struct job_list *jobs,
+static int write_jobs(struct tool *tool, struct tsdb_command *cmd, const struct job_list *jobs,
 	const struct tsdb_settings *global, const struct rules_settings *settings)
 {
 	int status = 0;
 
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct job *job = &jobs->v[i];
-		const struct rules_job of_job = {
+		struct rules_job of_job = {
 			.name = job->name,
 			.scrape_interval_ms = job->scrape_interval_ms > 0
 				? job->scrape_interval_ms
@@ -191,12 +251,20 @@ static int write_jobs(struct tool *tool, const struct job_list *jobs,
 			.has_dram = job->has[SERIES_RAPL_DRAM],
 			.has_model = job->has[SERIES_POWER_MODEL],
 			.estimated = job->estimated,
+			.chassis = "",
 		};
 		struct err err = { 0 };
+		int r = 0;
 
-		if (!supported(tool, job, of_job.source))
+		if (of_job.source == POWER_NONE)
 			continue;
-		if (write_job(tool, &of_job, settings, &err) < 0)
+		if (of_job.source == POWER_REDFISH)
+			r = choose_chassis(tool, cmd, &of_job, &err);
+		if (r >= 0) {
+			choose_gpus(tool, cmd, jobs, job, &of_job);
+			r = write_job(tool, &of_job, settings, &err);
+		}
+		if (r < 0)
 			status = tool_failed(tool, failed, &err);
 	}
 	return status;
@@ -221,7 +289,7 @@ static int run(struct tool *tool, struct tsdb_command *cmd)
 		? tool->rules.eval_interval_ns / NS_PER_MS
 		: global.evaluation_interval_ms;
 	choose_emission(tool, cmd, &settings.emission);
-	return write_jobs(tool, &jobs, &global, &settings);
+	return write_jobs(tool, cmd, &jobs, &global, &settings);
 }
 
 int command_create_recording_rules(struct tool *tool)

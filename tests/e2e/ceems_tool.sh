@@ -100,10 +100,10 @@ series ceems_energy_meter_joules_total:fast ceems_rapl_package_joules_total:fast
 	ceems_power_model_watts:../vm/s ceems_energy_source_info:../vm/s:kind=estimated ceems_energy_unit_joules_total:../vm/s
 rm -f "$S/requests"
 ok "rules for each job" run 0 "$TOOL" tsdb create-recording-rules "${AUTH[@]}" --country-code=FR --pue=1.2 --start=1000 --end=2000.5
-ok "they are valid" promtool check rules rules/fast.rules rules/plain.rules rules/%2E.%2Fvm%2Fs.rules
-ok "nobody else can read them, and there are no others" sh -c '[ "$(ls -A rules | wc -l)" = 3 ] &&
+ok "they are valid" promtool check rules rules/fast.rules rules/plain.rules rules/bmc.rules rules/%2E.%2Fvm%2Fs.rules
+ok "nobody else can read them, and there are no others" sh -c '[ "$(ls -A rules | wc -l)" = 4 ] &&
 	[ "$(stat -c %a rules rules/fast.rules | tr "\n" " ")" = "700 600 " ]'
-ok "what is not there yet is said" sh -c "grep -q \"job 'bmc' measures power by IPMI\" $T/err && grep -q \"job 'fast' has GPUs\" $T/err"
+ok "a meter's power is told" grep -q 'instance:ceems_ipmi_dcmi_current_watts:pue' rules/bmc.rules
 ok "intervals are the job's and the TSDB's" sh -c "grep -q 'interval: 30s' rules/fast.rules && grep -q 'interval: 20s' rules/fast.rules &&
 	grep -q 'interval: 1m' rules/plain.rules"
 ok "each provider once" sh -c "[ \$(grep -c 'provider: \"rte\"' rules/plain.rules) = 1 ] && grep -q 'provider: \"owid\"' rules/plain.rules"
@@ -111,6 +111,46 @@ ok "an estimate is called one" sh -c "grep -q ESTIMATE rules/%2E.%2Fvm%2Fs.rules
 ok "the questions are those of Prometheus's API" asked "[q[1] for q in r] == ['/api/v1/status/config', '/api/v1/targets',
 	'/api/v1/series', '/api/v1/label/provider/values'] and float(r[2][2]['start'][0]) == 1000
 	and float(r[2][2]['end'][0]) == 2000.5 and 'ceems_rapl_package_joules_total' in r[2][2]['match[]']"
+
+# The chassis of Redfish, and GPUs whose power its meter contains.
+FACTOR=(--emission-factor=100)
+chassis() { # ANSWER DIR
+	printf '%s' "$1" | "$TOOL" tsdb create-recording-rules "${AUTH[@]}" "${FACTOR[@]}" --end=1700000000 --start=1699996400 --output-dir="$2" 2>"$T/err" || {
+		cat "$T/err"
+		return 1
+	}
+}
+no_chassis() { ! chassis "$@" && grep -q "$3" "$T/err"; }
+success '{"resultType":"vector","result":[{"metric":{},"value":[1,"12"]},{"metric":{},"value":[1,"-1"]}]}' >"$S/reply/api_v1_query"
+series ceems_redfish_current_watts:rf ceems_compute_unit_gpu_index_flag:rf amd_gpu_power:amd
+success '["one"]' >"$S/reply/api_v1_label_chassis_values"
+rm -f "$S/requests"
+ok "the only chassis is taken" chassis "" rf1
+ok "and stands in the rules" grep -q 'ceems_redfish_current_watts{job="rf",chassis="one"}' rf1/rf.rules
+ok "it is asked whether GPUs are in it" asked "r[-1][1] == '/api/v1/query' and float(r[-1][2]['time'][0]) == 1700000000
+	and '{job=\"rf\",chassis=\"one\"}' in r[-1][2]['query'][0] and 'amd_gpu_power{job=\"amd\"}' in r[-1][2]['query'][0]
+	and r[-1][2]['query'][0].endswith('[3600s:])')"
+ok "then they are taken off" grep -q 'amd_gpu_power{job="amd"}.* / 1e6' rf1/rf.rules
+ok "the rules are valid" promtool check rules rf1/rf.rules
+success '{"resultType":"vector","result":[{"metric":{},"value":[1,"-12"]}]}' >"$S/reply/api_v1_query"
+ok "GPUs that are not in it" chassis "" rf2
+ok "are not taken off" sh -c '! grep -q amd_gpu_power rf2/rf.rules'
+rm "$S/reply/api_v1_query"
+ok "GPUs of which it is not known" chassis "" rf2
+ok "are not either" sh -c "! grep -q amd_gpu_power rf2/rf.rules && grep -q 'taken for not' $T/err"
+success '["a","b"]' >"$S/reply/api_v1_label_chassis_values"
+ok "of several chassis one is chosen" chassis "1
+" rf3
+ok "from a list" grep -qx '\[1\]: b' "$T/err"
+ok "and stands in the rules, too" grep -q 'chassis="b"' rf3/rf.rules
+for answer in "" 2 -1 x; do
+	ok "the answer '$answer' is none" no_chassis "$answer" rf4 "job 'rf'"
+done
+success '[]' >"$S/reply/api_v1_label_chassis_values"
+ok "no chassis at all" no_chassis "" rf4 "has no chassis"
+series ceems_energy_meter_joules_total:fast ceems_rapl_package_joules_total:fast ceems_energy_source_info:fast:kind=measured \
+	ceems_rapl_package_joules_total:plain ceems_rapl_dram_joules_total:plain
+
 success '[]' >"$S/reply/api_v1_label_provider_values"
 ok "without providers OWID's factor is used" says "using OWID's" "$TOOL" tsdb create-recording-rules "${AUTH[@]}" --country-code=FR --output-dir=r2
 ok "and written" grep -q 'provider: "owid"' r2/plain.rules

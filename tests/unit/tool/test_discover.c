@@ -70,10 +70,47 @@ static void series_are_sorted_into_jobs(void **state)
 	assert_string_equal(jobs.v[0].name, "b");
 	assert_true(jobs.v[0].has[SERIES_RAPL_DRAM]);
 	assert_int_equal(jobs.v[0].scrape_interval_ms, 7000); /* the last target */
-	assert_false(job_has_gpu(&jobs.v[0]));
-	assert_true(job_has_gpu(&jobs.v[1]));
 	assert_int_equal(jobs.v[1].scrape_interval_ms, 0);
 	assert_string_equal(jobs.v[2].name, "");
+	arena_done(&arena);
+}
+
+#define AT(name, job, instance)                                                                  \
+	{                                                                                        \
+		.labels = (struct tsdb_label[]){ { "__name__", name }, { "instance", instance }, \
+			{ "job", job } },                                                        \
+		.n_labels = 3                                                                    \
+	}
+
+static void gpus_belong_to_the_job_on_whose_hosts_they_are(void **state)
+{
+	const struct tsdb_series series[] = {
+		AT("ceems_compute_unit_gpu_index_flag", "cpu", "n2:9010"),
+		AT("ceems_compute_unit_gpu_index_flag", "cpu", "n1:9010"),
+		AT("ceems_ipmi_dcmi_current_watts", "cpu", "n1:9010"),
+		AT("DCGM_FI_DEV_POWER_USAGE_INSTANT", "elsewhere", "n3:9400"),
+		AT("DCGM_FI_DEV_POWER_USAGE_INSTANT", "dcgm", "n2:9400"),
+		AT("ceems_rapl_package_joules_total", "dcgm", "n2:9400"),
+		AT("amd_gpu_power", "amd", "n1"),
+	};
+	struct rules_gpus gpus = { 0 };
+	struct job_list jobs;
+	struct arena arena;
+
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(discover_from_series(series, 5, &arena, &jobs), 0);
+	assert_int_equal(jobs.v[0].hosts.n, 2);
+	assert_string_equal(jobs.v[0].hosts.v[0], "n1");
+	assert_ptr_equal(job_find_gpus(&jobs.v[0], &jobs, &gpus), &jobs.v[2]);
+	assert_string_equal(gpus.job, "dcgm");
+	assert_string_equal(gpus.power, "DCGM_FI_DEV_POWER_USAGE_INSTANT");
+	assert_false(gpus.microwatts);
+	/* Units without GPUs have none, and of several kinds the last one counts. */
+	assert_null(job_find_gpus(&jobs.v[2], &jobs, &gpus));
+	assert_int_equal(discover_from_series(series, ARRAY_SIZE(series), &arena, &jobs), 0);
+	assert_non_null(job_find_gpus(&jobs.v[0], &jobs, &gpus));
+	assert_string_equal(gpus.job, "amd");
+	assert_true(gpus.microwatts);
 	arena_done(&arena);
 }
 
@@ -99,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_source_in_order_counts),
 		TEST(series_are_sorted_into_jobs),
+		TEST(gpus_belong_to_the_job_on_whose_hosts_they_are),
 		TEST(each_series_has_a_name),
 		TEST(without_memory_there_is_an_error),
 	};

@@ -76,6 +76,46 @@ static void power_model_rules_say_that_they_are_an_estimate(void **state)
 	check("tool/model.rules", &job, &plain);
 }
 
+static void rules_of_a_meter_split_what_it_reads(void **state)
+{
+	const struct rules_job ipmi = {
+		.name = "bmc", .scrape_interval_ms = 15000, .source = POWER_IPMI, .chassis = ""
+	};
+	const struct rules_job redfish = { .name = "blades",
+		.scrape_interval_ms = 15000,
+		.source = POWER_REDFISH,
+		.has_rapl = true,
+		.has_dram = true,
+		.chassis = "Chassis \"1\"" };
+	const struct rules_settings s = custom();
+
+	check("tool/ipmi.rules", &ipmi, &s);
+	check("tool/redfish.rules", &redfish, &s);
+}
+
+static void the_power_of_gpus_is_taken_off_where_the_meter_reads_it(void **state)
+{
+	struct rules_job job = { .name = "gpu-nodes",
+		.scrape_interval_ms = 15000,
+		.source = POWER_IPMI,
+		.chassis = "",
+		.gpus = { "dcgm", "DCGM_FI_DEV_POWER_USAGE_INSTANT", false, true } };
+
+	check("tool/ipmi-gpus.rules", &job, &plain);
+	job.gpus = (struct rules_gpus){ "amd", "amd_gpu_power", true, true };
+	check("tool/ipmi-amd.rules", &job, &plain);
+}
+
+static void cray_rules_use_all_domains(void **state)
+{
+	const struct rules_job job = {
+		.name = "cray", .scrape_interval_ms = 15000, .source = POWER_CRAY, .chassis = ""
+	};
+	const struct rules_settings s = custom();
+
+	check("tool/cray.rules", &job, &s);
+}
+
 static void ledger_rules_use_the_counters_and_providers(void **state)
 {
 	const struct rules_job job = { .name = "ceems",
@@ -157,6 +197,9 @@ int main(void)
 		TEST(rapl_rules_split_package_and_dram),
 		TEST(rapl_rules_without_dram_still_give_power),
 		TEST(power_model_rules_say_that_they_are_an_estimate),
+		TEST(rules_of_a_meter_split_what_it_reads),
+		TEST(the_power_of_gpus_is_taken_off_where_the_meter_reads_it),
+		TEST(cray_rules_use_all_domains),
 		TEST(ledger_rules_use_the_counters_and_providers),
 		TEST(ledger_rules_carry_a_static_factor),
 		TEST(a_hostile_job_name_stays_inside_its_quotes),
