@@ -20,7 +20,8 @@ static ssize_t read_some(int fd, void *data, size_t len)
 
 int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf)
 {
-	CLEANUP(file_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const int wait = dirfd == AT_FDCWD ? 0 : O_NONBLOCK;
+	CLEANUP(file_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | wait);
 	size_t start = buf->len;
 
 	if (fd < 0)
@@ -49,7 +50,8 @@ int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf)
 
 ssize_t file_read_small(int dirfd, const char *path, char *text, size_t cap)
 {
-	CLEANUP(file_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(file_closep)
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;

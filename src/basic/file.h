@@ -13,7 +13,8 @@
 
 /*
  * Appends the whole file to buf, to at most limit bytes (-E2BIG beyond it). dirfd may be AT_FDCWD.
- * Works for /proc and /sys, whose files state no size. 0 or -errno.
+ * Works for /proc and /sys, whose files state no size. A pipe is waited for only with AT_FDCWD,
+ * where somebody named it: in a tree that is read it must hold nobody up. 0 or -errno.
  */
 int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf);
 

@@ -23,7 +23,7 @@ const char *const procfs_cpu_mode_names[N_CPU_MODES] = {
 
 int procfs_file_open(struct procfs_file *file, int procfs_fd, const char *path)
 {
-	int fd = openat(procfs_fd, path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(procfs_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;

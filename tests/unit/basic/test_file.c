@@ -88,6 +88,16 @@ static void empty_missing_unreadable_and_sizeless_files_are_told_apart(void **st
 	}
 }
 
+static void a_pipe_in_a_tree_is_not_waited_for(void **state)
+{
+	char text[8];
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(file_read(dirfd_, "file", 100, &buf), 0);
+	assert_int_equal(buf.len, 0);
+	assert_true(file_read_small(dirfd_, "file", text, sizeof(text)) < 0);
+}
+
 static void small_files_fit_or_are_refused(void **state)
 {
 	char text[11];
@@ -194,6 +204,7 @@ int main(void)
 		FILE_TEST(whole_files_are_appended),
 		FILE_TEST(files_over_the_limit_leave_the_buffer_as_it_was),
 		FILE_TEST(empty_missing_unreadable_and_sizeless_files_are_told_apart),
+		FILE_TEST(a_pipe_in_a_tree_is_not_waited_for),
 		FILE_TEST(small_files_fit_or_are_refused),
 		FILE_TEST(open_files_are_read_again_from_the_start),
 		FILE_TEST(replaced_files_have_the_new_contents_and_mode),
