@@ -25,7 +25,8 @@ enum wanted_series {
 	SERIES_GPU_NVIDIA,
 	SERIES_GPU_AMD_SMI,
 	SERIES_GPU_AMD_DEVICE,
-	N_WANTED_SERIES,
+	SERIES_GPU_PROFILES, /* the first of them, in the order of rules_profiles */
+	N_WANTED_SERIES = SERIES_GPU_PROFILES + N_RULES_PROFILES,
 };
 extern const char *const wanted_series_names[N_WANTED_SERIES];
 

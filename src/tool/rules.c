@@ -5,6 +5,7 @@
  *   $JOB      the job, quoted             $PUE      factor
  *   $WINDOW   for rates: 4 scrapes        $EVAL     the group's interval   $EVAL_S   in seconds
  *   $DELAY    scrape interval             $DELAY_S  in seconds             $PREVIOUS $DELAY + $EVAL
+ *   $UNITS    the job of the units, where $JOB is that of their GPUs, quoted
  *   $HOST     watts of each (job, instance) of a meter outside of the host, on one line
  *   $FACTOR   g/kWh                       $PROVIDER, $COUNTRY quoted
  */
@@ -18,8 +19,6 @@
 #include "basic/macros.h"
 #include "basic/num.h"
 #include "basic/str.h"
-
-enum { RATE_SCRAPES = 4, WORDS_MAX_BYTES = 1 << 20 };
 
 /* Parts of expressions that stand in several rules; they hold words themselves. */
 static const struct rules_word parts[] = {
@@ -130,8 +129,7 @@ static size_t word_len(const char *p)
 	return n;
 }
 
-/* Every line but the first gets indent blanks in front. */
-static void put_text(struct rules_writer *w, const char *text, size_t indent)
+void rules_put_text(struct rules_writer *w, const char *text, size_t indent)
 {
 	size_t column = 0; /* within text's line */
 
@@ -141,7 +139,7 @@ static void put_text(struct rules_writer *w, const char *text, size_t indent)
 		const char *word = find(w->words, w->n_words, name);
 
 		if (part)
-			put_text(w, part, indent + column);
+			rules_put_text(w, part, indent + column);
 		else if (word)
 			buffer_puts(w->out, word);
 		else
@@ -157,28 +155,29 @@ void rules_put_rule(
 	struct rules_writer *w, const char *record, const char *labels, const char *expr)
 {
 	buffer_printf(w->out, "      - record: %s\n        expr: |\n          ", record);
-	put_text(w, expr, 10);
+	rules_put_text(w, expr, 10);
 	buffer_putc(w->out, '\n');
 	if (labels) {
 		buffer_puts(w->out, "        labels:\n          ");
-		put_text(w, labels, 10);
+		rules_put_text(w, labels, 10);
 		buffer_putc(w->out, '\n');
 	}
 }
 
 void rules_put_comment(struct rules_writer *w, const char *text)
 {
-	put_text(w, text, 6);
+	rules_put_text(w, text, 6);
 	buffer_putc(w->out, '\n');
 }
 
-static void set_words(struct rules_writer *w, int64_t eval_ms)
+void rules_set_words(struct rules_writer *w, int64_t eval_ms)
 {
 	const struct rules_settings *s = w->settings;
 	const int64_t scrape_ms = w->job->scrape_interval_ms;
 	const struct rules_word words[] = {
 		{ "JOB", quoted(w, w->job->name) },
-		{ "WINDOW", duration(w, RATE_SCRAPES * scrape_ms) },
+		{ "UNITS", quoted(w, w->units) },
+		{ "WINDOW", duration(w, RULES_RATE_SCRAPES * scrape_ms) },
 		{ "EVAL", duration(w, eval_ms) },
 		{ "EVAL_S", number(w, (double)eval_ms / 1000) },
 		{ "DELAY", duration(w, scrape_ms) },
@@ -199,22 +198,21 @@ static void set_words(struct rules_writer *w, int64_t eval_ms)
 	w->n_words = ARRAY_SIZE(words);
 }
 
-/* Also begins the words of the group. */
-static void group(struct rules_writer *w, const char *prefix, int64_t interval_ms)
+void rules_put_group(struct rules_writer *w, const char *prefix, int64_t interval_ms)
 {
 	CLEANUP(buffer_done) struct buffer name = { 0 };
 
-	set_words(w, interval_ms);
+	rules_set_words(w, interval_ms);
 	buffer_printf(&name, "%s-%s", prefix, w->job->name);
 	buffer_puts(w->out, "  - name: ");
 	rules_append_quoted(w->out, buffer_text(&name));
 	if (buffer_error(&name))
 		w->error = buffer_error(&name);
 	buffer_puts(w->out, "\n    interval: ");
-	put_text(w, "$EVAL\n    rules:\n", 0);
+	rules_put_text(w, "$EVAL\n    rules:\n", 0);
 }
 
-static void set_provider(struct rules_writer *w, const char *provider)
+void rules_set_provider(struct rules_writer *w, const char *provider)
 {
 	w->provider = quoted(w, provider);
 	w->words[w->n_words - 1].text = w->provider; /* the last of set_words() */
@@ -385,18 +383,16 @@ static void job_usage(struct rules_writer *w)
 
 /* --- emissions ------------------------------------------------------------------------------ */
 
-#define FACTOR_SERIES "ceems_emissions_gCo2_kWh{country_code=$COUNTRY,provider=$PROVIDER}"
-
 static void unit_emissions_of_provider(struct rules_writer *w)
 {
 	rules_put_rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
 		"uuid:ceems_host_power_watts:pue{job=$JOB} / 3.6e6\n"
 		"* on () group_left ()\n"
-		"  max(" FACTOR_SERIES ")");
+		"  max(" RULES_FACTOR_SERIES ")");
 	if (w->job->source == POWER_LEDGER)
 		rules_put_rule(w, "job:ceems_emissions_gCo2_kWh:factor",
 			"job: $JOB\nprovider: $PROVIDER",
-			"max by (country, country_code) (" FACTOR_SERIES ")");
+			"max by (country, country_code) (" RULES_FACTOR_SERIES ")");
 }
 
 static void unit_emissions(struct rules_writer *w)
@@ -408,12 +404,12 @@ static void unit_emissions(struct rules_writer *w)
 	rules_put_comment(
 		w, "      # Emissions in g/s: W / 3.6e6 = kWh/s, times the factor in g/kWh.");
 	for (size_t i = 0; i < e->providers.n; i++) {
-		set_provider(w, e->providers.v[i]);
+		rules_set_provider(w, e->providers.v[i]);
 		unit_emissions_of_provider(w);
 	}
 	if (e->providers.n > 0)
 		return;
-	set_provider(w, e->provider);
+	rules_set_provider(w, e->provider);
 	rules_put_rule(w, "uuid:ceems_host_emissions_g_s:pue", "provider: $PROVIDER",
 		"uuid:ceems_host_power_watts:pue{job=$JOB} / 3.6e6 * $FACTOR");
 	if (w->job->source == POWER_LEDGER)
@@ -434,7 +430,7 @@ static void job_emissions(struct rules_writer *w)
 			"* on () group_left (job)\n"
 			"  job:ceems_host_power_watts:pue{job=$JOB} / 3.6e6");
 	} else if (e->factor > 0) {
-		set_provider(w, e->provider);
+		rules_set_provider(w, e->provider);
 		rules_put_rule(w, "job:ceems_host_emissions_g_s:pue",
 			*e->country_code ? "provider: $PROVIDER\ncountry_code: $COUNTRY"
 					 : "provider: $PROVIDER",
@@ -455,10 +451,10 @@ static void header(struct rules_writer *w)
 		[POWER_IPMI] = "IPMI DCMI",
 	};
 
-	put_text(w, "# Recording rules for the compute units of job $JOB, written by ceems_tool.\n",
-		0);
+	rules_put_text(w,
+		"# Recording rules for the compute units of job $JOB, written by ceems_tool.\n", 0);
 	buffer_printf(w->out, "# Power comes from %s.\n", names[w->job->source]);
-	put_text(w,
+	rules_put_text(w,
 		"# PUE is $PUE; the job is scraped every $DELAY. Write the file anew when one of them\n"
 		"# changes, and check it with 'promtool check rules'.\n"
 		"groups:\n",
@@ -482,16 +478,17 @@ int rules_write(
 {
 	struct rules_writer w = { .job = job,
 		.settings = settings,
+		.units = job->name,
 		.provider = "",
 		.host = "",
 		.meter = "",
 		.out = out };
 
-	arena_init(&w.arena, WORDS_MAX_BYTES);
+	arena_init(&w.arena, RULES_WORDS_MAX_BYTES);
 	rules_set_meter(&w);
-	set_words(&w, settings->eval_interval_ms);
+	rules_set_words(&w, settings->eval_interval_ms);
 	header(&w);
-	group(&w, "compute-unit-rules", settings->eval_interval_ms);
+	rules_put_group(&w, "compute-unit-rules", settings->eval_interval_ms);
 	unit_usage(&w);
 	if (job->has_rapl)
 		instance_counters_rapl(&w);
@@ -500,7 +497,7 @@ int rules_write(
 	sources[job->source].unit(&w);
 	unit_emissions(&w);
 
-	group(&w, "host-agg-rules", RATE_SCRAPES * job->scrape_interval_ms);
+	rules_put_group(&w, "host-agg-rules", RULES_RATE_SCRAPES * job->scrape_interval_ms);
 	job_usage(&w);
 	sources[job->source].job(&w);
 	job_emissions(&w);

@@ -66,6 +66,25 @@ enum { RULES_MAX_BYTES = 1 << 20 };
 int rules_write(
 	const struct rules_job *job, const struct rules_settings *settings, struct buffer *out);
 
+/* Exporters of GPUs. */
+enum gpu_exporter { GPU_NVIDIA, GPU_AMD_SMI, GPU_AMD_DEVICE };
+
+enum { N_RULES_PROFILES = 12 };
+/* Without 'DCGM_FI_PROF_' in front. */
+extern const char *const rules_profiles[N_RULES_PROFILES];
+
+struct rules_gpu_job {
+	const char *name; /* of the job with the GPUs */
+	const char *units; /* of the job with the units */
+	int64_t scrape_interval_ms;
+	enum gpu_exporter exporter;
+	bool has_profile[N_RULES_PROFILES];
+};
+
+/* Appends the rule file of a job with GPUs. 0, -ENOMEM, -E2BIG. */
+int rules_write_gpu(
+	const struct rules_gpu_job *job, const struct rules_settings *settings, struct buffer *out);
+
 /*
  * The expression, on one line, of the power that IPMI or Redfish reads less that of the host's
  * GPUs. Hosts without either are left out.

@@ -115,7 +115,7 @@ static void choose_emission(
 }
 
 /* A job's name is any text; '/' and a leading '.' must not lead out of the folder. */
-static void file_name(const char *dir, const char *job, struct buffer *path)
+static void file_name(const char *dir, const char *job, const char *suffix, struct buffer *path)
 {
 	buffer_printf(path, "%s/", dir);
 	for (const char *p = job; *p; p++) {
@@ -124,28 +124,49 @@ static void file_name(const char *dir, const char *job, struct buffer *path)
 		else
 			buffer_putc(path, *p);
 	}
-	buffer_puts(path, ".rules");
+	buffer_puts(path, suffix);
+}
+
+static int write_file(struct tool *tool, const char *job, const char *suffix,
+	const struct buffer *text, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer path = { 0 };
+	int r;
+
+	file_name(tool->rules.output_dir, job, suffix, &path);
+	if (buffer_error(&path))
+		return err_errno(err, buffer_error(&path), "rules of job '%s'", job);
+	r = file_replace(buffer_text(&path), 0600, buffer_text(text), text->len, err);
+	if (r >= 0)
+		fprintf(tool->messages, "recording rules of job '%s' written to %s\n", job,
+			buffer_text(&path));
+	return r;
 }
 
 static int write_job(struct tool *tool, const struct rules_job *job,
 	const struct rules_settings *settings, struct err *err)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	CLEANUP(buffer_done) struct buffer path = { 0 };
 	int r;
 
 	buffer_init(&text, RULES_MAX_BYTES);
 	r = rules_write(job, settings, &text);
-	file_name(tool->rules.output_dir, job->name, &path);
-	if (r >= 0)
-		r = buffer_error(&path);
 	if (r < 0)
 		return err_errno(err, r, "rules of job '%s'", job->name);
-	r = file_replace(buffer_text(&path), 0600, buffer_text(&text), text.len, err);
-	if (r >= 0)
-		fprintf(tool->messages, "recording rules of job '%s' written to %s\n", job->name,
-			buffer_text(&path));
-	return r;
+	return write_file(tool, job->name, ".rules", &text, err);
+}
+
+static int write_gpu_job(struct tool *tool, const struct rules_gpu_job *job,
+	const struct rules_settings *settings, struct err *err)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	int r;
+
+	buffer_init(&text, RULES_MAX_BYTES);
+	r = rules_write_gpu(job, settings, &text);
+	if (r < 0)
+		return err_errno(err, r, "rules for the GPUs of job '%s'", job->name);
+	return write_file(tool, job->name, "-gpu.rules", &text, err);
 }
 
 /* Which of several chassis is the host: nobody but the operator knows. */
@@ -214,58 +235,94 @@ static int ask_included(struct tsdb_command *cmd, struct rules_job *job, struct 
 	return 0;
 }
 
-static void choose_gpus(struct tool *tool, struct tsdb_command *cmd, const struct job_list *jobs,
-	const struct job *job, struct rules_job *of_job)
+static int64_t scrape_interval(const struct job *job, const struct tsdb_settings *global)
+{
+	return job->scrape_interval_ms > 0 ? job->scrape_interval_ms : global->scrape_interval_ms;
+}
+
+static enum gpu_exporter exporter_of(const struct job *job)
+{
+	if (job->has[SERIES_GPU_NVIDIA])
+		return GPU_NVIDIA;
+	return job->has[SERIES_GPU_AMD_DEVICE] ? GPU_AMD_DEVICE : GPU_AMD_SMI;
+}
+
+/* What all jobs have in common. */
+struct rules_context {
+	struct tool *tool;
+	struct tsdb_command *cmd;
+	const struct job_list *jobs;
+	const struct tsdb_settings *global;
+	const struct rules_settings *settings;
+};
+
+/* The file of the GPUs that the job's units use, if they do. */
+static int write_gpus(const struct rules_context *c, const struct job *units, struct err *err)
+{
+	struct rules_gpus gpus;
+	const struct job *job = job_find_gpus(units, c->jobs, &gpus);
+	struct rules_gpu_job of_job;
+
+	if (!job)
+		return 0;
+	of_job = (struct rules_gpu_job){ .name = job->name,
+		.units = units->name,
+		.scrape_interval_ms = scrape_interval(job, c->global),
+		.exporter = exporter_of(job) };
+	memcpy(of_job.has_profile, &job->has[SERIES_GPU_PROFILES], sizeof(of_job.has_profile));
+	return write_gpu_job(c->tool, &of_job, c->settings, err);
+}
+
+static void look_for_gpus(
+	const struct rules_context *c, const struct job *job, struct rules_job *of_job)
 {
 	struct err err;
 
-	if (!job_find_gpus(job, jobs, &of_job->gpus))
+	if (!job_find_gpus(job, c->jobs, &of_job->gpus))
 		return;
-	fprintf(tool->messages,
-		"job '%s' has GPUs: rules for GPUs are not in this version, only those for "
-		"the hosts are written\n",
-		job->name);
 	if ((of_job->source == POWER_IPMI || of_job->source == POWER_REDFISH) &&
-		ask_included(cmd, of_job, &err) < 0)
-		fprintf(tool->messages,
+		ask_included(c->cmd, of_job, &err) < 0)
+		fprintf(c->tool->messages,
 			"job '%s': whether the power of GPUs is in that of the hosts is not known, "
 			"and taken for not: %s\n",
 			job->name, err.text);
 }
 
+static int write_rules_of(const struct rules_context *c, const struct job *job, struct err *err)
+{
+	struct rules_job of_job = {
+		.name = job->name,
+		.scrape_interval_ms = scrape_interval(job, c->global),
+		.source = job_power_source(job),
+		.has_rapl = job->has[SERIES_RAPL_PACKAGE],
+		.has_dram = job->has[SERIES_RAPL_DRAM],
+		.has_model = job->has[SERIES_POWER_MODEL],
+		.estimated = job->estimated,
+		.chassis = "",
+	};
+	int r = 0;
+
+	if (of_job.source == POWER_NONE)
+		return 0;
+	if (of_job.source == POWER_REDFISH)
+		r = choose_chassis(c->tool, c->cmd, &of_job, err);
+	if (r < 0)
+		return r;
+	look_for_gpus(c, job, &of_job);
+	r = write_job(c->tool, &of_job, c->settings, err);
+	return r < 0 ? r : write_gpus(c, job, err);
+}
+
 /* All jobs, whatever happens to one of them. */
-static int write_jobs(struct tool *tool, struct tsdb_command *cmd, const struct job_list *jobs,
-	const struct tsdb_settings *global, const struct rules_settings *settings)
+static int write_jobs(const struct rules_context *c)
 {
 	int status = 0;
 
-	for (size_t i = 0; i < jobs->n; i++) {
-		const struct job *job = &jobs->v[i];
-		struct rules_job of_job = {
-			.name = job->name,
-			.scrape_interval_ms = job->scrape_interval_ms > 0
-				? job->scrape_interval_ms
-				: global->scrape_interval_ms,
-			.source = job_power_source(job),
-			.has_rapl = job->has[SERIES_RAPL_PACKAGE],
-			.has_dram = job->has[SERIES_RAPL_DRAM],
-			.has_model = job->has[SERIES_POWER_MODEL],
-			.estimated = job->estimated,
-			.chassis = "",
-		};
+	for (size_t i = 0; i < c->jobs->n; i++) {
 		struct err err = { 0 };
-		int r = 0;
 
-		if (of_job.source == POWER_NONE)
-			continue;
-		if (of_job.source == POWER_REDFISH)
-			r = choose_chassis(tool, cmd, &of_job, &err);
-		if (r >= 0) {
-			choose_gpus(tool, cmd, jobs, job, &of_job);
-			r = write_job(tool, &of_job, settings, &err);
-		}
-		if (r < 0)
-			status = tool_failed(tool, failed, &err);
+		if (write_rules_of(c, &c->jobs->v[i], &err) < 0)
+			status = tool_failed(c->tool, failed, &err);
 	}
 	return status;
 }
@@ -289,7 +346,7 @@ static int run(struct tool *tool, struct tsdb_command *cmd)
 		? tool->rules.eval_interval_ns / NS_PER_MS
 		: global.evaluation_interval_ms;
 	choose_emission(tool, cmd, &settings.emission);
-	return write_jobs(tool, cmd, &jobs, &global, &settings);
+	return write_jobs(&(struct rules_context){ tool, cmd, &jobs, &global, &settings });
 }
 
 int command_create_recording_rules(struct tool *tool)

@@ -6,7 +6,9 @@
 #include "basic/arena.h"
 #include "tool/rules.h"
 
-enum { RULES_WORDS_MAX = 16 };
+enum { RULES_WORDS_MAX = 20, RULES_WORDS_MAX_BYTES = 1 << 20, RULES_RATE_SCRAPES = 4 };
+
+#define RULES_FACTOR_SERIES "ceems_emissions_gCo2_kWh{country_code=$COUNTRY,provider=$PROVIDER}"
 
 struct rules_word {
 	const char *name;
@@ -19,6 +21,7 @@ struct rules_writer {
 	struct arena arena;
 	struct rules_word words[RULES_WORDS_MAX]; /* of the group that is being written */
 	size_t n_words;
+	const char *units; /* $UNITS, not quoted */
 	const char *provider; /* of the rule set that is being written, quoted */
 	const char *host, *meter; /* $HOST, $METER; "" without such a meter */
 	struct buffer *out;
@@ -28,6 +31,14 @@ struct rules_writer {
 /* A copy for the table of words; NULL (and a sticky error) without memory. */
 const char *rules_keep(struct rules_writer *w, const char *text);
 
+/* Sets the words for a group with this interval. */
+void rules_set_words(struct rules_writer *w, int64_t eval_ms);
+void rules_set_provider(struct rules_writer *w, const char *provider); /* $PROVIDER */
+
+/* Every line but the first gets indent blanks in front. */
+void rules_put_text(struct rules_writer *w, const char *text, size_t indent);
+/* Also sets the words of the group. */
+void rules_put_group(struct rules_writer *w, const char *prefix, int64_t interval_ms);
 /* labels: lines of YAML, or NULL. Texts hold $WORDS. */
 void rules_put_rule(
 	struct rules_writer *w, const char *record, const char *labels, const char *expr);

@@ -131,7 +131,10 @@ ok "it is asked whether GPUs are in it" asked "r[-1][1] == '/api/v1/query' and f
 	and '{job=\"rf\",chassis=\"one\"}' in r[-1][2]['query'][0] and 'amd_gpu_power{job=\"amd\"}' in r[-1][2]['query'][0]
 	and r[-1][2]['query'][0].endswith('[3600s:])')"
 ok "then they are taken off" grep -q 'amd_gpu_power{job="amd"}.* / 1e6' rf1/rf.rules
-ok "the rules are valid" promtool check rules rf1/rf.rules
+ok "GPUs have a file of their own" grep -q 'compute-unit-gpu-rules-amd' rf1/amd-gpu.rules
+ok "for the units of the other job" grep -q 'ceems_compute_unit_gpu_index_flag{job="rf"}' rf1/amd-gpu.rules
+ok "the rules are valid" promtool check rules rf1/rf.rules rf1/amd-gpu.rules
+ok "there are no others, and nobody else can read them" sh -c '[ "$(ls -A rf1 | wc -l)" = 2 ] && [ "$(stat -c %a rf1/amd-gpu.rules)" = 600 ]'
 success '{"resultType":"vector","result":[{"metric":{},"value":[1,"-12"]}]}' >"$S/reply/api_v1_query"
 ok "GPUs that are not in it" chassis "" rf2
 ok "are not taken off" sh -c '! grep -q amd_gpu_power rf2/rf.rules'

@@ -54,7 +54,7 @@ done
 for f in "$T"/*.rules; do
 	ok "$(basename "$f") is valid" promtool check rules "$f"
 done
-for story in rapl model ipmi redfish ipmi-gpus cray; do
+for story in rapl model ipmi redfish ipmi-gpus cray nvidia-gpu nvidia-profiles-gpu amd-smi-gpu amd-device-gpu; do
 	ok "the rules for $story count right" promtool test rules "$T/tool_$story.yml"
 done
 for kind in ledger mixed; do

@@ -118,6 +118,11 @@ static void each_series_has_a_name(void **state)
 {
 	for (int i = 0; i < N_WANTED_SERIES; i++)
 		assert_non_null(wanted_series_names[i]);
+	for (int i = 0; i < N_RULES_PROFILES; i++) {
+		const char *name = wanted_series_names[SERIES_GPU_PROFILES + i];
+
+		assert_string_equal(name + strlen("DCGM_FI_PROF_"), rules_profiles[i]);
+	}
 }
 
 static void without_memory_there_is_an_error(void **state)

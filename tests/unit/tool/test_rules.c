@@ -106,6 +106,39 @@ static void the_power_of_gpus_is_taken_off_where_the_meter_reads_it(void **state
 	check("tool/ipmi-amd.rules", &job, &plain);
 }
 
+static void check_gpu(
+	const char *golden, const struct rules_gpu_job *job, const struct rules_settings *settings)
+{
+	struct buffer out;
+
+	buffer_init(&out, RULES_MAX_BYTES);
+	assert_int_equal(rules_write_gpu(job, settings, &out), 0);
+	golden_check(golden, buffer_text(&out), out.len);
+	buffer_done(&out);
+}
+
+static void gpu_rules_join_units_with_each_exporter(void **state)
+{
+	struct rules_gpu_job job = { .name = "gpus",
+		.units = "nodes",
+		.scrape_interval_ms = 15000,
+		.exporter = GPU_NVIDIA };
+	struct rules_settings s = custom();
+
+	check_gpu("tool/nvidia-gpu.rules", &job, &s);
+	job.exporter = GPU_AMD_SMI;
+	check_gpu("tool/amd-smi-gpu.rules", &job, &s);
+	job.exporter = GPU_AMD_DEVICE;
+	check_gpu("tool/amd-device-gpu.rules", &job, &s);
+	job.exporter = GPU_NVIDIA;
+	for (int i = 0; i < N_RULES_PROFILES; i++)
+		job.has_profile[i] = true;
+	s = plain;
+	s.emission.providers = (struct strings){ (const char **)two_providers, 2 };
+	s.emission.country_code = "FR";
+	check_gpu("tool/nvidia-profiles-gpu.rules", &job, &s);
+}
+
 static void cray_rules_use_all_domains(void **state)
 {
 	const struct rules_job job = {
@@ -199,6 +232,7 @@ int main(void)
 		TEST(power_model_rules_say_that_they_are_an_estimate),
 		TEST(rules_of_a_meter_split_what_it_reads),
 		TEST(the_power_of_gpus_is_taken_off_where_the_meter_reads_it),
+		TEST(gpu_rules_join_units_with_each_exporter),
 		TEST(cray_rules_use_all_domains),
 		TEST(ledger_rules_use_the_counters_and_providers),
 		TEST(ledger_rules_carry_a_static_factor),
