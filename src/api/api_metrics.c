@@ -35,6 +35,7 @@ enum {
 	CACHE_MISSES,
 	CONNECTIONS,
 	DB_BYTES,
+	DB_DAMAGED,
 	DB_ERRORS,
 	DB_UP,
 	QUEUE,
@@ -63,6 +64,8 @@ static const struct metric metrics[N_METRICS] = {
 		{ NULL } },
 	[DB_BYTES] = { "ceems_api_server_database_bytes", "Size of the database's files.",
 		METRIC_GAUGE, { "file" } },
+	[DB_DAMAGED] = { "ceems_api_server_database_damaged",
+		"Whether the last check found damage.", METRIC_GAUGE, { NULL } },
 	[DB_ERRORS] = { "ceems_api_server_database_errors_total",
 		"Requests that failed because of the database.", METRIC_COUNTER, { NULL } },
 	[DB_UP] = { "ceems_api_server_database_up", "Whether the database answers.", METRIC_GAUGE,
@@ -102,6 +105,7 @@ const struct metric *const api_metrics[] = {
 	&metrics[UPDATE_AGE],
 	&metrics[UPDATE_END],
 	&metrics[DB_BYTES],
+	&metrics[DB_DAMAGED],
 	&metrics[DB_ERRORS],
 	&metrics[DB_UP],
 	&metrics[CONNECTIONS],
@@ -204,6 +208,8 @@ static int add_database(const struct api *api, struct exposition *out)
 	const char *dir = api->config->data_dir;
 	int r = ADD(out, DB_UP, store_ping(api->store) >= 0, NULL);
 
+	if (r >= 0 && api->config->damaged)
+		r = ADD(out, DB_DAMAGED, atomic_load(api->config->damaged), NULL);
 	if (r >= 0)
 		r = ADD(out, DB_ERRORS, atomic_load(&api->stats->store_errors), NULL);
 	for (size_t i = 0; r >= 0 && dir && i < ARRAY_SIZE(files); i++) {

@@ -157,7 +157,7 @@ int backup_make(
 	r = publish(dirfd, name);
 	if (r < 0)
 		return err_errno(err, r, "backup '%s/%s'", config->backup_dir, name);
-	if (config->kept > 0) {
+	if (config->kept > 0 && !(config->damaged && atomic_load(config->damaged))) {
 		r = prune(dirfd, config);
 		if (r < 0)
 			log_error(config->log, "old backups can't be removed",

@@ -7,6 +7,7 @@
 #ifndef CEEMS_API_BACKUP_H
 #define CEEMS_API_BACKUP_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "api/timezone.h"
@@ -22,6 +23,7 @@ struct backup_config {
 	int cancel_fd; /* readable: give up */
 	int64_t interval_ms;
 	int64_t kept; /* older backups are removed; 0: all stay */
+	const atomic_bool *damaged; /* the database is: none are removed. May be NULL */
 };
 
 enum { BACKUP_NAME_MAX = 32 };

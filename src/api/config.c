@@ -34,6 +34,8 @@ static const struct config_key data_keys[] = {
 	{ "backups_kept", CONFIG_INT,
 		offsetof(struct api_config, data.backups_kept) - offsetof(struct api_config, data),
 		NULL, "0", "Older backups are removed; 0: all stay.", 0 },
+	DATA("check_interval", CONFIG_DURATION, check_interval_ms, "7d",
+		"How often the database is checked for damage, first at the start; 0s: never."),
 	{ "wal_autocheckpoint", CONFIG_INT,
 		offsetof(struct api_config, data.wal_autocheckpoint) -
 			offsetof(struct api_config, data),

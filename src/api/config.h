@@ -11,7 +11,7 @@ struct api_config {
 	struct {
 		const char *path, *backup_path;
 		int64_t retention_ms, update_interval_ms, max_update_interval_ms;
-		int64_t backup_interval_ms, backups_kept, wal_autocheckpoint;
+		int64_t backup_interval_ms, backups_kept, check_interval_ms, wal_autocheckpoint;
 		const char *update_from, *time_zone;
 		int64_t settle_delay_ms, late_metrics_ms, catch_up_pause_ms;
 	} data;

@@ -50,6 +50,7 @@ struct program {
 	struct collect *collect;
 	struct backup *backup;
 	struct housekeeping *housekeeping;
+	atomic_bool damaged; /* the database */
 	int cancel_fd; /* readable when the program stops */
 	sigset_t stop_signals;
 };
@@ -164,6 +165,7 @@ static int open_server(struct program *p, struct err *err)
 		.debug_server = f->debug_server,
 		.external_url = f->external_url,
 		.data_dir = p->data_dir,
+		.damaged = &p->damaged,
 	};
 
 	int r;
@@ -306,6 +308,7 @@ static int start_backups(struct program *p, struct err *err)
 		.cancel_fd = p->cancel_fd,
 		.interval_ms = p->config.data.backup_interval_ms,
 		.kept = p->config.data.backups_kept,
+		.damaged = &p->damaged,
 	};
 
 	return p->backup_dir ? backup_start(&config, &p->backup, err) : 0;
@@ -321,8 +324,13 @@ static int start_housekeeping(struct program *p, struct err *err)
 		.interval_ms = p->config.data.update_interval_ms,
 		.retention_days = (int)MIN(p->config.data.retention_ms / MS_PER_DAY, INT_MAX),
 		.purge = !p->flags.skip_purge,
+		.database = arena_printf(&p->arena, "%s/ceems.db", p->data_dir),
+		.check_interval_ms = p->config.data.check_interval_ms,
+		.damaged = &p->damaged,
 	};
 
+	if (!config.database)
+		return err_errno(err, -ENOMEM, "housekeeping");
 	return housekeeping_start(&config, &p->housekeeping, err);
 }
 

@@ -8,6 +8,8 @@
 #ifndef CEEMS_API_SERVER_H
 #define CEEMS_API_SERVER_H
 
+#include <stdatomic.h>
+
 #include "api/identity.h"
 #include "api/store.h"
 #include "api/timezone.h"
@@ -31,6 +33,7 @@ struct api_server_config {
 	bool debug_server; /* /debug/ for localhost */
 	const char *external_url; /* in the API's description; NULL or "": the first address */
 	const char *data_dir; /* of the store, to tell its size; NULL: not told */
+	const atomic_bool *damaged; /* the store is; NULL: that isn't known */
 	struct strings cluster_ids; /* that are configured; told by /health */
 	/* More metrics of the program, or NULL: 0 or -ENOMEM. Any thread. */
 	int (*add_metrics)(void *ctx, struct exposition *out);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What ceems_api_server does with its database beside collecting units, without a cluster: retention, files
-# that belong to root.
+# that belong to root, and damage.
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
 # shellcheck source=tests/lib/api.sh
@@ -27,6 +27,33 @@ ok "with retention, what is too old is deleted" wait_until 20 is "2 3" \
 	"SELECT group_concat(uuid, ' ') FROM (SELECT uuid FROM units ORDER BY uuid)"
 ok "and the log says how much" wait_until 20 grep -q 'retention period deleted.*rows=1' "$T/api.log"
 ok "it stops" stop api
+
+# A page of a table that nobody reads is damaged.
+damaged() { [ "$(curl -sS -m 5 "$URL/metrics" | awk '$1 == "ceems_api_server_database_damaged" { print $2 }')" = "$1" ]; }
+ok "it starts" start_api
+ok "a database without damage is found so" wait_until 60 grep -q 'no damage found' "$T/api.log"
+ok "which a metric tells" damaged 0
+ok "it stops" stop api
+cp "$DB" "$T/good.db"
+sqlite3 "$DB" 'CREATE TABLE spoilt (x); INSERT INTO spoilt VALUES (zeroblob(9000))'
+PAGE=$(sqlite3 "$DB" "SELECT rootpage FROM sqlite_schema WHERE name = 'spoilt'")
+sqlite3 "$DB" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+head -c 64 /dev/urandom | dd of="$DB" bs=1 seek=$(((PAGE - 1) * 4096)) conv=notrunc status=none
+ok "it starts with a damaged table" start_api
+ok "the damage is found, and what to do is said" wait_until 60 grep -q 'the database is damaged.*restore a backup' "$T/api.log"
+ok "a metric tells it" wait_until 10 damaged 1
+ok "it answers all the same" curl -sSf -m 5 "$URL/health"
+ok "it stops" stop api
+head -c 4096 /dev/urandom | dd of="$DB" conv=notrunc status=none
+ok "with a damaged beginning it doesn't start, and says why" sh -c "! timeout 60 '$BIN/ceems_api_server' \
+	--config.file='$T/config.yml' --web.listen-address=127.0.0.1:$PORT 2>'$T/refused' &&
+	grep -q 'ceems.db.*restore a backup' '$T/refused' || { cat '$T/refused'; false; }"
+cp "$T/good.db" "$DB"
+truncate -s 20480 "$DB"
+ok "nor with one that was cut off" sh -c "! timeout 60 '$BIN/ceems_api_server' \
+	--config.file='$T/config.yml' --web.listen-address=127.0.0.1:$PORT 2>'$T/refused' &&
+	grep -q 'ceems.db.*restore a backup' '$T/refused' || { cat '$T/refused'; false; }"
+cp "$T/good.db" "$DB"
 
 # Root's sqlite3 has the database open. SQLite makes the files beside it as root's, and gives them to the
 # database's owner a moment later, in which the server must not fail.

@@ -96,8 +96,10 @@ static void health_is_for_browsers_too(void **state)
 
 static void metrics_tell_of_requests_and_updates(void **state)
 {
+	atomic_bool damaged = false;
 	const char *text;
 
+	c.config.damaged = &damaged;
 	c.now_s += 60;
 	api_client_get(&c, "mira", "/api/v1/units");
 	api_client_get(&c, "mira", "/api/v1/units?from=x");
