@@ -11,9 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "basic/clock.h"
 #include "basic/file.h"
+#include "host/ipmi_player.h"
+
+_Static_assert(IPMI_ANSWER_MAX_BYTES >= IPMI_MAX_MSG_LENGTH, "any answer fits");
 
 enum {
 	DEVICE_PATH_MAX = 64,
@@ -26,26 +30,28 @@ struct ipmi {
 	long last_id;
 };
 
-struct answer {
-	uint8_t data[IPMI_MAX_MSG_LENGTH];
-	size_t n;
-};
-
 static int system_control(void *ctx, int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
+static void release(struct ipmi_driver *driver)
+{
+	file_closep(&driver->fd);
+	if (driver->release)
+		driver->release(driver->ctx);
+}
+
 int ipmi_open_driver(const struct ipmi_driver *driver, struct ipmi **ret_ipmi)
 {
 	struct ipmi *ipmi = calloc(1, sizeof(*ipmi));
-	int fd = driver->fd;
+	struct ipmi_driver taken = *driver;
 
 	if (!ipmi) {
-		file_closep(&fd);
+		release(&taken);
 		return -ENOMEM;
 	}
-	ipmi->driver = *driver;
+	ipmi->driver = taken;
 	*ret_ipmi = ipmi;
 	return 0;
 }
@@ -86,11 +92,30 @@ int ipmi_open(int64_t dev_num, struct ipmi **ret_ipmi, struct err *err)
 	return r < 0 ? err_errno(err, r, "opening '%s'", path) : 0;
 }
 
+int ipmi_open_path(const char *path, struct ipmi **ret_ipmi, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r = -ENOTTY;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+		file_closep(&fd);
+	} else if (S_ISREG(st.st_mode)) {
+		r = ipmi_player_open(fd, ret_ipmi);
+	} else if (S_ISCHR(st.st_mode)) {
+		r = ipmi_open_driver(
+			&(struct ipmi_driver){ .fd = fd, .control = system_control }, ret_ipmi);
+	} else {
+		file_closep(&fd);
+	}
+	return r < 0 ? err_errno(err, r, "opening '%s'", path) : 0;
+}
+
 void ipmi_close(struct ipmi *ipmi)
 {
 	if (!ipmi)
 		return;
-	file_closep(&ipmi->driver.fd);
+	release(&ipmi->driver);
 	free(ipmi);
 }
 
@@ -98,7 +123,7 @@ void ipmi_close(struct ipmi *ipmi)
  * The next message that the driver has, or -EAGAIN. One longer than our buffer comes cut, with
  * -EMSGSIZE, and off the queue.
  */
-static int receive(struct ipmi *ipmi, struct ipmi_recv *recv, struct answer *answer)
+static int receive(struct ipmi *ipmi, struct ipmi_recv *recv, struct ipmi_answer *answer)
 {
 	struct ipmi_addr from; /* who else would answer */
 	int r;
@@ -122,7 +147,7 @@ static int receive(struct ipmi *ipmi, struct ipmi_recv *recv, struct answer *ans
 static void drop_stale(struct ipmi *ipmi)
 {
 	struct ipmi_recv recv;
-	struct answer answer;
+	struct ipmi_answer answer;
 
 	for (int i = 0; i < DROPPED_MAX; i++)
 		if (receive(ipmi, &recv, &answer) < 0)
@@ -186,7 +211,7 @@ static int wait_message(struct ipmi *ipmi, int64_t end_ns, int cancel_fd)
 }
 
 static int wait_answer(struct ipmi *ipmi, const struct ipmi_request *request, int cancel_fd,
-	struct answer *ret_answer)
+	struct ipmi_answer *ret_answer)
 {
 	int64_t end_ns = clock_monotonic_ns(clock_system()) + IPMI_REQUEST_TIMEOUT_MS * 1000000LL;
 	struct ipmi_recv recv;
@@ -204,8 +229,8 @@ static int wait_answer(struct ipmi *ipmi, const struct ipmi_request *request, in
 	return -ELOOP;
 }
 
-static int ask(struct ipmi *ipmi, const struct ipmi_request *request, int cancel_fd,
-	struct answer *ret_answer, struct err *err)
+int ipmi_ask(struct ipmi *ipmi, const struct ipmi_request *request, int cancel_fd,
+	struct ipmi_answer *ret_answer, struct err *err)
 {
 	int r;
 
@@ -232,8 +257,8 @@ refused:
 int ipmi_read_power(struct ipmi *ipmi, int cancel_fd, struct dcmi_power *ret_power, struct err *err)
 {
 	const struct ipmi_request *request = &dcmi_request_power;
-	struct answer answer;
-	int r = ask(ipmi, request, cancel_fd, &answer, err);
+	struct ipmi_answer answer;
+	int r = ipmi_ask(ipmi, request, cancel_fd, &answer, err);
 
 	if (r < 0)
 		return r;
@@ -245,8 +270,8 @@ int ipmi_read_lan_address(
 	struct ipmi *ipmi, int cancel_fd, struct in_addr *ret_address, struct err *err)
 {
 	const struct ipmi_request *request = &ipmi_request_lan_address;
-	struct answer answer;
-	int r = ask(ipmi, request, cancel_fd, &answer, err);
+	struct ipmi_answer answer;
+	int r = ipmi_ask(ipmi, request, cancel_fd, &answer, err);
 
 	if (r < 0)
 		return r;

@@ -13,6 +13,7 @@
 #include "basic/err.h"
 #include "basic/macros.h"
 #include "host/dcmi.h"
+#include "host/ipmi_recording.h"
 
 enum { IPMI_REQUEST_TIMEOUT_MS = 1000, IPMI_DEVICE_NUMBER_MAX = 255 };
 
@@ -21,6 +22,7 @@ struct ipmi_driver {
 	int fd; /* readable when there is something to be received; owned by the device */
 	int (*control)(void *ctx, int fd, unsigned long request, void *arg); /* 0 or -errno */
 	void *ctx;
+	void (*release)(void *ctx); /* when the device is closed; may be NULL */
 };
 
 struct ipmi;
@@ -28,7 +30,12 @@ struct ipmi;
 /* The first of /dev/ipmiN, /dev/ipmi/N and /dev/ipmidev/N. -ENOENT: none is there; -EINVAL: N is
  * negative or too large; -EACCES and others of open(2). */
 int ipmi_open(int64_t dev_num, struct ipmi **ret_ipmi, struct err *err);
-/* Takes the descriptor over, also on failure. -ENOMEM. */
+/*
+ * A device by its path; or a regular file, which holds answers of a BMC (ipmi_recording.h).
+ * -ENOTTY: it is neither; of open(2).
+ */
+int ipmi_open_path(const char *path, struct ipmi **ret_ipmi, struct err *err);
+/* Takes the driver over with its descriptor, also on failure. -ENOMEM. */
 int ipmi_open_driver(const struct ipmi_driver *driver, struct ipmi **ret_ipmi);
 void ipmi_close(struct ipmi *ipmi); /* NULL is fine */
 DEFINE_CLEANUP(struct ipmi *, ipmi_close);
@@ -42,6 +49,9 @@ int ipmi_read_power(
 	struct ipmi *ipmi, int cancel_fd, struct dcmi_power *ret_power, struct err *err);
 int ipmi_read_lan_address(
 	struct ipmi *ipmi, int cancel_fd, struct in_addr *ret_address, struct err *err);
+/* The answer as it came, whatever it says. */
+int ipmi_ask(struct ipmi *ipmi, const struct ipmi_request *request, int cancel_fd,
+	struct ipmi_answer *ret_answer, struct err *err);
 
 /* Opens device dev_num and asks for the IPv4 address of the BMC's first LAN channel. */
 int ipmi_lan_ipv4(int64_t dev_num, char ret_text[static INET_ADDRSTRLEN], struct err *err);

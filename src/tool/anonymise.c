@@ -163,6 +163,11 @@ static void put_hashed(
 	buffer_printf(out, "%s-%.*s", kind, TEXT_DIGITS, digits);
 }
 
+void anonymise_name(const struct anonymiser *a, struct slice name, struct buffer *out)
+{
+	put_hashed(a, "anon", name, out);
+}
+
 /* Of rdma(8): "pid 7 comm NAME". */
 static size_t replace_comm(const struct anonymiser *a, struct slice rest, struct buffer *out)
 {
@@ -228,6 +233,19 @@ static size_t replace_hex(
 	return n;
 }
 
+/* The control group of a static pod: "pod" and a hash, in front of which the 'd' is no digit. */
+static size_t replace_pod(const struct anonymiser *a, struct slice rest, struct buffer *out)
+{
+	static const char key[] = "pod";
+	const size_t n = sizeof(key) - 1;
+
+	if (rest.n <= n || memcmp(rest.p, key, n) != 0 ||
+		hex_run(from(rest, n), rest.n) < LONG_HEX_MIN)
+		return 0;
+	buffer_puts(out, key);
+	return n + replace_hex(a, from(rest, n), false, out);
+}
+
 void anonymise(const struct anonymiser *a, struct slice text, struct buffer *out)
 {
 	for (size_t i = 0; i < text.n && !buffer_error(out);) {
@@ -235,7 +253,8 @@ void anonymise(const struct anonymiser *a, struct slice text, struct buffer *out
 		const char before = i ? text.p[i - 1] : '\0';
 		size_t n = 0;
 
-		if (is_hex(text.p[i]))
+		n = replace_pod(a, rest, out);
+		if (!n && is_hex(text.p[i]))
 			n = replace_hex(a, rest, is_hex(before), out);
 		if (!n && !is_word(before)) {
 			n = match_host(a, rest);

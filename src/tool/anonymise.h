@@ -21,6 +21,9 @@ struct anonymiser {
 /* Failures stick in the buffer. */
 void anonymise(const struct anonymiser *a, struct slice text, struct buffer *out);
 
+/* Appends the hash of the whole of it. */
+void anonymise_name(const struct anonymiser *a, struct slice name, struct buffer *out);
+
 /* Of the files of a process only what the exporter looks for; the rest is left out. */
 void anonymise_environ(const struct anonymiser *a, struct slice text, struct buffer *out);
 void anonymise_cmdline(struct slice text, struct buffer *out); /* slurmstepd's only */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -14,7 +16,10 @@
 #include "format/json_writer.h"
 #include "tool/capture_configs.h"
 #include "tool/capture_gzip.h"
+#include "tool/capture_ipmi.h"
+#include "tool/capture_kube.h"
 #include "tool/capture_replies.h"
+#include "tool/capture_stop.h"
 #include "tool/capture_tools.h"
 #include "tool/capture_tree.h"
 #include "tool/tool.h"
@@ -30,6 +35,9 @@ struct capture {
 	size_t limit_bytes;
 	struct capture_tree first, last; /* last: what the latest frame saw */
 	struct capture_tree tools;
+	struct capture_ipmi ipmi;
+	struct capture_kube kube;
+	int stop_fd; /* readable when the recording is to end */
 	bool has_last;
 	int64_t frames;
 	bool cut;
@@ -71,6 +79,8 @@ static int append_manifest(struct capture *c)
 	json_writer_int(&w, c->frames);
 	json_writer_key(&w, "cut");
 	json_writer_bool(&w, c->cut);
+	json_writer_key(&w, "interrupted");
+	json_writer_bool(&w, capture_stop_asked());
 	json_writer_key(&w, "unreadable");
 	json_writer_open_array(&w);
 	write_failures(&w, &c->first);
@@ -84,12 +94,18 @@ static int append_manifest(struct capture *c)
 		(struct slice){ text.data, text.len });
 }
 
-static int read_tree(struct capture *c, struct capture_tree *tree)
+static int read_tree(struct capture *c, struct capture_tree *tree, struct err *err)
 {
+	const struct capture_options *o = c->options;
 	int r;
 
 	capture_tree_init(tree, c->limit_bytes, &c->anonymiser);
-	r = capture_tree_read(tree, c->options->procfs, c->options->sysfs, c->options->cgroupfs);
+	r = capture_tree_read(tree, o->procfs, o->sysfs, o->cgroupfs);
+	if (r >= 0 && (o->tools || *o->ipmi_device))
+		r = capture_ipmi_read(&c->ipmi, c->stop_fd, tree);
+	if (r < 0)
+		return err_errno(err, r, "reading");
+	r = capture_kube_read(&c->kube, c->stop_fd, tree, err);
 	if (r >= 0)
 		capture_tree_sort(tree);
 	c->cut |= tree->cut;
@@ -111,18 +127,19 @@ static int append_tree(struct capture *c, const struct capture_tree *tree)
 static int take_first(struct capture *c, struct err *err)
 {
 	const struct capture_options *o = c->options;
-	int r = read_tree(c, &c->first);
+	int r = read_tree(c, &c->first, err);
 
-	if (r >= 0)
-		r = append_tree(c, &c->first);
+	if (r < 0)
+		return r;
+	r = append_tree(c, &c->first);
 	capture_tree_init(&c->tools, c->limit_bytes, &c->anonymiser);
 	if (r >= 0)
 		r = capture_configs_read(&c->tools, o->xml_dir, o->gres_config_file);
 	if (r >= 0 && o->tools)
-		r = capture_tools_run(&c->tools);
+		r = capture_tools_run(&c->tools, c->stop_fd);
 	if (r < 0)
 		return err_errno(err, r, "reading");
-	r = capture_replies_run(&c->tools, o->redfish_config_file, o->emissions, err);
+	r = capture_replies_run(&c->tools, o->redfish_config_file, o->emissions, c->stop_fd, err);
 	if (r < 0)
 		return r;
 	capture_tree_sort(&c->tools);
@@ -131,17 +148,20 @@ static int take_first(struct capture *c, struct err *err)
 	return r < 0 ? err_errno(err, r, "reading") : 0;
 }
 
-static int take_frame(struct capture *c, int64_t offset_ms)
+static int take_frame(struct capture *c, int64_t offset_ms, struct err *err)
 {
 	struct capture_tree now = { 0 };
 	char folder[64];
 	size_t len = c->archive.len;
-	int r = read_tree(c, &now);
+	int r = read_tree(c, &now, err);
 
 	snprintf(folder, sizeof(folder), "frames/%012lld", (long long)offset_ms);
-	if (r >= 0)
+	if (r >= 0) {
 		r = capture_tree_diff(
 			c->has_last ? &c->last : &c->first, &now, folder, &c->archive);
+		if (r < 0)
+			err_errno(err, r, "reading");
+	}
 	if (r > 0 && c->archive.len > c->limit_bytes) {
 		/* The archive stays whole: it ends with the frame before. */
 		c->archive.len = len;
@@ -156,25 +176,32 @@ static int take_frame(struct capture *c, int64_t offset_ms)
 	return r < 0 ? r : 0;
 }
 
-static void sleep_until(int64_t monotonic_ns)
+/* Whether the recording goes on then. */
+static bool sleep_until(const struct capture *c, int64_t monotonic_ns)
 {
-	const struct timespec at = { monotonic_ns / 1000000000, monotonic_ns % 1000000000 };
+	struct pollfd stop = { .fd = c->stop_fd, .events = POLLIN };
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		;
+	while (!capture_stop_asked()) {
+		const int64_t left_ns = monotonic_ns - clock_monotonic_ns(clock_system());
+		const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+
+		if (left_ns <= 0)
+			return true;
+		(void)ppoll(&stop, 1, &left, NULL);
+	}
+	return false;
 }
 
-static int take_frames(struct capture *c, int64_t start_ns)
+static int take_frames(struct capture *c, int64_t start_ns, struct err *err)
 {
 	int r = 0;
 
 	for (int64_t i = 1; r >= 0 && i <= FRAMES_MAX; i++) {
 		const int64_t offset_ns = i * c->options->interval_ns;
 
-		if (offset_ns > c->options->duration_ns)
+		if (offset_ns > c->options->duration_ns || !sleep_until(c, start_ns + offset_ns))
 			break;
-		sleep_until(start_ns + offset_ns);
-		r = take_frame(c, offset_ns / NS_PER_MS);
+		r = take_frame(c, offset_ns / NS_PER_MS, err);
 	}
 	return r == -E2BIG ? 0 : r;
 }
@@ -191,6 +218,9 @@ static int prepare(struct capture *c, struct err *err)
 		return err_set(
 			err, -EINVAL, "--max-size must be 1 to %d MiB", CAPTURE_MAX_SIZE_MIB);
 	c->limit_bytes = (size_t)o->max_size_mib << 20;
+	c->stop_fd = capture_stop_watch();
+	if (c->stop_fd < 0)
+		return err_errno(err, c->stop_fd, "watching for signals");
 	if (gnutls_rnd(GNUTLS_RND_KEY, c->anonymiser.key, sizeof(c->anonymiser.key)) < 0)
 		return err_set(err, -EIO, "no random key");
 	gethostname(c->anonymiser.host, sizeof(c->anonymiser.host) - 1);
@@ -206,9 +236,10 @@ static int run(struct capture *c, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = take_frames(c, start_ns);
-	if (r >= 0)
-		r = append_manifest(c);
+	r = take_frames(c, start_ns, err);
+	if (r < 0)
+		return r;
+	r = append_manifest(c);
 	tar_end(&c->archive);
 	if (r < 0 || buffer_error(&c->archive))
 		return err_errno(err, r < 0 ? r : -ENOMEM, "reading");
@@ -218,7 +249,12 @@ static int run(struct capture *c, struct err *err)
 
 int command_capture(struct tool *t)
 {
-	struct capture c = { .options = &t->capture };
+	const char *node_name = getenv("NODE_NAME");
+	struct capture c = { .options = &t->capture,
+		.ipmi = { .device = t->capture.ipmi_device },
+		.kube = { .socket = t->capture.kubelet_socket,
+			.kubeconfig = t->capture.kubeconfig,
+			.node_name = node_name ? node_name : "" } };
 	struct err err = { 0 };
 	int r = prepare(&c, &err);
 
@@ -229,6 +265,10 @@ int command_capture(struct tool *t)
 	if (r >= 0) {
 		fprintf(t->messages, "%zu files and %lld frames written to %s\n", c.first.n,
 			(long long)c.frames, t->capture.output);
+		if (capture_stop_asked())
+			fputs("interrupted: the archive is complete and holds what was recorded "
+			      "until then\n",
+				t->messages);
 		if (c.first.n_failures)
 			fprintf(t->messages,
 				"%zu files could not be read (see manifest.json), the first: %s: "
@@ -244,6 +284,8 @@ int command_capture(struct tool *t)
 	capture_tree_done(&c.first);
 	capture_tree_done(&c.last);
 	capture_tree_done(&c.tools);
+	capture_ipmi_done(&c.ipmi);
+	capture_kube_done(&c.kube);
 	buffer_done(&c.archive);
 	gnutls_memset(&c.anonymiser, 0, sizeof(c.anonymiser));
 	return r < 0 ? tool_failed(t, "failed to capture", &err) : 0;

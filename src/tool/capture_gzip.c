@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "basic/file.h"
+#include "tool/capture_stop.h"
 
 enum { CHUNK_BYTES = 1 << 16 };
 
@@ -22,12 +23,14 @@ int capture_gzip_write(const char *path, struct slice data, struct err *err)
 		close(fd);
 		return err_set(err, -ENOMEM, "writing '%s': no memory", path);
 	}
+	capture_stop_partial(path);
 	good = gzfwrite(data.p, data.n, 1, file) == 1;
 	good &= gzclose(file) == Z_OK;
-	if (!good) {
+	if (!good)
 		unlink(path);
+	capture_stop_partial(NULL);
+	if (!good)
 		return err_set(err, -EIO, "writing '%s' failed", path);
-	}
 	return 0;
 }
 

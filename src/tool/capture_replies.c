@@ -89,6 +89,8 @@ static void failed(struct recorder *r, int result)
 {
 	char path[64];
 
+	if (result == -ECANCELED)
+		return;
 	snprintf(path, sizeof(path), "replies/%s", r->name);
 	capture_tree_failed(r->tree, path, result);
 }
@@ -109,13 +111,13 @@ static int load(
 }
 
 /* As the exporter does: finds the chassis and reads the power of each. */
-static int read_all(struct redfish *redfish, struct arena *arena, struct err *err)
+static int read_all(struct redfish *redfish, int stop_fd, struct arena *arena, struct err *err)
 {
 	struct redfish_chassis *chassis;
 	size_t n;
 	int r;
 
-	redfish_begin(redfish, -1);
+	redfish_begin(redfish, stop_fd);
 	r = redfish_discover(redfish, arena, NULL, NULL, &chassis, &n, err);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		struct redfish_power power;
@@ -127,8 +129,8 @@ static int read_all(struct redfish *redfish, struct arena *arena, struct err *er
 	return r;
 }
 
-static int capture_redfish(
-	struct capture_tree *tree, const char *file, struct arena *arena, struct err *err)
+static int capture_redfish(struct capture_tree *tree, const char *file, int stop_fd,
+	struct arena *arena, struct err *err)
 {
 	CLEANUP(redfish_freep) struct redfish *redfish = NULL;
 	struct recorder recorder = { .tree = tree, .name = "redfish" };
@@ -154,7 +156,7 @@ static int capture_redfish(
 	r = redfish_new(&config, &redfish, err);
 	if (r < 0)
 		return r;
-	r = read_all(redfish, arena, err);
+	r = read_all(redfish, stop_fd, arena, err);
 	if (r < 0)
 		failed(&recorder, r);
 	return recorder.error;
@@ -165,7 +167,8 @@ static int ignore(void *ctx, const struct emission_factor *factor)
 	return 0;
 }
 
-static int capture_provider(struct capture_tree *tree, const struct emission_provider *provider)
+static int capture_provider(
+	struct capture_tree *tree, const struct emission_provider *provider, int stop_fd)
 {
 	struct recorder recorder = { .tree = tree, .name = provider->name };
 	const struct http_observer observer = { answered, &recorder };
@@ -191,27 +194,27 @@ static int capture_provider(struct capture_tree *tree, const struct emission_pro
 	/* The environment doesn't say what it needs: the exporter would not ask it either. */
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	r = provider->fetch(state, -1, &sink, NULL);
+	r = provider->fetch(state, stop_fd, &sink, NULL);
 	provider->close(state);
 	if (r < 0)
 		failed(&recorder, r);
 	return recorder.error;
 }
 
-int capture_replies_run(
-	struct capture_tree *tree, const char *redfish_config_file, bool emissions, struct err *err)
+int capture_replies_run(struct capture_tree *tree, const char *redfish_config_file, bool emissions,
+	int stop_fd, struct err *err)
 {
 	struct arena arena;
 	int r = 0;
 
 	arena_init(&arena, SETTINGS_MEMORY_MAX_BYTES);
 	if (redfish_config_file && *redfish_config_file)
-		r = capture_redfish(tree, redfish_config_file, &arena, err);
+		r = capture_redfish(tree, redfish_config_file, stop_fd, &arena, err);
 	arena_done(&arena);
 	for (size_t i = 0; r >= 0 && emissions && i < n_emission_providers; i++) {
 		/* The others answer from a table. */
 		if (emission_providers[i]->interval_ns)
-			r = capture_provider(tree, emission_providers[i]);
+			r = capture_provider(tree, emission_providers[i], stop_fd);
 		if (r < 0)
 			err_errno(err, r, "recording answers");
 	}

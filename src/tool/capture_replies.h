@@ -19,10 +19,11 @@
 enum { CAPTURE_REPLIES_MAX = 2000 /* of one service */ };
 
 /*
- * redfish_config_file "" or NULL: no BMC is asked. A service that fails is a failure of the tree.
+ * redfish_config_file "" or NULL: no BMC is asked. A service that fails is a failure of the tree,
+ * but not what is given up because stop_fd is readable.
  * -EINVAL and others: the file can't be used; -ENOMEM.
  */
 int capture_replies_run(struct capture_tree *tree, const char *redfish_config_file, bool emissions,
-	struct err *err);
+	int stop_fd, struct err *err);
 
 #endif

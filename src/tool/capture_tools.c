@@ -46,7 +46,8 @@ static int add(struct capture_tree *tree, const char *tool, int line, const char
 	return capture_tree_add(tree, TAR_FILE, path, NULL, data);
 }
 
-static int run_line(struct capture_tree *tree, const char *tool, int number, const char *line)
+static int run_line(
+	struct capture_tree *tree, int stop_fd, const char *tool, int number, const char *line)
 {
 	CLEANUP(buffer_done) struct buffer out = { 0 }, text = { 0 };
 	char words[512], path[64], *save = NULL;
@@ -54,7 +55,8 @@ static int run_line(struct capture_tree *tree, const char *tool, int number, con
 	const struct command command = { .argv = argv,
 		.timeout_ms = TOOL_TIMEOUT_MS,
 		.max_output_bytes = TOOL_OUTPUT_MAX_BYTES,
-		.new_session = true };
+		.new_session = true,
+		.cancel_fd = stop_fd };
 	struct err err = { 0 };
 	size_t n = 1;
 	bool failed;
@@ -65,7 +67,7 @@ static int run_line(struct capture_tree *tree, const char *tool, int number, con
 		w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
 	r = command_run(&command, &out, &err);
-	if (r == -ENOENT || r == -ENOMEM)
+	if (r == -ENOENT || r == -ENOMEM || r == -ECANCELED)
 		return r;
 	if (r < 0) {
 		snprintf(path, sizeof(path), "tools/%s/%d", tool, number);
@@ -81,14 +83,16 @@ static int run_line(struct capture_tree *tree, const char *tool, int number, con
 	return r;
 }
 
-int capture_tools_run(struct capture_tree *tree)
+int capture_tools_run(struct capture_tree *tree, int stop_fd)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
 		for (int l = 0; l < LINES_MAX && tools[i].lines[l]; l++) {
-			int r = run_line(tree, tools[i].name, l, tools[i].lines[l]);
+			int r = run_line(tree, stop_fd, tools[i].name, l, tools[i].lines[l]);
 
 			if (r == -ENOENT)
 				break;
+			if (r == -ECANCELED)
+				return 0;
 			if (r < 0)
 				return r;
 		}

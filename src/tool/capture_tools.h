@@ -11,8 +11,8 @@
 
 #include "tool/capture_tree.h"
 
-/* Those found in PATH, one after the other. -ENOMEM. */
-int capture_tools_run(struct capture_tree *tree);
+/* Those found in PATH, one after the other, until stop_fd is readable. -ENOMEM. */
+int capture_tools_run(struct capture_tree *tree, int stop_fd);
 
 /* The shell script that stands for one of them and prints what lies in folder (absolute). The
  * name of number i, NULL beyond the last. */

@@ -83,6 +83,16 @@ static const struct option_def web_config_options[] = {
 };
 
 static const struct option_def capture_options[] = {
+	{ "collector.ipmi_dcmi.device", OPTION_STRING,
+		offsetof(struct capture_options, ipmi_device), .value_name = "FILE",
+		.help = "The BMC's device, instead of /dev/ipmi0; asked in spite of --no-tools." },
+	{ "collector.k8s.kubeconfig.file", OPTION_STRING,
+		offsetof(struct capture_options, kubeconfig), .value_name = "FILE",
+		.help = "Where the API server is that lists the pods, outside of a pod." },
+	{ "collector.k8s.kubelet-podresources-socket.file", OPTION_STRING,
+		offsetof(struct capture_options, kubelet_socket), .value_name = "FILE",
+		.fallback = "/var/lib/kubelet/pod-resources/kubelet.sock",
+		.help = "Socket on which the kubelet tells the devices of pods." },
 	{ "collector.libvirt.xml-dir", OPTION_STRING, offsetof(struct capture_options, xml_dir),
 		.value_name = "DIR",
 		.help = "Folder of libvirt's definitions, instead of /run/libvirt/qemu and "

@@ -17,6 +17,7 @@
 #include "basic/macros.h"
 #include "format/tar.h"
 #include "tool/capture_gzip.h"
+#include "tool/capture_ipmi.h"
 #include "tool/capture_tools.h"
 #include "tool/replay_server.h"
 #include "tool/tool.h"
@@ -99,6 +100,26 @@ static int put(struct replay *p, const char *path, const struct tar_entry *e)
 	return r;
 }
 
+/* What an archive may have at the top; what changes may come in frames, too. Scripts are ours
+ * alone.
+ */
+static bool is_ours(const char *name, bool in_frame)
+{
+	static const struct {
+		const char *name;
+		bool changes;
+	} tops[] = { { "proc", true }, { "sys", true }, { "cgroup", true }, { "ipmi", true },
+		{ "kubernetes", true }, { "tools", false }, { "replies", false },
+		{ "libvirt", false }, { "slurm", false }, { "manifest.json", false } };
+	const size_t n = strcspn(name, "/");
+
+	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
+		if (strlen(tops[i].name) == n && memcmp(tops[i].name, name, n) == 0)
+			return !in_frame || tops[i].changes;
+	}
+	return false;
+}
+
 static void take_away(struct replay *p, struct slice names)
 {
 	struct slice path;
@@ -113,7 +134,7 @@ static void take_away(struct replay *p, struct slice names)
 			at--;
 		path = (struct slice){ names.p + at, names.n - at };
 		names.n = at;
-		if (path.p[path.n - 1] || !tar_name_is_safe(path.p))
+		if (path.p[path.n - 1] || !tar_name_is_safe(path.p) || !is_ours(path.p, true))
 			continue;
 		fd = open_parent(p->dir_fd, path.p, &name);
 		if (fd < 0)
@@ -131,7 +152,8 @@ static int play(struct replay *p, const struct tar_entry *e)
 	const long long offset_ms = strtoll(e->name + strlen(FRAMES), &end, 10);
 	const bool gone = str_eq(end, ".gone");
 
-	if (offset_ms < 0 || offset_ms > 24LL * 3600 * 1000 || (!gone && *end != '/'))
+	if (offset_ms < 0 || offset_ms > 24LL * 3600 * 1000 || (!gone && *end != '/') ||
+		(!gone && !is_ours(end + 1, true)))
 		return -EBADMSG;
 	if (p->speed <= 0)
 		return 0;
@@ -147,6 +169,11 @@ static int play(struct replay *p, const struct tar_entry *e)
 	return 0;
 }
 
+static bool is_there(const struct replay *p, const char *path)
+{
+	return faccessat(p->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int write_script(struct replay *p, size_t i, const char *absolute)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
@@ -156,7 +183,7 @@ static int write_script(struct replay *p, size_t i, const char *absolute)
 	int fd, r;
 
 	snprintf(e->name, sizeof(e->name), "tools/%s", capture_tool_name(i));
-	if (faccessat(p->dir_fd, e->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!is_there(p, e->name))
 		return 0;
 	if (snprintf(folder, sizeof(folder), "%s/%s", absolute, e->name) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
@@ -172,6 +199,18 @@ static int write_script(struct replay *p, size_t i, const char *absolute)
 	return r;
 }
 
+/* As on the recorded machine: a tool comes before the device. */
+static void print_ipmi_flags(const struct replay *p, const char *absolute, FILE *out)
+{
+	if (is_there(p, "bin/ipmi-dcmi") || is_there(p, "bin/ipmitool") ||
+		is_there(p, "bin/ipmiutil") || is_there(p, "bin/capmc"))
+		fputs(" --collector.ipmi_dcmi", out);
+	else if (is_there(p, CAPTURE_IPMI_FILE))
+		fprintf(out,
+			" --collector.ipmi_dcmi --collector.ipmi_dcmi.device=%s/" CAPTURE_IPMI_FILE,
+			absolute);
+}
+
 /* What stands in front of the frames is there: say how to run the exporter from it. */
 static int ready(struct replay *p, FILE *out, struct err *err)
 {
@@ -182,7 +221,7 @@ static int ready(struct replay *p, FILE *out, struct err *err)
 		r = write_script(p, i, absolute);
 	if (r < 0)
 		return err_errno(err, r, "making scripts");
-	r = replay_server_start(p->dir_fd, &p->server, err);
+	r = replay_server_start(p->dir_fd, absolute, &p->server, err);
 	if (r < 0)
 		return r;
 	r = replay_server_write_config(p->server, p->dir_fd);
@@ -193,29 +232,17 @@ static int ready(struct replay *p, FILE *out, struct err *err)
 		"PATH=%s/bin:$PATH ceems_exporter --path.procfs=%s/proc --path.sysfs=%s/sys "
 		"--path.cgroupfs=%s/cgroup --collector.cgroups.force-version=%s",
 		absolute, absolute, absolute, absolute,
-		faccessat(p->dir_fd, "cgroup/cgroup.controllers", F_OK, 0) == 0 ? "v2" : "v1");
-	if (faccessat(p->dir_fd, "libvirt", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		is_there(p, "cgroup/cgroup.controllers") ? "v2" : "v1");
+	if (is_there(p, "libvirt"))
 		fprintf(out, " --collector.libvirt.xml-dir=%s/libvirt", absolute);
-	if (faccessat(p->dir_fd, "slurm/gres.conf", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (is_there(p, "slurm/gres.conf"))
 		fprintf(out, " --collector.slurm.gres-config-file=%s/slurm/gres.conf", absolute);
+	print_ipmi_flags(p, absolute, out);
 	replay_server_print_flags(p->server, absolute, out);
 	fputc('\n', out);
 	fflush(out);
 	p->start_ns = clock_monotonic_ns(clock_system());
 	return 0;
-}
-
-static bool is_ours(const char *name)
-{
-	static const char *const tops[] = { "proc", "sys", "cgroup", "tools", "replies", "libvirt",
-		"slurm", "manifest.json" };
-	const size_t n = strcspn(name, "/");
-
-	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
-		if (strlen(tops[i]) == n && memcmp(tops[i], name, n) == 0)
-			return true;
-	}
-	return false;
 }
 
 static int unpack(struct replay *p, struct slice rest, FILE *out, struct err *err)
@@ -229,7 +256,7 @@ static int unpack(struct replay *p, struct slice rest, FILE *out, struct err *er
 
 		if (++p->entries > ENTRIES_MAX)
 			return err_set(err, -E2BIG, "more than %d entries", ENTRIES_MAX);
-		if (!tar_name_is_safe(e->name) || (!frame && !is_ours(e->name)))
+		if (!tar_name_is_safe(e->name) || (!frame && !is_ours(e->name, false)))
 			return err_set(
 				err, -EBADMSG, "'%.200s' does not belong into a capture", e->name);
 		if (frame && !told) {

@@ -10,7 +10,9 @@
 #include "basic/arena.h"
 #include "basic/file.h"
 #include "net/http_server.h"
+#include "tool/capture_kube.h"
 #include "tool/capture_replies.h"
+#include "tool/replay_kube.h"
 
 #define CONFIG "redfish.yml"
 
@@ -48,6 +50,7 @@ struct replay_server {
 		struct answer *v;
 		size_t n;
 	} answers[N_SERVICES];
+	struct replay_kube *kube; /* NULL: nothing of it was recorded */
 	struct http_server *http;
 };
 
@@ -163,6 +166,8 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
 	const struct slice query = slice_from(mark ? mark + 1 : "");
 	const struct answer *answer = NULL;
 
+	if (replay_kube_answer(s->kube, req, res))
+		return;
 	if (str_starts(path.p, "/redfish"))
 		answer = find(s, REDFISH, path, query);
 	for (int i = RTE; !answer && i < N_SERVICES; i++) {
@@ -190,7 +195,7 @@ static int serve(struct replay_server *s, struct err *err)
 		.listen_addresses = { addresses, 1 },
 		.threads = 1,
 		.max_header_bytes = HEADER_MAX_BYTES,
-		.max_response_bytes = CAPTURE_FILE_MAX_BYTES,
+		.max_response_bytes = CAPTURE_KUBE_MAX_BYTES,
 		.header_timeout_ms = TIMEOUT_MS,
 		.idle_timeout_ms = TIMEOUT_MS,
 		.handler = handle,
@@ -201,24 +206,26 @@ static int serve(struct replay_server *s, struct err *err)
 	return r < 0 ? r : http_server_serve(s->http, err);
 }
 
-int replay_server_start(int dir_fd, struct replay_server **ret_server, struct err *err)
+int replay_server_start(
+	int dir_fd, const char *dir, struct replay_server **ret_server, struct err *err)
 {
 	struct replay_server *s = calloc(1, sizeof(*s));
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	if (!s)
 		return err_errno(err, -ENOMEM, "answers");
 	arena_init(&s->arena, MEMORY_MAX_BYTES);
+	r = replay_kube_start(dir_fd, dir, &s->kube, err);
 	for (int i = 0; r >= 0 && i < N_SERVICES; i++) {
 		r = read_answers(s, dir_fd, (enum service)i);
+		if (r < 0)
+			err_errno(err, r, "reading answers");
 		n += s->answers[i].n;
 	}
-	if (r < 0)
-		err_errno(err, r, "reading answers");
-	else if (n)
+	if (r >= 0 && (n || s->kube))
 		r = serve(s, err);
-	if (r < 0 || !n) {
+	if (r < 0 || !(n || s->kube)) {
 		replay_server_stop(s);
 		s = NULL;
 	}
@@ -231,18 +238,17 @@ void replay_server_stop(struct replay_server *server)
 	if (!server)
 		return;
 	http_server_stop(server->http, GRACE_MS);
+	replay_kube_stop(server->kube);
 	arena_done(&server->arena);
 	free(server);
 }
 
-int replay_server_write_config(const struct replay_server *server, int dir_fd)
+static int write_redfish_config(const struct replay_server *server, int dir_fd)
 {
 	CLEANUP(file_closep) int fd = -1;
 	char text[256];
 	int n;
 
-	if (!server || !server->answers[REDFISH].n)
-		return 0;
 	fd = openat(dir_fd, CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
@@ -250,6 +256,16 @@ int replay_server_write_config(const struct replay_server *server, int dir_fd)
 		"redfish_collector:\n  protocol: http\n  hostname: 127.0.0.1\n  port: %d\n",
 		http_server_port(server->http, 0));
 	return write(fd, text, (size_t)n) == n ? 0 : -EIO;
+}
+
+int replay_server_write_config(const struct replay_server *server, int dir_fd)
+{
+	int r;
+
+	if (!server)
+		return 0;
+	r = replay_kube_write_config(server->kube, http_server_port(server->http, 0));
+	return r >= 0 && server->answers[REDFISH].n ? write_redfish_config(server, dir_fd) : r;
 }
 
 /* WattTime is asked for one region, which its answer doesn't name. */
@@ -291,6 +307,7 @@ void replay_server_print_flags(const struct replay_server *server, const char *d
 	if (server->answers[REDFISH].n)
 		fprintf(out, " --collector.redfish --collector.redfish.config.file=%s/" CONFIG,
 			dir);
+	replay_kube_print_flags(server->kube, out);
 	for (int i = RTE; i < N_SERVICES; i++) {
 		if (server->answers[i].n) {
 			fputs(" --collector.emissions", out);

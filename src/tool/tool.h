@@ -40,6 +40,8 @@ struct capture_options {
 	const char *redfish_config_file; /* "" = none */
 	const char *xml_dir; /* "" = where libvirt has them */
 	const char *gres_config_file;
+	const char *ipmi_device; /* "" = the kernel's */
+	const char *kubeconfig, *kubelet_socket;
 };
 
 struct replay_options {

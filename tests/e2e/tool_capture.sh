@@ -217,6 +217,8 @@ refused program 'add("bin/nvidia-smi")' 'does not belong'
 refused link 'add("sys/a", tarfile.SYMTYPE, "../../up")' 'Operation not permitted'
 refused through 'add("sys/a", tarfile.SYMTYPE, "b"); add("sys/b/c"); add("sys/a/d")' "'sys/a/d'"
 refused frame 'add("frames/000000000000/../up")' 'does not belong'
+refused frame-program 'add("tools/ipmitool/0.out"); add("frames/000000000000/bin/ipmitool")' "'frames/000000000000/bin/ipmitool'"
+refused frame-tool 'add("frames/000000000000/tools/ipmitool/0.out")' "'frames/000000000000/tools/ipmitool/0.out'"
 refused device 'add("proc/null", tarfile.CHRTYPE)' 'damaged'
 head -c 300 "$T/f.tar.gz" >"$T/cut.tar.gz"
 ok "refused: one that is cut off" fails 'cut.tar.gz' "$TOOL" replay "$T/cut.tar.gz" "$T/out-cut"

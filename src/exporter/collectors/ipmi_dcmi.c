@@ -44,7 +44,7 @@ enum {
 };
 
 struct ipmi_dcmi_options {
-	const char *cmd, *old_cmd;
+	const char *cmd, *old_cmd, *device;
 	int64_t dev_num;
 	bool force_native, test_mode;
 	int64_t poll_interval_ns, max_age_ns;
@@ -62,6 +62,9 @@ static const struct option_def options[] = {
 			"kernel's device." },
 	{ "collector.ipmi_dcmi.dev-num", OPTION_INT, FIELD(dev_num),
 		.help = "N of the kernel's device /dev/ipmiN." },
+	{ "collector.ipmi_dcmi.device", OPTION_STRING, FIELD(device), .value_name = "FILE",
+		.help = "Use this device and no command; or a file with the answers of a BMC, as "
+			"ceems_tool capture records them." },
 	{ "collector.ipmi_dcmi.force-native-mode", OPTION_BOOL, FIELD(force_native),
 		.help = "Use the kernel's device and no command." },
 	{ "collector.ipmi_dcmi.max-age", OPTION_DURATION_GO, FIELD(max_age_ns), .fallback = "1m",
@@ -93,7 +96,7 @@ static int choose(const struct ipmi_dcmi_options *o, struct ipmi_tool *ret_tool,
 {
 	const char *path = getenv("PATH");
 
-	if (o->force_native)
+	if (o->force_native || *o->device)
 		return -ENOENT;
 	if (o->old_cmd[0])
 		return ipmi_tool_split(o->old_cmd, ret_tool, err);
@@ -127,7 +130,9 @@ static int check_options(const struct ipmi_dcmi_options *o, struct err *err)
 static int open_device(struct ipmi_dcmi *state, struct err *err)
 {
 	capability_set raised = privilege_raise(FOR_DEVICE);
-	int r = ipmi_open(state->options->dev_num, &state->device, err);
+	const char *path = state->options->device;
+	int r = *path ? ipmi_open_path(path, &state->device, err)
+		      : ipmi_open(state->options->dev_num, &state->device, err);
 
 	privilege_lower(raised);
 	return r;
@@ -140,7 +145,8 @@ static int open_native(struct ipmi_dcmi *state, struct err *err)
 	int r = open_device(state, err);
 
 	log_info(state->env->log, "power is read from the kernel's IPMI device",
-		LOG_STR("collector", "ipmi_dcmi"), LOG_INT("number", state->options->dev_num));
+		LOG_STR("collector", "ipmi_dcmi"), LOG_INT("number", state->options->dev_num),
+		LOG_STR("device", state->options->device));
 	return r == -EACCES || r == -EPERM ? 0 : r;
 }
 

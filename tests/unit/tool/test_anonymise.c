@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tool/anonymise.h"
@@ -74,6 +75,24 @@ static void one_uuid_has_one_hash_in_every_form_and_another_by_another_key(void 
 	assert_string_not_equal(buffer_text(&a), buffer_text(&b));
 }
 
+static void control_group_of_a_static_pod_keeps_its_form_and_meets_its_hash(void **state)
+{
+	static const char *const forms[] = { "kubepods-burstable-pod%s.slice", "burstable/pod%s/c",
+		"pod%s" };
+	static const char hash[] = "3a7be1f5d2c94e0f8b6a1d2c3e4f5061";
+	CLEANUP(buffer_done) struct buffer alone = { 0 }, out = { 0 };
+
+	done(&alone, hash);
+	assert_int_equal(alone.len, strlen(hash));
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		char before[128], after[128];
+
+		snprintf(before, sizeof(before), forms[i], hash);
+		snprintf(after, sizeof(after), forms[i], buffer_text(&alone));
+		assert_string_equal(done(&out, before), after);
+	}
+}
+
 static void of_a_process_only_what_the_exporter_reads_stays(void **state)
 {
 	CLEANUP(buffer_done) struct buffer out = { 0 };
@@ -98,6 +117,7 @@ int main(void)
 		TEST(nothing_that_names_somebody_stays),
 		TEST(what_is_measured_stays),
 		TEST(one_uuid_has_one_hash_in_every_form_and_another_by_another_key),
+		TEST(control_group_of_a_static_pod_keeps_its_form_and_meets_its_hash),
 		TEST(of_a_process_only_what_the_exporter_reads_stays),
 	};
 
