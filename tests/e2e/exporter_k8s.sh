@@ -83,6 +83,20 @@ ok "roots that appear are found" shows 'uuid="1-2"'
 ok "the socket's new flag is not warned of" log_has_not deprecated
 stop exporter
 
+# The active hierarchy of v1 is not there: neither are roots, which is no failure.
+rm -rf "$T/tree/cgroup"
+mkdir -p "$T/tree/cgroup/memory/kubepods"
+exporter --collector.k8s.kubeconfig.file="$T/kubeconfig" --collector.cgroups.force-version=v1 --collector.cgroups.active-subsystem=pids
+ok "v1: without the active hierarchy there are no pods" shows '^ceems_compute_units\{.*\} 0'
+ok "v1: which is no failure" shows '^ceems_scrape_collector_success\{collector="k8s"\} 1'
+mkdir -p "$T/tree/cgroup/pids/kubepods/pod1-2"
+ok "v1: a hierarchy that appears is found" shows '^ceems_compute_units\{.*\} 1'
+stop exporter
+mv "$T/tree/cgroup" "$T/tree/elsewhere"
+exporter --collector.k8s.kubeconfig.file="$T/kubeconfig" --collector.cgroups.force-version=v1
+ok "no control groups at all are a failure" shows '^ceems_scrape_collector_success\{collector="k8s"\} 0'
+stop exporter
+
 # A node with GPUs: who holds them is asked of an API server and a kubelet.
 A=8e0c5f0e-1111-4222-8333-444455556666
 B=0b6f7a52-aaaa-4bbb-8ccc-dddd00000001

@@ -89,6 +89,15 @@ libvirt v1-plain v1-plain v1 "${all[@]}" --collector.cgroups.active-subsystem=cp
 libvirt hybrid hybrid v1 "${all[@]}"
 libvirt odd odd v2 "${all[@]}"
 ok "hostile definitions are told once each" test "$(grep -c 'no definition of the virtual machine' "$T/exporter.log")" = 9
+rm -rf "$T/tree"
+mkdir -p "$T/tree/cgroup/blkio" "$T/tree/proc" "$T/tree/sys"
+exporter --path.cgroupfs="$T/tree/cgroup" --path.procfs="$T/tree/proc" --path.sysfs="$T/tree/sys" --collector.libvirt.xml-dir="$T/tree" \
+	--collector.cgroups.force-version=v1 --collector.cgroups.active-subsystem=pids
+ok "libvirt: no hierarchy that may have a root is there: no machines" shows '^ceems_compute_units\{.*\} 0'
+ok "libvirt: which is no failure" shows '^ceems_scrape_collector_success\{collector="libvirt"\} 1'
+mkdir -p "$T/tree/cgroup/pids/machine/qemu-1-instance-00000001.libvirt-qemu"
+ok "libvirt: a hierarchy that appears is found" shows '^ceems_compute_units\{.*\} 1'
+ok "libvirt: the exporter ends well" stop exporter
 MANAGER=slurm
 
 # A process in the groups given, which are made.

@@ -137,6 +137,8 @@ static int open_first(const struct unit_table *t)
 	return fd;
 }
 
+/* 0, or 1: the hierarchy is not there, and with it none of the manager's roots, which is no failure
+ * where these are looked for by their names (spec exporter-units.md 2.2); -ENODATA. */
 static int open_base(struct unit_table *t)
 {
 	int fd;
@@ -149,6 +151,8 @@ static int open_base(struct unit_table *t)
 	fd = t->config.version == CGROUP_V2
 		? openat(t->config.host->cgroupfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
 		: open_first(t);
+	if (fd == -ENOENT && t->config.manager->root_names)
+		return 1;
 	if (fd < 0)
 		return -ENODATA;
 	use_base(t, fd);
@@ -281,8 +285,8 @@ static int scan(struct unit_table *t, bool search)
 {
 	int r = open_base(t);
 
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return MIN(r, 0);
 	if (search || t->search_wanted || t->roots.n == 0)
 		search_roots(t);
 	t->shown_changed = false;
@@ -572,7 +576,7 @@ int unit_table_new(
 	t->identifier.log = config->log;
 	unit_identifier_init(&t->identifier);
 	read_host_memory(t);
-	if (open_base(t) >= 0)
+	if (open_base(t) == 0)
 		search_roots(t);
 	else
 		UNIT_LOG(t, WARN, "no control groups to be seen yet, will look again",

@@ -34,7 +34,10 @@ void unit_table_free(struct unit_table *table);
  */
 typedef int (*unit_table_each_fn)(
 	void *ctx, const struct unit_key *key, const struct unit_values *values);
-/* How many units there were, or -ENODATA: no control groups can be seen here. */
+/*
+ * How many units there were, or -ENODATA: no control groups can be seen here. Where only the v1
+ * hierarchy is missing, libvirt and Kubernetes have no units.
+ */
 int unit_table_scrape(struct unit_table *table, unit_table_each_fn each, void *ctx);
 
 /*
