@@ -140,6 +140,19 @@ static void put_response(
 	json_writer_close_object(w);
 }
 
+/* What generators of clients call it: the path with '_' for '/'. */
+static void put_operation(struct json_writer *w, const char *path)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s", path);
+	for (char *p = name; *p; p++) {
+		if (*p == '/')
+			*p = '_';
+	}
+	put(w, "operationId", name);
+}
+
 static void put_route(
 	struct json_writer *w, const struct openapi_config *config, const struct api_route *route)
 {
@@ -151,6 +164,7 @@ static void put_route(
 	json_writer_open_array(w);
 	json_writer_string_n(w, route->path + 1, strcspn(route->path + 1, "/"));
 	json_writer_close_array(w);
+	put_operation(w, route->path + 1);
 	put(w, "summary", route->help);
 	if (route->details)
 		put(w, "description", route->details);
@@ -251,6 +265,8 @@ static void put_envelope(struct json_writer *w, const struct api_model *model)
 	json_writer_open_object(w);
 	put(w, "description", model->help);
 	put_type(w, "array");
+	json_writer_key(w, "x-nullable"); /* Swagger 2.0 knows no null; errors have it */
+	json_writer_bool(w, true);
 	json_writer_key(w, "items");
 	json_writer_open_object(w);
 	if (model->table)

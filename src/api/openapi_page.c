@@ -3,21 +3,23 @@
 
 #include "api/api.h"
 
-static const char head[] =
-	"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<title>CEEMS API</title>\n<style>\n"
+const char openapi_page_style[] =
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n"
 	"body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}\n"
 	"details{border:1px solid #bbb;border-radius:4px;margin:.5em 0;padding:.3em .8em}\n"
 	"summary{cursor:pointer}\n"
 	"code,pre{font-family:monospace;background:#f3f3f3}\npre{padding:.5em;overflow-x:auto}\n"
-	"table{border-collapse:collapse;width:100%}\n"
+	"table{border-collapse:collapse;width:100%;margin:.5em 0}\n"
 	"th,td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;"
 	"border-bottom:1px solid #ddd}\n"
 	".access{color:#555;font-size:.9em}\n"
 	"@media(prefers-color-scheme:dark){body{background:#1c1c1c;color:#ddd}"
 	"code,pre{background:#2b2b2b}.access{color:#aaa}a{color:#8bf}td,th{border-color:#444}}\n"
-	"</style></head>\n<body>\n<h1>CEEMS API <small>1.0</small></h1>\n"
+	"</style>";
+
+static const char head[] =
+	"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\n"
+	"<title>CEEMS API</title>\n%s</head>\n<body>\n<h1>CEEMS API <small>1.0</small></h1>\n"
 	"<p>Usage of compute units (batch jobs, VMs, pods) by users and projects. "
 	"As JSON: <a href=\"doc.json\">doc.json</a>.</p>\n";
 
@@ -68,6 +70,25 @@ static void put_param(struct buffer *out, const struct api_param *param)
 	buffer_puts(out, "</td></tr>\n");
 }
 
+/* Scheme and host; a path of the URL has no meaning (see openapi.c). */
+static void put_server(struct buffer *out, const struct openapi_config *config)
+{
+	const char *url = config->external_url, *host;
+	char text[512];
+
+	if (url && *url) {
+		host = strstr(url, "://");
+		host = host ? host + 3 : url;
+		snprintf(text, sizeof(text), "%s%.*s", host == url ? "http://" : "",
+			(int)(host - url + (ptrdiff_t)strcspn(host, "/?#")), url);
+	} else {
+		snprintf(text, sizeof(text), "http://%s%s",
+			config->listen_address[0] == ':' ? "localhost" : "",
+			config->listen_address);
+	}
+	put_escaped(out, text);
+}
+
 static void put_example(
 	struct buffer *out, const struct openapi_config *config, const struct api_route *route)
 {
@@ -77,10 +98,8 @@ static void put_example(
 		put_escaped(out, config->user_header);
 		buffer_printf(out, ": %s'", route->access == API_ADMIN ? "ADMIN" : "USER");
 	}
-	buffer_puts(out, " http://");
-	if (config->listen_address[0] == ':')
-		buffer_puts(out, "localhost");
-	put_escaped(out, config->listen_address);
+	buffer_putc(out, ' ');
+	put_server(out, config);
 	if (!str_eq(config->route_prefix, "/"))
 		put_escaped(out, config->route_prefix);
 	buffer_printf(out, API_ROOT "%s</pre>\n", route->path);
@@ -94,11 +113,11 @@ static void put_route(
 	};
 	const struct api_model *model = &api_models[route->model];
 
-	buffer_printf(out, "<details id=\"%s\"><summary><b>GET</b> <code>%s</code> ",
-		route->path + 1, route->path);
+	buffer_printf(out, "<details><summary><b>GET</b> <code>%s</code> ", route->path);
 	put_escaped(out, route->help);
-	buffer_printf(
-		out, " <span class=\"access\">(%s)</span></summary>\n", access[route->access]);
+	/* A link to what lies in it opens it. */
+	buffer_printf(out, " <span class=\"access\">(%s)</span></summary>\n<div id=\"%s\">\n",
+		access[route->access], route->path + 1);
 	if (route->details) {
 		buffer_puts(out, "<p>");
 		put_escaped(out, route->details);
@@ -118,15 +137,16 @@ static void put_route(
 			"<p><code>data</code> is a list of <a href=\"#%s\">%s</a>.</p>\n",
 			model->name, model->name);
 	put_example(out, config, route);
-	buffer_puts(out, "</details>\n");
+	buffer_puts(out, "</div></details>\n");
 }
 
 static void put_model(struct buffer *out, const struct api_model *model)
 {
-	buffer_printf(out, "<details id=\"%s\"><summary><b>%s</b> ", model->name, model->name);
+	buffer_printf(out, "<details><summary><b>%s</b> ", model->name);
 	put_escaped(out, model->help);
-	buffer_puts(
-		out, "</summary>\n<table><tr><th>Field</th><th>Type</th><th>Meaning</th></tr>\n");
+	buffer_printf(out,
+		"</summary>\n<table id=\"%s\"><tr><th>Field</th><th>Type</th><th>Meaning</th></tr>\n",
+		model->name);
 	for (size_t i = 0; i < model->table->n; i++) {
 		const struct store_column *column = &model->table->columns[i];
 
@@ -140,7 +160,7 @@ static void put_model(struct buffer *out, const struct api_model *model)
 
 void openapi_write_page(const struct openapi_config *config, struct buffer *out)
 {
-	buffer_puts(out, head);
+	buffer_printf(out, head, openapi_page_style);
 	buffer_puts(out, "<h2>Routes</h2>\n<p>Below <code>");
 	if (!str_eq(config->route_prefix, "/"))
 		put_escaped(out, config->route_prefix);

@@ -5,6 +5,9 @@
 
 #include "api/openapi.h"
 
+/* A style for this page and its neighbours: elements of <head>. */
+extern const char openapi_page_style[];
+
 void openapi_write_page(const struct openapi_config *config, struct buffer *out);
 
 #endif

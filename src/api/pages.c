@@ -33,13 +33,13 @@ void api_get_landing(struct api *api, struct api_request *req, struct api_respon
 {
 	static const char page[] =
 		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-		"<title>CEEMS API Server</title></head>\n<body><h1>CEEMS API Server</h1>\n"
+		"<title>CEEMS API Server</title>\n%s</head>\n<body><h1>CEEMS API Server</h1>\n"
 		"<p>API server for reporting usage statistics for batchjobs/VMs/Pods.</p>\n"
 		"<p>Version: %s</p>\n<ul>\n";
 	const char *prefix = api->config->route_prefix;
 
 	html_headers(req, res);
-	buffer_printf(res->body, page, api->config->version);
+	buffer_printf(res->body, page, openapi_page_style, api->config->version);
 	for (size_t i = 0; i < api_routes_count; i++) {
 		const struct api_route *route = &api_routes[i];
 
@@ -49,8 +49,11 @@ void api_get_landing(struct api *api, struct api_request *req, struct api_respon
 		if (route->flags & API_ROOTED)
 			link_to(res->body, route);
 		else
-			buffer_printf(res->body, "<li>%s" API_ROOT "%s: %s</li>\n",
-				str_eq(prefix, "/") ? "" : prefix, route->path, route->help);
+			buffer_printf(res->body,
+				"<li><a href=\"/swagger/index.html#%s\"><code>%s" API_ROOT
+				"%s</code></a>: %s</li>\n",
+				route->path + 1, str_eq(prefix, "/") ? "" : prefix, route->path,
+				route->help);
 	}
 	buffer_puts(res->body, "</ul></body></html>\n");
 }

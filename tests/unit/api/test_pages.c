@@ -8,6 +8,7 @@
 
 #include "api/api_metrics.h"
 #include "api/openapi.h"
+#include "api/openapi_page.h"
 #include "api_client.h"
 #include "unit_test.h"
 
@@ -166,9 +167,17 @@ static void the_description_is_of_the_routes(void **state)
 	assert_non_null(json_object_get(json_object_get(root, "securityDefinitions"), "BasicAuth"));
 	for (size_t i = 0; i < api_routes_count; i++) {
 		json_t *path = json_object_get(paths, api_routes[i].path);
+		char operation[64];
 
 		assert_int_equal(path != NULL, !(api_routes[i].flags & API_ROOTED));
-		n += path != NULL;
+		if (!path)
+			continue;
+		n++;
+		snprintf(operation, sizeof(operation), "%s", api_routes[i].path + 1);
+		for (char *slash = operation; (slash = strchr(slash, '/'));)
+			*slash = '_';
+		assert_string_equal(
+			text_at(json_object_get(path, "get"), "operationId"), operation);
 	}
 	assert_int_equal(json_object_size(paths), n);
 	for (size_t i = API_UNIT; i < N_API_MODELS; i++) {
@@ -224,6 +233,7 @@ static void the_description_names_the_host(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct openapi_config config = { cases[i].url, cases[i].listen,
 			cases[i].prefix, "X-Grafana-User" };
+		char example[128];
 		struct buffer out;
 		json_t *root;
 
@@ -237,6 +247,11 @@ static void the_description_names_the_host(void **state)
 			json_string_value(json_array_get(json_object_get(root, "schemes"), 0)),
 			cases[i].scheme);
 		json_decref(root);
+		buffer_clear(&out);
+		openapi_write_page(&config, &out);
+		snprintf(example, sizeof(example), " %s://%s%s/units</pre>", cases[i].scheme,
+			cases[i].host, cases[i].base);
+		assert_non_null(strstr(buffer_text(&out), example));
 		buffer_done(&out);
 	}
 }
@@ -254,7 +269,12 @@ static void the_page_shows_every_route_and_no_script(void **state)
 
 		snprintf(text, sizeof(text), "<code>%s</code>", api_routes[i].path);
 		assert_int_equal(strstr(page, text) != NULL, !(api_routes[i].flags & API_ROOTED));
+		/* Where links of the first page lead; in the section, so that it opens. */
+		snprintf(text, sizeof(text), "</summary>\n<div id=\"%s\">", api_routes[i].path + 1);
+		assert_int_equal(strstr(page, text) != NULL, !(api_routes[i].flags & API_ROOTED));
 	}
+	assert_non_null(strstr(page, "<a href=\"#Unit\">Unit</a>"));
+	assert_non_null(strstr(page, "<table id=\"Unit\">"));
 	get("/swagger/");
 	assert_int_equal(c.status, 301);
 	assert_true(has_header("Location: /swagger/index.html\n"));
