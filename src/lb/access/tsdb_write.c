@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <inttypes.h>
 
 #include "basic/macros.h"
 #include "lb/access/bind.h"
@@ -11,7 +12,12 @@
 #include "lb/access/tsdb.h"
 #include "lb/access/tsdb_request.h"
 
-enum { NS_PER_MS = 1000000, LOOKBACK_DEFAULT_MS = 5 * 60 * 1000 };
+enum {
+	NS_PER_MS = 1000000,
+	LOOKBACK_DEFAULT_MS = 5 * 60 * 1000,
+	MS_PER_DAY = 24 * 3600 * 1000,
+	INDEX_DAYS_MAX = 39,
+};
 
 #define HIDDEN_ANSWER "{\"status\":\"success\"}\n"
 
@@ -28,6 +34,7 @@ struct writer {
 	/* What the times were cut to. */
 	bool pin_time, cut_start, cut_end;
 	int64_t start_ms, end_ms;
+	int64_t exact_lookback_ms; /* 0: the query needn't be cut */
 };
 
 /* -EACCES, or -ENOMEM. */
@@ -191,19 +198,56 @@ static void set_reach(struct writer *w, const struct reach_query *query)
 	w->forward.reach_end_ms = hint.to;
 }
 
+/* From the first to the last time at which one of the units existed, as far as that is known. */
+static void own_span(const struct writer *w, int64_t *ret_from_ms, int64_t *ret_to_ms)
+{
+	const int64_t now_ms = w->request->now_ms;
+	int64_t from_ms = INT64_MAX, to_ms = INT64_MIN;
+
+	for (size_t i = 0; i < w->plan->units.n; i++) {
+		const struct gate_unit_lives *lives = &w->lives[i];
+
+		if (!lives->n) {
+			from_ms = -PARAM_TIME_MAX_MS;
+			to_ms = now_ms;
+		}
+		for (size_t k = 0; k < lives->n; k++) {
+			from_ms = MIN(from_ms, MIN(lives->v[k].start_ms, now_ms));
+			to_ms = MAX(to_ms, MIN(lives->v[k].end_ms, now_ms));
+		}
+	}
+	*ret_from_ms = from_ms - GATE_LIFE_MARGIN_MS;
+	*ret_to_ms = to_ms + GATE_LIFE_MARGIN_MS;
+}
+
+/* VictoriaMetrics answers from its index of all times if a window has more days than 40. */
+static int shorten_index_window(const struct writer *w, struct reach_query *query)
+{
+	int64_t from_ms, to_ms;
+
+	own_span(w, &from_ms, &to_ms);
+	query->end_ms = MIN(query->end_ms, to_ms);
+	from_ms = MAX(from_ms, query->end_ms - (int64_t)INDEX_DAYS_MAX * MS_PER_DAY);
+	query->start_ms = MAX(query->start_ms, from_ms);
+	return query->start_ms > query->end_ms ? -ENODATA : 0;
+}
+
 static int cut(struct writer *w, struct reach_query *query)
 {
 	struct cut cut = { w->arena, &w->plan->units, w->lives, NULL };
 	const struct reach_query asked = *query;
+	const bool evaluates = w->route->time == ROUTE_INSTANT || w->route->time == ROUTE_RANGE;
 	int r = 0;
 
 	if (!w->lives || !cut_is_needed(&cut))
 		return 0;
-	if (w->route->time == ROUTE_INSTANT || w->route->time == ROUTE_RANGE)
+	if (evaluates)
 		r = cut_query(&cut, tsdb_value_find(w->parsed, PARAM_EXPR)->node, query);
 	else
 		r = cut_window(
 			&cut, w->route->time == ROUTE_INDEX, &query->start_ms, &query->end_ms);
+	if (r >= 0 && w->route->time == ROUTE_INDEX)
+		r = shorten_index_window(w, query);
 	if (r == -ENODATA && w->route->empty_answer) {
 		w->forward.answer = w->route->empty_answer;
 		return 0;
@@ -213,6 +257,8 @@ static int cut(struct writer *w, struct reach_query *query)
 			"the query reads times at which the id of a unit was another unit's");
 	if (r == -EACCES)
 		return refuse(w, GATE_LIFETIME, cut.why);
+	if (evaluates)
+		w->exact_lookback_ms = query->lookback_ms;
 	/* The server's clock may be another. */
 	w->pin_time = w->route->time == ROUTE_INSTANT && !tsdb_value_find(w->parsed, PARAM_TIME);
 	w->cut_start = query->start_ms != asked.start_ms;
@@ -264,6 +310,20 @@ static int put_value(struct writer *w, const struct param *param, const struct t
 	return 0;
 }
 
+/*
+ * VictoriaMetrics would look back by a whole step where that is longer, and move the times to
+ * multiples of the step. Prometheus has no such parameters and passes them over.
+ */
+static int put_exactness(const struct writer *w, struct buffer *form)
+{
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+
+	buffer_printf(&text, "%" PRId64 "ms", w->exact_lookback_ms);
+	form_put(form, "max_lookback", (struct slice){ buffer_text(&text), text.len });
+	form_put(form, "nocache", SLICE("1"));
+	return buffer_error(&text) ? buffer_error(&text) : buffer_error(form);
+}
+
 /* In the order of the route's row, so that the same request is always written the same. */
 static int put_form(struct writer *w, struct buffer *form)
 {
@@ -283,7 +343,7 @@ static int put_form(struct writer *w, struct buffer *form)
 		if (r >= 0 && !given)
 			r = put_value(w, param, NULL, form, &text);
 	}
-	return r;
+	return r >= 0 && w->exact_lookback_ms ? put_exactness(w, form) : r;
 }
 
 static int put_request(struct writer *w)

@@ -14,6 +14,7 @@ static const struct gate_life early[] = { LIFE(1000, 5000) };
 static const struct gate_life middle[] = { LIFE(10000, 20000) };
 static const struct gate_life both[] = { LIFE(1000, 2000), LIFE(30000, 40000) };
 static const struct gate_life much_later[] = { LIFE(4000000, 5000000) };
+static const struct gate_life for_long[] = { { S(4000000), INT64_MAX } };
 static const struct gate_life running[] = { { S(10000), INT64_MAX } };
 static const struct gate_life at_once[] = { LIFE(5001, 9000) };
 static const struct gate_life just_before[] = { LIFE(1000, 5000) };
@@ -26,6 +27,7 @@ static const struct unit_lives lives[] = {
 	{ "between", { both, 2, middle, 1 } },
 	{ "before", { early, 1, middle, 1 } },
 	{ "late", { much_later, 1, early, 1 } },
+	{ "long", { for_long, 1, early, 1 } },
 	{ "next", { at_once, 1, early, 1 } },
 	{ "previous", { just_before, 1, just_after, 1 } },
 	{ "odd", { middle, 1, backwards, 1 } },
@@ -36,12 +38,15 @@ static const struct unit_lives lives[] = {
 static const struct setting plain = { .options = { .experimental_functions = true },
 	.lives = lives };
 
+/* What keeps VictoriaMetrics to Prometheus's way of looking back. */
+#define EXACT "&max_lookback=300000ms&nocache=1"
+
 #define INSTANT(query, time, expected) \
 	gate_case_check_query(API "query", query, "&time=" time, &plain, expected)
 #define PASSES(query, time)                                                                  \
 	gate_case_check_query(API "query", query "{uuid=\"reused\"}", "&time=" time, &plain, \
 		"bound alpha reused GET /api/v1/query?query=" query                          \
-		"{uuid=\"reused\"}&time=" time)
+		"{uuid=\"reused\"}&time=" time EXACT)
 
 static void instant_queries_pass_where_nothing_foreign_is_read(void **state)
 {
@@ -55,27 +60,27 @@ static void instant_queries_pass_where_nothing_foreign_is_read(void **state)
 	INSTANT("m{uuid=\"reused\"}", "700", "403 lifetime");
 	PASSES("m", "699.999");
 	INSTANT("m{uuid=\"lost\"}", "9699.999",
-		"bound alpha lost GET /api/v1/query?query=m{uuid=\"lost\"}&time=9699.999");
+		"bound alpha lost GET /api/v1/query?query=m{uuid=\"lost\"}&time=9699.999" EXACT);
 	INSTANT("m{uuid=\"lost\"}", "9700", "403 lifetime");
 	INSTANT("m{uuid=\"odd\"}", "3000", "403 lifetime");
 	INSTANT("m{uuid=\"unknown\"}", "3000", "403 lifetime");
 	/* The margin does not reach into what is the caller's. */
 	INSTANT("m{uuid=\"next\"}[5s]", "5007",
-		"bound alpha next GET /api/v1/query?query=m{uuid=\"next\"}[5s]&time=5007");
+		"bound alpha next GET /api/v1/query?query=m{uuid=\"next\"}[5s]&time=5007" EXACT);
 	INSTANT("m{uuid=\"next\"}[5s]", "5006", "403 lifetime");
 	INSTANT("m{uuid=\"previous\"}", "4999",
-		"bound alpha previous GET /api/v1/query?query=m{uuid=\"previous\"}&time=4999");
+		"bound alpha previous GET /api/v1/query?query=m{uuid=\"previous\"}&time=4999" EXACT);
 	INSTANT("m{uuid=\"previous\"}", "5000", "403 lifetime");
 	/* The first sample after the range may be read. */
 	INSTANT("m{uuid=\"lost\"}[1m]", "9500",
-		"bound alpha lost GET /api/v1/query?query=m{uuid=\"lost\"}[1m]&time=9500");
+		"bound alpha lost GET /api/v1/query?query=m{uuid=\"lost\"}[1m]&time=9500" EXACT);
 	INSTANT("m{uuid=\"lost\"}[1m] smoothed", "9500", "403 lifetime");
 }
 
 static void the_time_goes_on_if_it_was_not_given(void **state)
 {
 	gate_case_check_query(API "query", "m{uuid=\"reused\"}", "", &plain,
-		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"}&time=1900000000");
+		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"}&time=1900000000" EXACT);
 	gate_case_check_query(API "query", "m{uuid=\"lost\"}", "", &plain, "403 lifetime");
 	gate_case_check_query(API "query", "m{uuid=\"mine\"}", "", &plain,
 		"bound alpha mine GET /api/v1/query?query=m{uuid=\"mine\"}");
@@ -127,15 +132,15 @@ static void a_pinned_time_is_refused_for_good(void **state)
 	INSTANT("max_over_time(m{uuid=\"reused\"}[1h:] @ 6000)", "15000", "403 lifetime");
 	INSTANT("max_over_time(m{uuid=\"reused\"}[1h:] @ 9201)", "3000",
 		"bound alpha reused GET /api/v1/query?query=max_over_time(m{uuid=\"reused\"}[1h:] @ "
-		"9201.000)&time=3000");
+		"9201.000)&time=3000" EXACT);
 	/* The inner time counts, not the outer one. */
 	INSTANT("max_over_time((m{uuid=\"reused\"} @ 15000)[1h:] @ 3000)", "3000",
 		"bound alpha reused GET /api/v1/query?query=max_over_time((m{uuid=\"reused\"} @ "
-		"15000.000)[1h:] @ 3000.000)&time=3000");
+		"15000.000)[1h:] @ 3000.000)&time=3000" EXACT);
 	INSTANT("max_over_time((m{uuid=\"reused\"} @ 3000)[1h:] @ 15000)", "15000", "403 lifetime");
 	INSTANT("m{uuid=\"reused\"} @ end()", "3000", "403 lifetime");
 	INSTANT("m{uuid=\"reused\"} @ start()", "15000",
-		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"} @ start()&time=15000");
+		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"} @ start()&time=15000" EXACT);
 }
 
 static void durations_that_cannot_be_told_are_refused(void **state)
@@ -158,12 +163,13 @@ static void the_lookback_may_be_longer(void **state)
 	gate_case_check_query(API "query", "m{uuid=\"reused\"}", "&time=5400&lookback_delta=1m",
 		&plain,
 		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"}&time=5400&"
-		"lookback_delta=60");
+		"lookback_delta=60&max_lookback=60001ms&nocache=1");
 }
 
 #define RANGE(query, times, expected) \
 	gate_case_check_query(API "query_range", query, times, &plain, expected)
-#define OUT(unit, query, times) "bound alpha " unit " GET /api/v1/query_range?query=" query times
+#define LEFT(unit, query, times) "bound alpha " unit " GET /api/v1/query_range?query=" query times
+#define OUT(unit, query, times) LEFT(unit, query, times) EXACT
 
 static void ranges_are_cut_on_their_steps(void **state)
 {
@@ -196,12 +202,12 @@ static void ranges_are_cut_on_their_steps(void **state)
 static void nothing_left_is_an_empty_answer(void **state)
 {
 	RANGE("m{uuid=\"reused\"}", "&start=1000&end=5000&step=60",
-		OUT("reused", "m{uuid=\"reused\"}",
+		LEFT("reused", "m{uuid=\"reused\"}",
 			"&start=1000&end=5000&step=60 = {\"status\":\"success\",\"data\":{"
 			"\"resultType\":\"matrix\",\"result\":[]}}"));
 	/* No step falls into what is left. */
 	RANGE("m{uuid=\"reused\"}", "&start=5000&end=6000&step=2000",
-		OUT("reused", "m{uuid=\"reused\"}",
+		LEFT("reused", "m{uuid=\"reused\"}",
 			"&start=5000&end=6000&step=2000 = {\"status\":\"success\",\"data\":{"
 			"\"resultType\":\"matrix\",\"result\":[]}}"));
 }
@@ -234,16 +240,26 @@ static void what_depends_on_the_bounds_keeps_its_meaning_or_is_refused(void **st
 static void the_index_is_asked_a_month_away(void **state)
 {
 	static const struct gate_row rows[] = {
-		/* 5000 s and 31 d */
+		/* Its own times, which are more than 5000 s and 31 d. */
 		{ SERIES("match[]=m{uuid=\"late\"}"),
 			"bound alpha late GET /api/v1/series?match[]=m{uuid=\"late\"}"
-			"&start=2683400.001" },
-		{ SERIES("match[]=m{uuid=\"late\"}&start=3000000&end=4000000"),
+			"&start=3999700&end=5000300" },
+		{ SERIES("match[]=m{uuid=\"late\"}&start=4100000&end=4200000"),
 			"bound alpha late GET /api/v1/series?match[]=m{uuid=\"late\"}"
-			"&start=3000000&end=4000000" },
+			"&start=4100000&end=4200000" },
 		{ SERIES("match[]=m{uuid=\"late\"}&start=0&end=4000000"),
 			"bound alpha late GET /api/v1/series?match[]=m{uuid=\"late\"}"
-			"&start=2683400.001&end=4000000" },
+			"&start=3999700&end=4000000" },
+		{ SERIES("match[]=m{uuid=\"late\"}&start=6000000"),
+			"bound alpha late GET /api/v1/series?match[]=m{uuid=\"late\"}"
+			"&start=6000000 = {\"status\":\"success\",\"data\":[]}" },
+		/* One that runs for long, and times yet to come. */
+		{ SERIES("match[]=m{uuid=\"long\"}&end=9000000000"),
+			"bound alpha long GET /api/v1/series?match[]=m{uuid=\"long\"}"
+			"&start=1896630700&end=1900000300" },
+		{ SERIES("match[]=m{uuid=\"long\"}&start=1000000000&end=1100000000"),
+			"bound alpha long GET /api/v1/series?match[]=m{uuid=\"long\"}"
+			"&start=1096630400&end=1100000000" },
 		{ SERIES("match[]=m{uuid=\"reused\"}&start=0&end=20000"),
 			"bound alpha reused GET /api/v1/series?match[]=m{uuid=\"reused\"}"
 			"&start=0&end=20000 = {\"status\":\"success\",\"data\":[]}" },
@@ -254,7 +270,7 @@ static void the_index_is_asked_a_month_away(void **state)
 			"bound alpha mine GET /api/v1/series?match[]=m{uuid=\"mine\"}" },
 		{ GET(API "label/job/values", "match[]=m{uuid=\"late\"}&match[]=m{uuid=\"mine\"}"),
 			"bound alpha late,mine GET /api/v1/label/job/values?match[]=m{uuid=\"late\"}"
-			"&match[]=m{uuid=\"mine\"}&start=2683400.001" },
+			"&match[]=m{uuid=\"mine\"}&start=1896630700&end=1900000300" },
 		{ GET(API "query_exemplars", "query=m{uuid=\"reused\"}[1d]&start=0&end=20000"),
 			"bound alpha reused GET /api/v1/query_exemplars?query=m{uuid=\"reused\"}[1d]"
 			"&start=5300.001&end=20000" },
