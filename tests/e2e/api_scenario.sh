@@ -36,7 +36,7 @@ list_jobs() { # CLUSTER
 for cluster in hpc-a hpc-b; do
 	cat >"$T/$cluster/sacct" <<-S
 		#!/bin/bash
-		[ "\$1" = --version ] && exit 0
+		[ "\$1" = --version ] && echo "slurm 22.05.8" && exit 0
 		while [ \$# -gt 0 ]; do
 			case \$1 in --starttime) from=\$(date -d "\$2" +%s) ;; --endtime) to=\$(date -d "\$2" +%s) ;; esac
 			shift
@@ -111,7 +111,7 @@ cat >"$T/kubeconfig" <<-K
 K
 cat >"$T/config.yml" <<-C
 	ceems_api_server:
-	  data: {path: $T/data, update_interval: 1s, max_update_interval: 15m, time_zone: $ZONE, update_from: "$(TZ=$ZONE date -d @$BEGIN +%Y-%m-%dT%H:%M:%S)"}
+	  data: {path: $T/data, update_interval: 1s, max_update_interval: 15m, settle_delay: 25s, time_zone: $ZONE, update_from: "$(TZ=$ZONE date -d @$BEGIN +%Y-%m-%dT%H:%M:%S)"}
 	  admin: {users: [boss]}
 	clusters:
 	  - {id: hpc-a, manager: slurm, updaters: [prom], cli: {path: $T/hpc-a}}
