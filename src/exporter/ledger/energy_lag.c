@@ -114,3 +114,55 @@ void energy_lag_meter(struct energy_lag *lag, int64_t from_ns, int64_t to_ns, do
 	if (follows && ++lag->n_changes >= ENERGY_LAG_CHANGES)
 		choose(lag);
 }
+
+/* Microwatts of the meter for each unit a second of the load; 0: it isn't known. */
+static double slope(const struct energy_lag *lag)
+{
+	const int64_t step_ns = lag->interval_ns * ENERGY_LAG_MAX_INTERVALS /
+		(ENERGY_LAG_STEPS - 1);
+	size_t i = (size_t)((lag->lag_ns + step_ns / 2) / step_ns);
+
+	if (lag->n_changes < ENERGY_LAG_CHANGES || i >= ENERGY_LAG_STEPS || fit(lag, i) < FIT)
+		return 0;
+	return lag->products[i] / lag->squares[i];
+}
+
+/* The load that shows in the meter at a moment, a second. */
+static bool load_at(
+	const struct energy_lag *lag, int64_t at_ns, int64_t window_ns, double *ret_load)
+{
+	int64_t from_ns = at_ns - lag->lag_ns - window_ns / 2, to_ns = from_ns + window_ns;
+	double a, b;
+
+	if (lag->n)
+		to_ns = MIN(to_ns, point(lag, 0)->at_ns);
+	if (to_ns <= from_ns || !sum_at(lag, from_ns, &a) || !sum_at(lag, to_ns, &b))
+		return false;
+	*ret_load = (b - a) / ((double)(to_ns - from_ns) / 1e9);
+	return true;
+}
+
+bool energy_lag_change(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
+	int64_t window_ns, double *ret_uw)
+{
+	double before, after, by = slope(lag);
+
+	if (by <= 0 || !load_at(lag, from_ns, window_ns, &before) ||
+		!load_at(lag, to_ns, window_ns, &after))
+		return false;
+	*ret_uw = (after - before) * by;
+	return true;
+}
+
+bool energy_lag_bend(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
+	int64_t window_ns, double *ret_uj)
+{
+	double before, after, a, b, by = slope(lag);
+
+	if (by <= 0 || !load_at(lag, from_ns, window_ns, &before) ||
+		!load_at(lag, to_ns, window_ns, &after) ||
+		!sum_at(lag, from_ns - lag->lag_ns, &a) || !sum_at(lag, to_ns - lag->lag_ns, &b))
+		return false;
+	*ret_uj = (b - a - (before + after) / 2 * (double)(to_ns - from_ns) / 1e9) * by;
+	return true;
+}

@@ -2,8 +2,9 @@
 /*
  * How far the meter of the whole node lags behind what happens: a BMC tells the mean of a time that
  * is over, and refreshes it when it likes. Learned from the meter itself: the delay at which its
- * changes follow those of the parts (or of the CPUs' use) best. It only decides to which moment
- * energy belongs, never how much there is.
+ * changes follow those of the parts (or of the CPUs' use) best. It decides to which moment energy
+ * belongs; and, where the meter told nothing for a while, how what it told before and after is to
+ * be joined.
  */
 #ifndef CEEMS_EXPORTER_LEDGER_ENERGY_LAG_H
 #define CEEMS_EXPORTER_LEDGER_ENERGY_LAG_H
@@ -47,5 +48,17 @@ void energy_lag_skip(struct energy_lag *lag);
 
 /* What the meter told of a time. */
 void energy_lag_meter(struct energy_lag *lag, int64_t from_ns, int64_t to_ns, double energy);
+
+/*
+ * What the meter should do by what went on, once its lag is known: false before. window_ns: over
+ * which the meter takes its mean.
+ * By how much its power changed from one moment to another, in microwatts.
+ */
+bool energy_lag_change(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
+	int64_t window_ns, double *ret_uw);
+
+/* How much more than a straight line between its powers at two moments tells, in microjoules. */
+bool energy_lag_bend(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
+	int64_t window_ns, double *ret_uj);
 
 #endif

@@ -129,6 +129,25 @@ static void move_beginning(struct energy_rest *rest, struct energy_rest_flow *fl
 	rest->span_lag_ns = rest->lag.lag_ns;
 }
 
+/*
+ * While the meter told no power for a while, what goes on in the node went on: the line between its
+ * powers before and after is bent by that.
+ */
+static void bend(const struct energy_rest *rest, struct node_energy *node)
+{
+	struct meter_segment *seg = &node->segment;
+	double more_uj;
+
+	if (!node->period_ns || seg->line_ns < node->period_ns * 3 / 2 ||
+		!energy_lag_bend(&rest->lag, seg->to_ns - seg->line_ns, seg->to_ns, node->period_ns,
+			&more_uj))
+		return;
+	if (more_uj >= 0)
+		seg->energy_uj += (uint64_t)more_uj;
+	else
+		seg->energy_uj -= MIN((uint64_t)-more_uj, seg->energy_uj - seg->late_uj);
+}
+
 /* The first reading, or the first after a silence. */
 static void begin(struct energy_rest *rest, const struct energy_rest_interval *iv,
 	struct energy_rest_flow *flow)
@@ -178,7 +197,7 @@ static void go_on(struct energy_rest *rest, const struct energy_rest_interval *i
 	rest->late_uj += seg->late_uj;
 	if (gap) /* nothing is known of the time between */
 		add_unmetered(rest, take_until(rest, happened_ns(rest)));
-	else
+	else if (seg->line_ns < iv->node.period_ns * 3 / 2 || !iv->node.period_ns)
 		energy_lag_meter(&rest->lag, seg->from_ns, seg->to_ns, (double)seg->energy_uj);
 	if (!ends_here(rest, iv->now_ns))
 		return;
@@ -188,9 +207,11 @@ static void go_on(struct energy_rest *rest, const struct energy_rest_interval *i
 	set_back(rest, iv->now_ns, flow);
 }
 
-void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval *iv,
+void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval *in,
 	struct energy_rest_flow *ret_flow)
 {
+	struct energy_rest_interval bent = *in;
+	const struct energy_rest_interval *iv = &bent;
 	int64_t parts_uj = (int64_t)iv->parts_uj + iv->ahead_uj - rest->ahead_uj;
 
 	*ret_flow = (struct energy_rest_flow){ .settle = false };
@@ -205,6 +226,7 @@ void energy_rest_add(struct energy_rest *rest, const struct energy_rest_interval
 	if (iv->units_changed)
 		rest->changed_ns = iv->now_ns;
 	if (iv->node.fresh) {
+		bend(rest, &bent.node);
 		rest->meter_uj += iv->node.segment.energy_uj;
 		if (rest->open)
 			go_on(rest, iv, ret_flow);

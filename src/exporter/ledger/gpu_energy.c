@@ -135,13 +135,8 @@ static void sum_up(
 
 static void read_devices(struct gpu_energy *gpu, const struct energy_span *span, int64_t from_ns)
 {
-	const struct gpu_sample *samples;
-	size_t n;
-
-	if (!gpu->sample || gpu->sample(gpu->ctx, &samples, &n) < 0)
-		return;
-	for (size_t i = 0; i < n && gpu->n_booked < LEDGER_DEVICES_MAX; i++) {
-		const struct gpu_sample *s = &samples[i];
+	for (size_t i = 0; i < gpu->n_samples && gpu->n_booked < LEDGER_DEVICES_MAX; i++) {
+		const struct gpu_sample *s = &gpu->samples[i];
 		struct gpu_device *d = device_of(gpu, s->uuid);
 		struct ledger_device *booked = &gpu->booked[gpu->n_booked];
 
@@ -159,6 +154,12 @@ static void read_devices(struct gpu_energy *gpu, const struct energy_span *span,
 		take(gpu, d, s, span, from_ns, booked);
 		gpu->n_booked++;
 	}
+}
+
+void gpu_energy_ask(struct gpu_energy *gpu)
+{
+	if (!gpu->sample || gpu->sample(gpu->ctx, &gpu->samples, &gpu->n_samples) < 0)
+		gpu->n_samples = 0;
 }
 
 void gpu_energy_read(struct gpu_energy *gpu, const struct energy_span *span, int64_t from_ns,

@@ -41,6 +41,8 @@ struct gpu_device {
 struct gpu_energy {
 	gpu_sample_fn sample; /* NULL: none */
 	void *ctx;
+	const struct gpu_sample *samples; /* of when they were asked last */
+	size_t n_samples;
 	const struct log *log;
 	bool static_given;
 	uint64_t given_static_uw; /* of each device */
@@ -63,7 +65,10 @@ struct gpu_flow {
 	uint64_t static_uw; /* of all devices */
 };
 
-/* Reads the devices; gpu->booked is what the ledger is to be told. */
+/* Asks for the devices' readings: before the moment of gpu_energy_read(), as some are read now. */
+void gpu_energy_ask(struct gpu_energy *gpu);
+
+/* Takes them in; gpu->booked is what the ledger is to be told. */
 void gpu_energy_read(struct gpu_energy *gpu, const struct energy_span *span, int64_t from_ns,
 	struct gpu_flow *ret_flow);
 

@@ -68,6 +68,7 @@ static enum meter_event take_power(struct meter_energy *m, const struct power_re
 		return METER_SAME;
 	if (r->sample_ns - m->sample_ns > span->max_gap_ns)
 		return begin(m, r);
+	seg->line_ns = r->sample_ns - m->sample_ns;
 	seg->energy_uj = trapezoid(m, r->power_uw, r->sample_ns - m->sample_ns);
 	m->power_uw = r->power_uw;
 	return METER_SEGMENT;
@@ -76,7 +77,7 @@ static enum meter_event take_power(struct meter_energy *m, const struct power_re
 enum meter_event meter_energy_take(struct meter_energy *m, const struct power_reading *r,
 	const struct energy_span *span, struct meter_segment *ret_segment)
 {
-	struct meter_segment seg = { m->sample_ns, r->sample_ns, 0, 0 };
+	struct meter_segment seg = { .from_ns = m->sample_ns, .to_ns = r->sample_ns };
 	enum meter_event event;
 
 	if ((!r->energy_known && !r->power_known) || (m->seen_ns && r->sample_ns <= m->seen_ns))

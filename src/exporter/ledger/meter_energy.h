@@ -34,6 +34,7 @@ struct meter_energy {
 struct meter_segment {
 	int64_t from_ns, to_ns;
 	uint64_t energy_uj, late_uj; /* late: it gathered over a gap; part of energy */
+	int64_t line_ns; /* length of the straight line between two powers; 0: a counter */
 };
 
 enum meter_event {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ledger/node_meter.h"
 
+#include <math.h>
+
 #include "basic/macros.h"
 
 static const int64_t S_NS = 1000000000;
@@ -26,6 +28,11 @@ void node_meter_init(struct node_meter *node, const struct power_meter *const *m
 static int64_t resolution_ns(const struct node_meter_one *one)
 {
 	return one->meter->resolution_ns ? one->meter->resolution_ns : one->energy.resolution_ns;
+}
+
+int64_t node_meter_period_ns(const struct node_meter_one *one)
+{
+	return MAX(one->energy.resolution_ns, one->meter->resolution_ns);
 }
 
 int64_t node_meter_resolution_ns(const struct node_meter *node)
@@ -71,21 +78,46 @@ static void add_segment(struct node_meter_one *one, const struct meter_segment *
 		return;
 	one->since_uj += part(seg->energy_uj, left_ns, all_ns);
 	one->since_late_uj += part(seg->late_uj, left_ns, all_ns);
+	one->since_line_ns = MIN(seg->line_ns, left_ns);
+}
+
+void node_meter_ask(struct node_meter *node)
+{
+	for (size_t i = 0; i < node->n; i++) {
+		struct node_meter_one *one = &node->meters[i];
+
+		one->answered = one->meter->read(one->meter->ctx, &one->reading) >= 0;
+	}
+}
+
+/* It tells the same again, though what goes on in the node has changed. */
+static bool is_stuck(const struct node_meter *node, struct node_meter_one *one)
+{
+	const struct power_reading *r = &one->reading;
+	const struct meter_energy *e = &one->energy;
+	double uw;
+
+	if (one != node->active || !node->lag || !e->known || e->by_counter || !r->power_known ||
+		r->power_uw != e->power_uw || r->sample_ns <= e->sample_ns)
+		return false;
+	return energy_lag_change(
+		       node->lag, e->sample_ns, r->sample_ns, node_meter_period_ns(one), &uw) &&
+		fabs(uw) > (double)r->power_uw / 100 * NODE_METER_STUCK_PERCENT;
 }
 
 static void follow(
 	struct node_meter *node, struct node_meter_one *one, const struct energy_span *span)
 {
+	const struct power_reading *reading = &one->reading;
 	int64_t gap_ns = span->now_ns - one->energy.sample_ns;
 	bool suspect = one->energy.suspect;
-	struct power_reading reading;
 	struct meter_segment seg;
 
 	if (one->energy.known && gap_ns > patience_ns(one))
 		one->in_a_row = 0;
-	if (one->meter->read(one->meter->ctx, &reading) < 0 || reading.sample_ns > span->now_ns)
+	if (!one->answered || reading->sample_ns > span->now_ns || is_stuck(node, one))
 		return;
-	switch (meter_energy_take(&one->energy, &reading, span, &seg)) {
+	switch (meter_energy_take(&one->energy, reading, span, &seg)) {
 	case METER_SAME:
 		return;
 	case METER_REFUSED:
@@ -94,7 +126,7 @@ static void follow(
 				LOG_STR("source", name_of(one)));
 		return;
 	case METER_BEGINS:
-		one->mark_ns = MAX(reading.sample_ns, node->told ? node->booked_ns : 0);
+		one->mark_ns = MAX(reading->sample_ns, node->told ? node->booked_ns : 0);
 		one->since_uj = one->since_late_uj = 0;
 		one->in_a_row = 1;
 		return;
@@ -161,7 +193,9 @@ void node_meter_read(
 		.to_ns = now->energy.sample_ns,
 		.energy_uj = now->since_uj,
 		.late_uj = now->since_late_uj,
+		.line_ns = now->since_line_ns,
 	};
+	ret_energy->period_ns = node_meter_period_ns(now);
 	node->told = true;
 	node->booked_ns = now->energy.sample_ns;
 	for (size_t i = 0; i < node->n; i++)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "basic/log.h"
+#include "exporter/ledger/energy_lag.h"
 #include "exporter/ledger/meter_energy.h"
 #include "exporter/meters/power_meter.h"
 
@@ -26,15 +27,21 @@ enum {
 	/* How many readings in a row it must bring before it is used (again). */
 	NODE_METER_READINGS_TO_RETURN = 3,
 	NODE_METER_MAX_WATTS = 50000, /* default of --ledger.max-node-watts */
+	/* A power that stays exactly the same, when by the load it should have changed by more than
+	   that part of it, is no new reading: the meter is stuck. */
+	NODE_METER_STUCK_PERCENT = 3,
 };
 
 struct node_meter_one {
 	const struct power_meter *meter;
+	bool answered; /* when it was asked last, with the reading: */
+	struct power_reading reading;
 	struct meter_energy energy;
 	/* Of the time that is not booked yet: from the mark to its last reading. */
 	int64_t mark_ns;
 	uint64_t since_uj, since_late_uj;
 	unsigned in_a_row; /* readings since it was silent */
+	int64_t since_line_ns; /* the last line in it, if it was by power */
 	bool failed; /* said so in the log */
 };
 
@@ -43,6 +50,7 @@ struct node_meter {
 	struct node_meter_one meters[NODE_METERS_MAX]; /* the best first */
 	size_t n;
 	struct node_meter_one *active; /* NULL: none speaks */
+	const struct energy_lag *lag; /* what it should do; NULL: nobody knows */
 	bool told; /* some energy was booked: booked_ns holds */
 	int64_t booked_ns; /* to which moment the energy was told */
 	uint64_t switches;
@@ -56,11 +64,19 @@ struct node_energy {
 	bool fresh; /* something new came in */
 	struct meter_segment segment; /* if fresh; what it tells begins where the last one ended,
 					 unless there was a gap of which nothing is known */
+	int64_t period_ns; /* of the meter's readings, usually; 0 = unknown */
 };
 
-/* Asks each meter once. */
+/* Asks each meter once: before the moment of node_meter_read(), as a meter that is a file is read
+ * now and not some time ago. */
+void node_meter_ask(struct node_meter *node);
+
+/* Takes in what they answered. */
 void node_meter_read(
 	struct node_meter *node, const struct energy_span *span, struct node_energy *ret_energy);
+
+/* How often a meter that tells powers does so usually; 0 = unknown. */
+int64_t node_meter_period_ns(const struct node_meter_one *one);
 
 /* How often the active one changes at best, in ns; 0 = unknown. */
 int64_t node_meter_resolution_ns(const struct node_meter *node);

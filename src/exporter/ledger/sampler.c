@@ -309,7 +309,9 @@ static void read_rest(struct sampler *s, const struct node_energy *node, bool pa
 	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
 		in.parts_uj += iv->energy_uj[d] + iv->backlog[d].energy_uj;
 	/* Only its changes count, so that any unit will do. */
-	in.load = (double)(s->domains[DOMAIN_CPU].source ? in.parts_uj : iv->node_cpu_busy_us);
+	in.load = (double)iv->node_cpu_busy_us;
+	if (s->domains[DOMAIN_CPU].source)
+		in.load = (double)((int64_t)in.parts_uj + gpu->ahead_uj - s->rest.ahead_uj);
 	energy_rest_add(&s->rest, &in, &flow);
 	if (!s->node_meter.told)
 		return;
@@ -347,9 +349,9 @@ static void read_energy(struct sampler *s, const struct energy_moment *at,
 	read_rest(s, &node, parts_wait, &gpu, iv);
 }
 
-void sampler_tick(struct sampler *s)
+static void tick_at(struct sampler *s, int64_t now_ns)
 {
-	int64_t now_ns = clock_monotonic_ns(s->config.clock), asleep_ns = s->config.asleep_ns();
+	int64_t asleep_ns = s->config.asleep_ns();
 	struct ledger_interval iv = {
 		.now_ns = now_ns,
 		.realtime_ns = clock_realtime_ns(s->config.clock),
@@ -383,10 +385,19 @@ void sampler_tick(struct sampler *s)
 	s->ticked = true;
 }
 
+void sampler_tick(struct sampler *s)
+{
+	/* First: what some of them read they read now. */
+	node_meter_ask(&s->node_meter);
+	gpu_energy_ask(&s->gpu);
+	tick_at(s, clock_monotonic_ns(s->config.clock));
+}
+
 int sampler_use(struct sampler *s, const struct sampler_inputs *inputs)
 {
 	node_meter_init(&s->node_meter, inputs->meters, inputs->n_meters, s->config.max_node_watts,
 		s->config.log);
+	s->node_meter.lag = &s->rest.lag;
 	s->gpu.sample = inputs->gpu_sample;
 	s->gpu.ctx = inputs->gpu_ctx;
 	if (!s->n_opened && !inputs->n_meters && !inputs->has_gpus)
@@ -422,6 +433,7 @@ void sampler_stop(struct sampler *s)
 	s->node_meter.n = 0;
 	s->node_meter.active = NULL;
 	s->gpu.sample = NULL;
+	s->gpu.n_samples = 0;
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -38,9 +38,14 @@ unsigned unit_table_take_events(struct unit_table *table)
 	return 0;
 }
 
+int64_t mono_now(void)
+{
+	return t.mono_ns += t.step_ns;
+}
+
 static int64_t mono(void *ctx)
 {
-	return t.mono_ns;
+	return mono_now();
 }
 
 static int64_t real(void *ctx)

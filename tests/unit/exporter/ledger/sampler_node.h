@@ -15,6 +15,7 @@ struct node {
 	char path[64];
 	struct host_root host;
 	int64_t mono_ns, real_ns, asleep_ns;
+	int64_t step_ns; /* by which the monotonic clock goes on when it is read */
 	uint64_t busy_ticks; /* of 10 ms, of two CPUs */
 	struct unit_sample units[NODE_UNITS_MAX];
 	size_t n_units;
@@ -44,5 +45,6 @@ void put_stat(void);
 void node_start(const struct sampler_config *extra);
 void tick(double after_s);
 void report(void);
+int64_t mono_now(void); /* as the sampler reads it */
 
 #endif

@@ -54,6 +54,7 @@ static void begin(enum power_meter_source first, enum power_meter_source second)
 
 static void take(void)
 {
+	node_meter_ask(&b.node);
 	node_meter_read(&b.node, &b.span, &b.energy);
 	if (!b.energy.fresh)
 		return;

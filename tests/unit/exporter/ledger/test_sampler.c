@@ -494,10 +494,48 @@ static void the_thread_ticks_and_stops(void **state)
 
 #define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, node_setup, node_teardown)
 
+/* As a file in sysfs: a reading is of the moment at which it is asked for. */
+static int read_now(void *ctx, struct power_reading *ret_reading)
+{
+	*ret_reading = (struct power_reading){
+		.sample_ns = mono_now(), .power_known = true, .power_uw = 100000000
+	};
+	return 0;
+}
+
+static int sample_gpus_now(void *ctx, const struct gpu_sample **ret_samples, size_t *ret_n)
+{
+	static struct gpu_sample sample = { .uuid = "GPU-1" };
+
+	read_now(NULL, &sample.reading);
+	sample.reading.power_uw = 40000000;
+	*ret_samples = &sample;
+	*ret_n = 1;
+	return 0;
+}
+
+static void meters_that_are_read_by_the_reading_itself_are_counted(void **state)
+{
+	static const struct power_meter hwmon = { POWER_METER_HWMON, read_now, NULL, 0 };
+
+	t.step_ns = 50000;
+	t.meters[0] = &hwmon;
+	t.n_meters = 1;
+	t.gpu_sample = sample_gpus_now;
+	node_start(NULL);
+	for (int i = 0; i < 50; i++)
+		tick(1);
+	assert_in_range(t.report.node.meter_uj, 4999000000, 5100000000);
+	assert_in_range(meter(DOMAIN_GPU), 1999000000, 2100000000);
+	assert_true(t.report.totals.meter_uj[DOMAIN_REST] > 1000000000);
+	assert_in_range(t.report.domains[DOMAIN_REST].age_ns, 0, S_NS / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(packages_and_drams_count_and_what_contains_them_does_not),
+		TREE_TEST(meters_that_are_read_by_the_reading_itself_are_counted),
 		TREE_TEST(a_zone_that_vanishes_and_returns_brings_its_energy_later),
 		TREE_TEST(a_zone_whose_file_was_made_anew_is_found_again),
 		TREE_TEST(a_node_without_sensors_has_the_power_model),
