@@ -89,15 +89,17 @@ static int send_call(struct tsdb *tsdb, const char *method, const char *path,
 }
 
 /*
- * What the status means to callers: -EBADMSG a request that no retry mends, -EACCES wrong
- * credentials, -ENOENT no such endpoint, -EIO a server in trouble.
+ * What the status means to callers: -EINVAL a request that no retry mends, -EACCES wrong
+ * credentials, -ENOENT no such endpoint, -EIO a server in trouble. VictoriaMetrics has 422 for
+ * what took it too long, too.
  */
-static int status_errno(int status)
+static int status_errno(int status, const char *why)
 {
 	switch (status) {
 	case 400:
+		return -EINVAL;
 	case 422:
-		return -EBADMSG;
+		return strstr(why, "timeout exceeded") ? -EIO : -EINVAL;
 	case 401:
 	case 403:
 		return -EACCES;
@@ -120,7 +122,7 @@ static int check_status(const struct http_reply *reply, struct err *err)
 	arena_init(&arena, STATUS_ARENA_BYTES);
 	why = tsdb_reply_error(
 		(struct slice){ buffer_text(&reply->body), reply->body.len }, &arena);
-	r = err_set(err, status_errno(reply->status), "HTTP status %d%s%s", reply->status,
+	r = err_set(err, status_errno(reply->status, why), "HTTP status %d%s%s", reply->status,
 		*why ? ": " : "", why);
 	arena_done(&arena);
 	return r;
@@ -190,7 +192,7 @@ static int ask_status(struct tsdb *tsdb, const char *path,
 	int r;
 
 	r = ask(tsdb, CALL_GET, path, &none, &reply, err);
-	if (r == -EBADMSG || r == -ENOENT)
+	if (r == -EINVAL || r == -ENOENT)
 		return 0;
 	return r < 0 ? r : decode(body_of(&reply), settings, err);
 }

@@ -69,6 +69,8 @@ int tsdb_recording_rules(struct tsdb *tsdb, struct arena *arena, struct tsdb_rul
 /*
  * Instant query: POST, GET on 403, 405, 501. lookback_ms 0 = the server's; it is the resolution of
  * subqueries, too, for VictoriaMetrics. The result must be a vector.
+ * -EINVAL: the server refuses the query, or it gives something else. -EIO: also an answer that is
+ * said to be partial.
  */
 int tsdb_query(struct tsdb *tsdb, const char *query, double time, int64_t lookback_ms,
 	struct arena *arena, struct tsdb_sample **ret_samples, size_t *ret_n, struct err *err);
@@ -95,7 +97,7 @@ int tsdb_query_range(struct tsdb *tsdb, const char *query, const struct tsdb_spa
 
 /*
  * admin/tsdb/delete_series. Refuses (-EINVAL) a matcher that also matches series without the label.
- * -EBADMSG: the server refuses, as VictoriaMetrics does where a time is given.
+ * The server may refuse with it, too, as VictoriaMetrics does where a time is given.
  */
 #define TSDB_ANY_TIME (-1.0) /* as start or end */
 int tsdb_delete_series(struct tsdb *tsdb, const char *const *matchers, size_t n_matchers,

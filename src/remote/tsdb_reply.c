@@ -187,8 +187,12 @@ static int open_result(struct slice text, const char *wanted, json_t **ret_root,
 	type = json_string_value(json_object_get(data, "resultType"));
 	result = json_object_get(data, "result");
 	if (!type || !str_eq(type, wanted) || !json_is_array(result))
-		return err_set(err, -EBADMSG, "the query gives a %s, not a %s",
-			type ? type : "result of unknown type", wanted);
+		return err_set(err, type && !str_eq(type, wanted) ? -EINVAL : -EBADMSG,
+			"the query gives a %s, not a %s", type ? type : "result of unknown type",
+			wanted);
+	/* Of a cluster of VictoriaMetrics, a part of which is away. */
+	if (json_is_true(json_object_get(root, "isPartial")))
+		return err_set(err, -EIO, "the answer is partial");
 	if (json_array_size(result) > TSDB_REPLY_MAX_ITEMS)
 		return no_list(err, -E2BIG, "samples");
 	*ret_root = TAKE(root);

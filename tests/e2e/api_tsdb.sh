@@ -123,7 +123,8 @@ if command -v victoria-metrics >/dev/null; then
 	mkdir "$T/vm"
 	python3 "$CEEMS_SOURCE/tests/lib/tsdb_history.py" "$NOW" prometheus <"$T/times" >"$T/history"
 	start vm victoria-metrics -storageDataPath="$T/vm" -httpListenAddr="127.0.0.1:$VM" -retentionPeriod=12 \
-		-memory.allowedBytes=134217728 -search.latencyOffset=1s
+		-memory.allowedBytes=134217728 -search.latencyOffset=1s \
+		-search.maxQueryLen=200 # half of the units; it tells nobody
 	wait_until 20 curl -sSf "http://127.0.0.1:$VM/health"
 	curl -sSf --data-binary "@$T/history" "http://127.0.0.1:$VM/api/v1/import/prometheus"
 	# What was imported is seen bit by bit.

@@ -3,7 +3,8 @@
 """A stand-in for Prometheus: fake_prometheus.py DIR
 
 Writes its port to DIR/port and each request to DIR/requests. DIR/mode says how it answers: ok (also
-when absent), down (503), denied (401), bad (400), get_only (405 to POST), garbage, huge, hang.
+when absent), down (503), denied (401), bad (400), get_only (405 to POST), slow (422 as VictoriaMetrics
+says it), partial, garbage, huge, hang. A query longer than DIR/max_query_bytes is refused (422).
 DIR/values is a JSON object {text of the query: value}: a query that contains the text answers with
 the value for every uuid that it asks for; others answer with an empty vector. The value "made up"
 is a number of eighths that depends on the text, the uuid and the time of the query only.
@@ -92,11 +93,18 @@ class Handler(BaseHTTPRequestHandler):
             return self.query(params, mode)
         return self.reply(404, b"", "text/plain")
 
+    def refuse(self, why):
+        self.reply(422, {"status": "error", "errorType": "422", "error": why})
+
     def query(self, params, mode):
         query = params["query"][0]
         if mode == "bad" or "broken" in query:
             return self.reply(400, {"status": "error", "errorType": "bad_data",
                                     "error": "parse error"})
+        if mode == "slow":
+            return self.refuse("timeout exceeded before starting the query processing: 30.000 seconds")
+        if len(query) > int(read("max_query_bytes", "1000000000")):
+            return self.refuse("too long query")
         found = re.search(r'uuid=~"([^"]*)"', query)
         result = []
         for text, value in json.loads(read("values", "{}")).items():
@@ -105,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
                 result = [{"metric": {"uuid": u}, "value": [1, str(
                     value if value != "made up" else made_up(text, u, params["time"][0]))]}
                           for u in uuids]
+        if mode == "partial":
+            return self.reply(200, {"status": "success", "isPartial": True,
+                                    "data": {"resultType": "vector", "result": result}})
         return self.success({"resultType": "vector", "result": result})
 
     def do_GET(self):

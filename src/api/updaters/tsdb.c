@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api/updater.h"
+#include "api/updaters/ask.h"
 #include "api/updaters/queries.h"
 #include "api/updaters/share.h"
 #include "api/updaters/template.h"
@@ -49,6 +50,7 @@ struct updater_state {
 	struct tsdb *tsdb; /* NULL: no URL, nothing is done */
 	struct tsdb_settings settings;
 	int64_t discovered_ms; /* monotonic; 0: not yet, or the last try failed */
+	atomic_size_t units_max; /* see struct ask */
 	bool discovery_failing, deletion_failing; /* said so already */
 };
 
@@ -209,13 +211,14 @@ static int discover(struct updater_state *u, struct err *err)
 	r = tsdb_settings(u->tsdb, &found, err);
 	if (r >= 0) {
 		use_settings(u, &found);
+		atomic_store(&u->units_max, 0); /* limits may have changed */
 		u->discovered_ms = now_ms;
 		u->discovery_failing = false;
 		return 0;
 	}
 	use_settings(u, &u->settings);
 	u->discovered_ms = 0;
-	if (r != -EBADMSG && r != -ENOENT)
+	if (r != -EBADMSG && r != -EINVAL && r != -ENOENT)
 		return r;
 	if (!u->discovery_failing)
 		log_warn(u->env.log,
@@ -261,6 +264,7 @@ static void fill_values(const struct updater_state *u, int64_t range_ms, struct 
 /* The queries of one batch, asked by several threads. */
 struct batch {
 	struct updater_state *u;
+	const struct unit_batch *units;
 	const struct template_value *values;
 	size_t n_values;
 	double time;
@@ -278,16 +282,20 @@ struct answer {
 
 static void ask_one(struct batch *batch, const struct query *query, struct answer *answer)
 {
-	CLEANUP(buffer_done) struct buffer text = { .limit = QUERY_TEXT_MAX };
 	struct updater_state *u = batch->u;
+	const struct ask ask = {
+		.tsdb = u->tsdb,
+		.query = query->text,
+		.values = batch->values,
+		.n_values = batch->n_values,
+		.time = batch->time,
+		.lookback_ms = u->settings.scrape_interval_ms,
+		.units_max = &u->units_max,
+	};
 
 	arena_init(&answer->arena, QUERY_ARENA_BYTES);
-	answer->r = template_expand(
-		query->text, batch->values, batch->n_values, &text, &answer->err);
-	if (answer->r >= 0)
-		answer->r = tsdb_query(u->tsdb, buffer_text(&text), batch->time,
-			u->settings.scrape_interval_ms, &answer->arena, &answer->samples,
-			&answer->n, &answer->err);
+	answer->r = ask_for_units(&ask, batch->units->ids, batch->units->n_ids, &answer->arena,
+		&answer->samples, &answer->n, &answer->err);
 }
 
 static void *ask_many(void *ctx)
@@ -324,7 +332,7 @@ static int judge(
 		query->failing = false;
 		return 0;
 	}
-	if (answer->r != -EBADMSG) {
+	if (answer->r != -EINVAL) {
 		if (err)
 			*err = answer->err;
 		return answer->r;
@@ -366,11 +374,9 @@ static int merge_metric(struct updater_state *u, struct answer *answers, size_t 
 static int run_batch(struct updater_state *u, const struct window *window,
 	const struct unit_batch *units, struct arena *arena, struct err *err)
 {
-	CLEANUP(buffer_done) struct buffer ids = { .limit = QUERY_TEXT_MAX };
 	struct query_list *queries = &u->queries;
 	struct values v;
 	const struct template_value values[] = {
-		{ "UUIDs", NULL },
 		{ "ScrapeInterval", v.scrape },
 		{ "ScrapeIntervalMilli", v.scrape_ms },
 		{ "EvaluationInterval", v.evaluation },
@@ -378,22 +384,17 @@ static int run_batch(struct updater_state *u, const struct window *window,
 		{ "RateInterval", v.rate },
 		{ "Range", v.range },
 	};
-	struct template_value with_ids[ARRAY_SIZE(values)];
 	struct batch batch = { .u = u,
-		.values = with_ids,
+		.units = units,
+		.values = values,
 		.n_values = ARRAY_SIZE(values),
 		.time = (double)window->end_ms / MS };
 	int r = 0;
 
 	fill_values(u, (window->end_ms - window->start_ms) / MS * MS, &v);
-	template_join_ids(units->ids, units->n_ids, &ids);
-	memcpy(with_ids, values, sizeof(values));
-	with_ids[0].text = buffer_text(&ids);
 	batch.answers = calloc(queries->n, sizeof(*batch.answers));
-	if (!batch.answers || buffer_error(&ids) < 0) {
-		free(batch.answers);
+	if (!batch.answers)
 		return err_errno(err, -ENOMEM, "queries for %zu units", units->n_ids);
-	}
 	ask_all(&batch);
 	for (size_t q = 0; q < queries->n; q++) {
 		int failed = judge(u, &queries->v[q], &batch.answers[q], r < 0 ? NULL : err);
@@ -479,7 +480,7 @@ static int delete_series(struct updater_state *u, const struct window *window,
 	 * VictoriaMetrics refuses times. A short unit has hardly any series outside of them, but
 	 * what labels_to_drop names must not go with all its past.
 	 */
-	if (r == -EBADMSG && n) {
+	if (r == -EINVAL && n) {
 		struct err why;
 		int whole = tsdb_delete_series(
 			u->tsdb, &matchers[n_matchers - 1], 1, TSDB_ANY_TIME, TSDB_ANY_TIME, &why);

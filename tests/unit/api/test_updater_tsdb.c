@@ -282,11 +282,16 @@ static void answers_that_make_no_sense_do_no_harm(void **state)
 
 	add_unit(&units, "1");
 	put_file("mode", "garbage");
+	/* Of a proxy, say: the window waits. */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(updater_tsdb.update(u, &hour, &units, &arena, &err), 0);
+		assert_int_equal(updater_tsdb.update(u, &hour, &units, &arena, &err), -EBADMSG);
 	assert_false(units.v[0].metrics[TOTAL_CPU_ENERGY_USAGE_KWH].set);
 	assert_int_equal(count_log("settings of the TSDB are not known"), 1);
-	assert_int_equal(count_log("a query fails"), 1);
+	assert_int_equal(count_log("a query fails"), 0);
+	put_file("mode", "partial");
+	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), -EIO);
+	put_file("mode", "slow");
+	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), -EIO);
 	put_file("mode", "huge");
 	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), -E2BIG);
 	updater_tsdb.close(u);
@@ -353,6 +358,32 @@ static void many_units_are_asked_for_in_batches(void **state)
 	assert_int_equal(count(get_file("requests"), "/query"), 3);
 	for (size_t i = 0; i < units.n; i++)
 		assert_true(energy(&units.v[i]) == 1);
+	updater_tsdb.close(u);
+}
+
+/* As VictoriaMetrics does, which doesn't tell its limits. */
+static void what_a_server_refuses_for_many_units_is_asked_for_fewer(void **state)
+{
+	void *u = opened(ENERGY_QUERY "    avg_cpu_usage:\n      global: broken {{.UUIDs}}\n");
+	struct unit_list units = { 0 };
+	struct err err;
+
+	put_file("values", "{\"x{\": 1}");
+	put_file("max_query_bytes", "60");
+	for (int i = 100; i < 140; i++)
+		add_unit(&units, arena_printf(&arena, "%d", i));
+	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
+	for (size_t i = 0; i < units.n; i++)
+		assert_true(energy(&units.v[i]) == 1);
+	assert_int_equal(count_log("a query fails"), 1);
+	/* What it took is remembered: four times ten, and the broken one down to a single unit. */
+	put_file("requests", "");
+	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
+	assert_int_equal(count(get_file("requests"), "/query"), 4 + 4);
+	for (size_t i = 0; i < units.n; i++)
+		assert_true(energy(&units.v[i]) == 1);
+	assert_int_equal(count_log("a query fails"), 1);
+	unlink(path("max_query_bytes"));
 	updater_tsdb.close(u);
 }
 
@@ -470,6 +501,7 @@ int main(void)
 		CASE(a_stop_ends_a_hanging_query),
 		CASE(windows_shorter_than_the_rate_interval_ask_nothing),
 		CASE(many_units_are_asked_for_in_batches),
+		CASE(what_a_server_refuses_for_many_units_is_asked_for_fewer),
 		CASE(short_units_are_marked_and_deleted_when_asked_for),
 		CASE(the_whole_database_is_never_deleted),
 		CASE(mistakes_in_the_configuration_are_found_at_the_start),

@@ -49,8 +49,7 @@ static void a_matrix_is_read_with_all_points(void **state)
 	static const char *const bad[] = { "", "{}", MATRIX("1"), MATRIX("{\"metric\":{}}"),
 		MATRIX("{\"metric\":{},\"values\":[[1]]}"),
 		MATRIX("{\"metric\":{},\"values\":[[1,\"x\"]]}"),
-		MATRIX("{\"metric\":1,\"values\":[]}"),
-		"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}" };
+		MATRIX("{\"metric\":1,\"values\":[]}") };
 	struct tsdb_range *ranges;
 	struct err err;
 	size_t n;
@@ -69,6 +68,10 @@ static void a_matrix_is_read_with_all_points(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(
 			tsdb_reply_matrix(slice_from(bad[i]), &arena, &ranges, &n, &err), -EBADMSG);
+	assert_int_equal(tsdb_reply_matrix(SLICE("{\"status\":\"success\",\"data\":{\"resultType\":"
+						 "\"vector\",\"result\":[]}}"),
+				 &arena, &ranges, &n, &err),
+		-EINVAL);
 }
 
 static void an_empty_vector_is_no_error(void **state)
@@ -90,6 +93,7 @@ static void what_is_no_vector_is_refused_with_a_sentence(void **state)
 #define VECTOR(items) OK("{\"resultType\":\"vector\",\"result\":[" items "]}")
 	static const struct {
 		const char *json, *text;
+		int error; /* -EBADMSG if 0 */
 	} rows[] = {
 		{ "", "no JSON" },
 		{ "<html>", "no JSON" },
@@ -100,7 +104,10 @@ static void what_is_no_vector_is_refused_with_a_sentence(void **state)
 			"bad_data: parse error" },
 		{ "{\"status\":\"success\"}", "no data" },
 		{ OK("[]"), "not a vector" },
-		{ OK("{\"resultType\":\"matrix\",\"result\":[]}"), "a matrix, not a vector" },
+		{ OK("{\"resultType\":\"matrix\",\"result\":[]}"), "a matrix, not a vector",
+			-EINVAL },
+		{ "{\"status\":\"success\",\"isPartial\":true,\"data\":{\"resultType\":\"vector\",\"result\":[]}}",
+			"partial", -EIO },
 		{ OK("{\"resultType\":\"vector\",\"result\":{}}"), "not a vector" },
 		{ VECTOR("1"), "no valid list" },
 		{ VECTOR("{\"metric\":{},\"value\":[1]}"), "no valid list" },
@@ -119,7 +126,7 @@ static void what_is_no_vector_is_refused_with_a_sentence(void **state)
 
 		assert_int_equal(
 			tsdb_reply_vector(slice_from(rows[i].json), &arena, &samples, &n, &err),
-			-EBADMSG);
+			rows[i].error ? rows[i].error : -EBADMSG);
 		if (!strstr(err.text, rows[i].text))
 			fail_msg("'%s' lacks '%s'", err.text, rows[i].text);
 		assert_true(!samples && n == 7);
