@@ -4,7 +4,7 @@
 
 Writes its port to DIR/port and each request to DIR/requests. DIR/mode says how it answers: ok (also
 when absent), down (503), denied (401), bad (400), get_only (405 to POST), slow (422 as VictoriaMetrics
-says it), partial, garbage, huge, hang. A query longer than DIR/max_query_bytes is refused (422).
+says it), no_flags (but all else), partial, garbage, huge, hang. A query longer than DIR/max_query_bytes is refused (422).
 DIR/values is a JSON object {text of the query: value}: a query that contains the text answers with
 the value for every uuid that it asks for; others answer with an empty vector. The value "made up"
 is a number of eighths that depends on the text, the uuid and the time of the query only.
@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(405, b"", "text/plain")
         if url.path.endswith("/status/config"):
             return self.success({"yaml": CONFIG.format(*read("intervals", "10s 5s").split())})
+        if mode == "no_flags" and re.search("/status/(flags|runtimeinfo)$", url.path):
+            return self.reply(400, b"unsupported path requested", "text/plain")
         if url.path.endswith("/status/flags"):
             return self.success({"query.max-samples": read("max_samples", "50000000"),
                                  "query.timeout": "2m", "query.lookback-delta": "5m"})

@@ -26,6 +26,11 @@ enum {
 	QUERY_ARENA_BYTES = 512 << 20,
 	QUERY_TEXT_MAX = 16 << 20,
 	RATE_SCRAPES = 4, /* of the rate interval */
+	/*
+	 * VictoriaMetrics answers a query for a later time than this ago as if it were for this
+	 * (-search.latencyOffset, 30 s).
+	 */
+	HELD_BACK_MS = 30 * MS,
 };
 
 struct extra {
@@ -50,6 +55,7 @@ struct updater_state {
 	struct tsdb *tsdb; /* NULL: no URL, nothing is done */
 	struct tsdb_settings settings;
 	int64_t discovered_ms; /* monotonic; 0: not yet, or the last try failed */
+	bool limits_untold; /* by the server: it may be VictoriaMetrics */
 	atomic_size_t units_max; /* see struct ask */
 	bool discovery_failing, deletion_failing; /* said so already */
 };
@@ -211,6 +217,7 @@ static int discover(struct updater_state *u, struct err *err)
 	r = tsdb_settings(u->tsdb, &found, err);
 	if (r >= 0) {
 		use_settings(u, &found);
+		u->limits_untold = !found.max_samples;
 		atomic_store(&u->units_max, 0); /* limits may have changed */
 		u->discovered_ms = now_ms;
 		u->discovery_failing = false;
@@ -240,6 +247,9 @@ static void updater_timing(void *state, struct updater_timing *ret_timing)
 	/* A sample of the last moment is scraped, seen by the rules and stored by then. */
 	ret_timing->settle_ms = 2 * u->settings.scrape_interval_ms +
 		u->settings.evaluation_interval_ms;
+	if (u->limits_untold)
+		ret_timing->settle_ms = MAX(
+			ret_timing->settle_ms, HELD_BACK_MS + u->settings.scrape_interval_ms);
 	ret_timing->min_window_ms = RATE_SCRAPES * u->settings.scrape_interval_ms;
 }
 

@@ -344,6 +344,18 @@ static void windows_shorter_than_the_rate_interval_ask_nothing(void **state)
 	updater_tsdb.close(u);
 }
 
+static void what_victoriametrics_holds_back_is_waited_for(void **state)
+{
+	struct updater_timing timing;
+	void *u;
+
+	put_file("mode", "no_flags");
+	u = opened(ENERGY_QUERY);
+	updater_tsdb.timing(u, &timing);
+	assert_int_equal(timing.settle_ms, 40000);
+	updater_tsdb.close(u);
+}
+
 static void many_units_are_asked_for_in_batches(void **state)
 {
 	void *u = opened(ENERGY_QUERY);
@@ -501,6 +513,7 @@ int main(void)
 		CASE(a_stop_ends_a_hanging_query),
 		CASE(windows_shorter_than_the_rate_interval_ask_nothing),
 		CASE(many_units_are_asked_for_in_batches),
+		CASE(what_victoriametrics_holds_back_is_waited_for),
 		CASE(what_a_server_refuses_for_many_units_is_asked_for_fewer),
 		CASE(short_units_are_marked_and_deleted_when_asked_for),
 		CASE(the_whole_database_is_never_deleted),
