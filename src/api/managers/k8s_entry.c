@@ -96,13 +96,17 @@ static int64_t end_of(const struct k8s_entry *e, int64_t start_ms, int64_t now_m
 	return e->stored.told_start ? MAX(end_ms, e->stored.counted_ms) : end_ms;
 }
 
-/* It has been in the database without an end, or it ended in or after the window's beginning. */
+/*
+ * It has been in the database without an end, or it ended in or after the window's beginning. The
+ * very first window also lists what ended before it, as long as the API server tells of it.
+ */
 static bool is_listed(const struct k8s_entry *e, const struct window *window, int64_t end_ms)
 {
 	/* The clock of the node may be behind the one of the API server. */
 	if (earlier(e->pod->created_ms, e->pod->started_ms) >= window->end_ms)
 		return false;
-	return !end_ms || end_ms >= window->since_ms || (e->stored.told && !e->stored.told_end);
+	return !end_ms || end_ms >= window->since_ms || (e->stored.told && !e->stored.told_end) ||
+		(!e->stored.told && window->since_ms == window->start_ms);
 }
 
 struct k8s_times k8s_entry_in_window(
@@ -117,7 +121,7 @@ struct k8s_times k8s_entry_in_window(
 	if (!t.listed)
 		return t;
 	if (!e->next.counted_ms)
-		e->next.counted_ms = window->start_ms;
+		e->next.counted_ms = earlier(t.end_ms, window->start_ms);
 	from_ms = MAX(t.start_ms, e->next.counted_ms);
 	to_ms = t.end_ms ? MIN(t.end_ms, window->end_ms) : window->end_ms;
 	/* Nobody knows whether it runs: its time is counted when that is known again. */

@@ -428,7 +428,26 @@ static void a_pod_of_which_nothing_is_known_keeps_its_row(void **state)
 	assert_true(walltime("u") == 2 * WINDOW_S);
 }
 
-static void pods_that_ended_before_the_first_window_are_not_listed(void **state)
+/* They have their rows, without time; but not again after a restart. */
+static void pods_that_ended_before_the_very_first_window_are_listed_once(void **state)
+{
+	const struct k8s_window first = { &window, zone, "k", (T0 + WINDOW_S * 4 + 10) * MS };
+
+	list(0);
+	tell((struct facts){ "old", "Succeeded", 0, 10, -1, 20, NULL, NULL }, 30);
+	units = (struct unit_list){ 0 };
+	window = (struct window){ (T0 + WINDOW_S * 3) * MS, (T0 + WINDOW_S * 3) * MS,
+		(T0 + WINDOW_S * 4) * MS };
+	assert_int_equal(k8s_pods_units(pods, &first, &arena, &units), 0);
+	assert_int_equal(units.n, 1);
+	assert_string_equal(unit("old")->ended_at, "2031-04-09T08:00:20+0200");
+	assert_true(walltime("old") == 0);
+	k8s_pods_stored(pods, &window);
+	ask(WINDOW_S * 4, WINDOW_S * 5);
+	assert_int_equal(units.n, 0);
+}
+
+static void pods_that_ended_before_a_later_window_are_not_listed(void **state)
 {
 	list(0);
 	tell((struct facts){ "old", "Succeeded", 0, 10, -1, 20, NULL, NULL }, 30);
@@ -525,7 +544,8 @@ int main(void)
 		PODS_TEST(what_vanished_while_we_were_away_gets_an_end),
 		PODS_TEST(of_two_rows_of_a_pod_the_one_with_a_start_counts),
 		PODS_TEST(a_pod_of_which_nothing_is_known_keeps_its_row),
-		PODS_TEST(pods_that_ended_before_the_first_window_are_not_listed),
+		PODS_TEST(pods_that_ended_before_the_very_first_window_are_listed_once),
+		PODS_TEST(pods_that_ended_before_a_later_window_are_not_listed),
 		PODS_TEST(a_node_whose_clock_is_behind_loses_no_time),
 		PODS_TEST(a_unit_stays_with_who_had_it_first),
 		PODS_TEST(large_annotations_are_left_out),
