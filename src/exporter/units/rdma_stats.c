@@ -198,7 +198,9 @@ static int switch_links(struct rdma_stats *stats, int cancel_fd, struct err *err
 
 	buffer_init(&out, OUTPUT_MAX_BYTES);
 	r = run(stats, args, false, cancel_fd, &out, err);
-	stats->n_links_on = 0;
+	/* Otherwise those that were on are still: stop() switches them off. */
+	if (r >= 0)
+		stats->n_links_on = 0;
 	rest = (struct slice){ buffer_text(&out), out.len };
 	while (r >= 0 && stats->n_links_on < LINKS_MAX && rdma_mode_next(&rest, &mode)) {
 		char *link = stats->links_on[stats->n_links_on];
