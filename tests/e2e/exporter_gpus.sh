@@ -132,6 +132,21 @@ exporter --collector.slurm --collector.slurm.gres-config-file="$T/gres.conf"
 ok "nvidia: shards" golden nvidia-slurm-shards
 ends shards
 
+# MPS: a server on each GPU, the clients in jobs. Of GPU 0's 100 parts 910 asks for 50, 911 for 25 and 914 gets
+# the 25 that are left; of GPU 1's 200 parts 912 has 150, 913 the last 50 of the 100 it asks for, and 914 none.
+fresh_tree
+pci 0000:10:00.0 0x10de
+nvidia_tool "$FIXTURES/nvidia-mps.xml"
+job 910 9100 SLURM_JOB_GPUS=0 CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=50
+job 911 9110 SLURM_JOB_GPUS=0 CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=25
+job 912 9120 SLURM_JOB_GPUS=1 CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=150
+job 913 9130 SLURM_JOB_GPUS=1 CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=100
+job 914 9140 SLURM_JOB_GPUS=0,1 CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=30
+printf 'Name=gpu Type=h100 File=/dev/nvidia0\nName=mps Count=100 File=/dev/nvidia0\nName=mps Count=200 File=/dev/nvidia1\n' >"$T/gres.conf"
+exporter --collector.slurm --collector.slurm.gres-config-file="$T/gres.conf"
+ok "nvidia: MPS" golden nvidia-slurm-mps
+ends mps
+
 # libvirt: whole devices, devices cut by MIG, mediated devices of both.
 fresh_tree
 pci 0000:10:00.0 0x10de
@@ -177,6 +192,46 @@ tool rocm-smi <<<'[ "$1" = --showproductname ] && cat "$F/rocm.json"'
 slurm --collector.gpu.amd-smi-path="$T/none" --collector.gpu.rocm-smi-path="$TOOLS/rocm-smi"
 ok "amd: cards by rocm-smi" golden amd-rocm
 ends amd-rocm
+
+# Two devices in three partitions each (TPX, MI300A), then one in four (QPX) and a whole one (MI300X).
+partitions() { # MINOR SIMDS DEVICE UNIQUE_ID
+	local node=$TREE/sys/class/kfd/kfd/topology/nodes/$1
+	mkdir -p "$node" "$TREE/sys/$3/drm/renderD$1"
+	printf 'simd_count %s\nsimd_per_cu 4\nunique_id %s\ndrm_render_minor %s\n' "$2" "$4" "$1" >"$node/properties"
+}
+modes_tree() { # MODE
+	local driver=module/amdgpu/drivers/pci:amdgpu xcp=devices/platform/amdgpu_xcp i
+	fresh_tree
+	pci 0000:01:00.0 0x1002
+	pci 0000:02:00.0 0x1002
+	partitions 128 304 "$driver/0000:01:00.0" 77
+	if [ "$1" = tpx ]; then
+		partitions 129 304 "${xcp}_0" 77
+		partitions 130 304 "${xcp}_1" 77
+		partitions 131 304 "$driver/0000:02:00.0" 78
+		partitions 132 300 "${xcp}_2" 78
+		partitions 133 296 "${xcp}_3" 78
+	else
+		for i in 0 1 2; do partitions $((129 + i)) $((300 - 4 * i)) "${xcp}_$i" 77; done
+		partitions 132 1216 "$driver/0000:02:00.0" 78
+	fi
+	job 80 800 SLURM_JOB_GPUS=0,1
+	job 81 810 SLURM_JOB_GPUS=2
+	job 82 820 SLURM_JOB_GPUS=3
+	job 83 830 SLURM_JOB_GPUS=4,5
+}
+for mode in tpx qpx; do
+	modes_tree $mode
+	amd_tool amd-$mode.json
+	slurm
+	ok "amd: $mode by amd-smi" golden amd-$mode
+	ends "amd-smi, $mode"
+	modes_tree $mode
+	tool rocm-smi <<<"[ \"\$1\" = --showproductname ] && cat \"\$F/rocm-$mode.json\""
+	slurm --collector.gpu.amd-smi-path="$T/none" --collector.gpu.rocm-smi-path="$TOOLS/rocm-smi"
+	ok "amd: $mode by rocm-smi, the same" golden amd-$mode
+	ends "rocm-smi, $mode"
+done
 
 # Both vendors: NVIDIA's first.
 amd_tree
