@@ -37,14 +37,16 @@ void api_answer_end(struct api_answer *a)
 	char text[64];
 
 	json_writer_close_array(&a->json);
-	if (a->unreadable || *a->warning) {
+	if (a->unreadable || *a->warnings[0] || *a->warnings[1]) {
 		snprintf(text, sizeof(text), "failed to scan %zu rows", a->unreadable);
 		json_writer_key(&a->json, "warnings");
 		json_writer_open_array(&a->json);
 		if (a->unreadable)
 			json_writer_string(&a->json, text);
-		if (*a->warning)
-			json_writer_string(&a->json, a->warning);
+		for (size_t i = 0; i < ARRAY_SIZE(a->warnings); i++) {
+			if (*a->warnings[i])
+				json_writer_string(&a->json, a->warnings[i]);
+		}
 		json_writer_close_array(&a->json);
 	}
 	json_writer_close_object(&a->json);

@@ -15,7 +15,7 @@ struct api_answer {
 	struct arena arena; /* for maps that must be rewritten; reset for each row */
 	size_t rows;
 	size_t unreadable; /* rows that were left out */
-	char warning[160]; /* one more; "": none */
+	char warnings[2][192]; /* more; "": none */
 };
 
 void api_answer_init(

@@ -20,7 +20,7 @@ enum {
 struct housekeeping {
 	struct housekeeping_config config;
 	struct ticker *ticker;
-	bool purge_fails; /* said so already */
+	bool purge_fails, backfill_fails; /* said so already */
 	bool checks; /* there is a thread for it */
 	pthread_t check_thread;
 	atomic_bool check_ended; /* the thread */
@@ -65,6 +65,31 @@ static void purge(struct housekeeping *h)
 		}
 	}
 	say_purge(h, &sum, r, &err);
+}
+
+static void backfill(struct housekeeping *h)
+{
+	struct store_backfill_result part = { .more = true };
+	int64_t units = 0, failed = 0;
+	struct err err;
+	int r = 0;
+
+	while (r >= 0 && part.more && !ticker_sleep(h->config.cancel_fd, PAUSE_MS)) {
+		r = store_backfill(
+			h->config.store, clock_realtime_ns(h->config.clock) / 1000000, &part, &err);
+		units += r >= 0 ? (int64_t)part.units : 0;
+		failed += r >= 0 ? (int64_t)part.failed : 0;
+	}
+	if (r < 0 && !h->backfill_fails)
+		log_error(h->config.log,
+			"usage of units that were stored before can't be spread over time; it is tried "
+			"again",
+			LOG_ERR(&err));
+	h->backfill_fails = r < 0;
+	if (units)
+		log_info(h->config.log,
+			"usage of units that were stored before is spread over time",
+			LOG_INT("units", units), LOG_INT("unreadable", failed));
 }
 
 /* NULL when it is given up. */
@@ -162,6 +187,7 @@ static void tick(void *ctx)
 
 	if (h->config.purge)
 		purge(h);
+	backfill(h);
 }
 
 int housekeeping_start(const struct housekeeping_config *config,

@@ -2,8 +2,9 @@
 /*
  * What the database needs besides collection, whether units are collected or not. Too old rows are
  * deleted (spec api-server.md 3.7) at the start and at each update interval, a part at a time, so
- * that collection comes in between. Another thread looks for damage in the file, at the start and
- * then at times, beside everything else.
+ * that collection comes in between; so is usage of units that CEEMS 0.10.2 stored spread over time.
+ * Another thread looks for damage in the file, at the start and then at times, beside everything
+ * else.
  */
 #ifndef CEEMS_API_HOUSEKEEPING_H
 #define CEEMS_API_HOUSEKEEPING_H

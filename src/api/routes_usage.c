@@ -103,8 +103,23 @@ static void widened(
 
 	time_format_zdt(zone, plan->from_s * 1000, from);
 	time_format_zdt(zone, plan->to_s * 1000, to);
-	snprintf(answer->warning, sizeof(answer->warning),
+	snprintf(answer->warnings[0], sizeof(answer->warnings[0]),
 		"usage is kept by the day there: the answer is for %s to %s", from, to);
+}
+
+/* What units used that CEEMS 0.10.2 stored is known for their whole time only. */
+static void estimated(struct api_answer *answer, const struct timezone_ *zone,
+	const struct store_estimate *estimate)
+{
+	char until[TIME_TEXT_MAX], pending[64] = "";
+
+	time_format_zdt(zone, estimate->until_ms, until);
+	if (estimate->pending)
+		snprintf(pending, sizeof(pending), "; %lld units are still to be added",
+			(long long)estimate->pending);
+	snprintf(answer->warnings[1], sizeof(answer->warnings[1]),
+		"usage until %s is estimated from that of whole units, spread over their time%s",
+		until, pending);
 }
 
 /* What is to be summed up: plan NULL for whole units. */
@@ -112,9 +127,10 @@ struct usage_job {
 	const struct store_query *query;
 	const struct usage_plan *plan;
 	uint64_t fields, group_by;
+	struct store_estimate estimate; /* with a plan */
 };
 
-static int sum_usage(struct api *api, const struct usage_job *job, struct buffer *body,
+static int sum_usage(struct api *api, struct usage_job *job, struct buffer *body,
 	size_t *ret_groups, struct err *err)
 {
 	CLEANUP(usage_sum_freep) struct usage_sum *sum = NULL;
@@ -123,6 +139,9 @@ static int sum_usage(struct api *api, const struct usage_job *job, struct buffer
 
 	r = usage_sum_new(
 		job->plan ? USAGE_SUM_SHARES : USAGE_SUM_SOURCES, job->fields, job->group_by, &sum);
+	if (r >= 0 && job->plan)
+		r = store_get_estimate(
+			api->store, job->plan->from_s, job->plan->to_s, &job->estimate, err);
 	if (r >= 0 && job->plan)
 		r = store_get_usage_shares(
 			api->store, job->query, job->plan, usage_sum_add, sum, err);
@@ -135,6 +154,8 @@ static int sum_usage(struct api *api, const struct usage_job *job, struct buffer
 	if (job->plan &&
 		(job->plan->from_s != job->query->from_s || job->plan->to_s != job->query->to_s))
 		widened(&answer, api->config->zone, job->plan);
+	if (job->estimate.until_ms)
+		estimated(&answer, api->config->zone, &job->estimate);
 	api_answer_begin(&answer);
 	r = usage_sum_write(sum, &answer.json);
 	api_answer_end(&answer);
@@ -144,7 +165,7 @@ static int sum_usage(struct api *api, const struct usage_job *job, struct buffer
 }
 
 static void answer_usage(struct api *api, struct api_request *req, struct api_response *res,
-	const struct usage_job *job, const char *key)
+	struct usage_job *job, const char *key)
 {
 	struct err err = { 0 };
 	size_t groups = 0;
@@ -157,7 +178,7 @@ static void answer_usage(struct api *api, struct api_request *req, struct api_re
 		if (!err.code)
 			err_errno(&err, r, "summing up usage");
 		api_store_error(api, req, res, &err);
-	} else if (groups) {
+	} else if (groups && !job->estimate.pending) {
 		result_cache_put(api->usage_cache, key, api_now_s(api),
 			(struct slice){ res->body->data, res->body->len });
 	}

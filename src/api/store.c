@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/store_internal.h"
+#include "api/store_backfill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +75,7 @@ int store_fill_members(struct store *store, struct err *err)
 
 static int open_writer(struct store *store, const char *path, struct err *err)
 {
+	int64_t known = 0;
 	int r;
 
 	r = db_open(path, DB_READ_WRITE, &store->writer, err);
@@ -83,9 +84,15 @@ static int open_writer(struct store *store, const char *path, struct err *err)
 	if (r >= 0)
 		r = db_begin(store->writer, err);
 	if (r >= 0)
+		r = db_query_i64(store->writer,
+			"SELECT count(*) FROM sqlite_schema WHERE name = 'ceems_backfills'", &known,
+			err);
+	if (r >= 0)
 		r = db_exec(store->writer, api_own_tables, err);
 	if (r >= 0)
 		r = db_prepare(store->writer, store_writer_sql, N_WRITER_STATEMENTS, err);
+	if (r >= 0)
+		r = backfill_plan(store, !known, err);
 	if (r >= 0)
 		r = adopt_watermarks(store, err);
 	if (r >= 0)

@@ -100,6 +100,27 @@ int store_purge(struct store *store, int retention_days, int64_t now_ms,
 	struct store_purge_result *ret_result, struct err *err);
 
 /*
+ * Puts usage of units that CEEMS 0.10.2 stored into the tables that store_get_usage_shares() reads
+ * (store_backfill.h), a part of them at a time. Errors as those of a step.
+ */
+struct store_backfill_result {
+	size_t units, failed; /* failed: their totals can't be read */
+	bool more;
+};
+int store_backfill(struct store *store, int64_t now_ms, struct store_backfill_result *ret_result,
+	struct err *err);
+
+/*
+ * Whether usage of [from_s, to_s) comes from such units: until when (0: it doesn't), and how many
+ * units are still to come.
+ */
+struct store_estimate {
+	int64_t until_ms, pending;
+};
+int store_get_estimate(struct store *store, int64_t from_s, int64_t to_s,
+	struct store_estimate *ret_estimate, struct err *err);
+
+/*
  * Hands out the units of a cluster that have no end in the database, and when each was stored last
  * (Unix ms). They live until each() returns, which may stop the query with -errno.
  */

@@ -62,6 +62,18 @@ enum {
 	W_EXPIRE_WINDOWS,
 	W_CLEAR_MISSING,
 	W_COUNT_MISSING,
+	W_ADD_BACKFILL,
+	W_ADD_ESTIMATES,
+	W_ESTIMATE,
+	W_NEXT_BACKFILL,
+	W_ADVANCE_BACKFILL,
+	W_BACKFILLS_OF_UNIT,
+	W_BACKFILL_UNITS,
+	W_BACKFILL_UNIT,
+	W_IS_BACKFILLED,
+	W_SET_BACKFILLED,
+	W_SWEEP_BACKFILLED,
+	W_PURGE_ESTIMATES,
 	N_WRITER_STATEMENTS,
 };
 
@@ -76,6 +88,7 @@ enum {
 	R_QUEUE_LOAD,
 	R_QUEUE_LANES,
 	R_QUEUE_STATE,
+	R_ESTIMATES,
 	R_IS_ADMIN,
 	R_OWNS_UNITS,
 	R_FIND_UNITS_BY_UUID,
@@ -114,6 +127,7 @@ struct store {
 	const struct timezone_ *zone;
 	pthread_mutex_t write_lock;
 	struct db *writer; /* under write_lock */
+	bool backfills; /* there is one that has not ended; under write_lock */
 	pthread_mutex_t read_lock;
 	pthread_cond_t reader_free;
 	struct db *readers[STORE_READERS]; /* free ones are the first n_free, under read_lock */

@@ -49,6 +49,8 @@ static int purge(struct store *store, int64_t now_s, int64_t before_s, const cha
 	if (r >= 0)
 		r = purge_periods(store, W_PURGE_DAYS, before_s - s_per_day, err);
 	if (r >= 0)
+		r = purge_periods(store, W_PURGE_ESTIMATES, before_s, err);
+	if (r >= 0)
 		r = purge_periods(store, W_PURGE_QUARTERS,
 			MAX(before_s, now_s - USAGE_QUARTERS_KEPT_S) - s_per_day, err);
 	return r;

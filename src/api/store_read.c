@@ -345,6 +345,25 @@ int store_get_usage_shares(struct store *store, const struct store_query *query,
 	return r;
 }
 
+int store_get_estimate(struct store *store, int64_t from_s, int64_t to_s,
+	struct store_estimate *ret_estimate, struct err *err)
+{
+	struct reading reading;
+	int r;
+
+	r = reading_start(store, R_ESTIMATES, &(struct store_query){ 0 }, false, &reading, err);
+	if (r < 0)
+		return r;
+	stmt_bind_i64(reading.q, 1, from_s * 1000);
+	stmt_bind_i64(reading.q, 2, to_s * 1000);
+	r = stmt_step(reading.q, err);
+	if (r == 1)
+		*ret_estimate = (struct store_estimate){ stmt_i64(reading.q, 0),
+			stmt_i64(reading.q, 1) };
+	reading_done(&reading);
+	return r < 0 ? r : 0;
+}
+
 int store_get_users(struct store *store, const struct store_query *query, store_row_fn fn,
 	void *ctx, struct err *err)
 {

@@ -35,6 +35,9 @@
 	"INSERT OR REPLACE INTO " table " (account, start_s, num_new, num_earlier, " METRICS   \
 	", " WEIGHTS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, " \
 	"?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+#define BACKFILL_COLUMNS                                                                         \
+	"SELECT id, cluster_id, project, username, groupname, resource_manager, started_at_ts, " \
+	"created_at_ts, ended_at_ts, last_updated_at, " METRICS " FROM units "
 /* Account by account, in the order of the table, so that it isn't read as a whole. */
 #define PURGE_PERIODS(table) \
 	"DELETE FROM " table " WHERE account IN (SELECT id FROM ceems_accounts) AND start_s < ?1"
@@ -195,6 +198,37 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"INSERT INTO ceems_missing (lane, kind, row_id, day, n, " QUEUE_WEIGHTS
 		") " COUNT_MISSING("0, u.unit_id, 0") " UNION ALL " COUNT_MISSING(
 			"1, u.account, 0") " UNION ALL " COUNT_MISSING("2, u.account, w.end_ms / 86400000"),
+
+	[W_ADD_BACKFILL] = "INSERT INTO ceems_backfills (next_id, last_id) "
+			   "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM units",
+	/*
+	 * ?2: the table is new. Then a cluster has what was stored before anything in it, else
+	 * what another program stored after our last window.
+	 */
+	[W_ADD_ESTIMATES] =
+		"INSERT INTO ceems_estimates (backfill, cluster_id, from_ms, to_ms) "
+		"SELECT ?1, cluster_id, since, until FROM (SELECT c.cluster_id AS cluster_id, "
+		"CASE WHEN ?2 OR w.end_ms IS NULL THEN 0 ELSE max(w.end_ms, ?3) END AS since, "
+		"coalesce(CASE WHEN ?2 THEN CASE WHEN quarter < day + 90000 THEN quarter ELSE day END "
+		"END * 1000, ?4) AS until FROM (SELECT cluster_id, "
+		"min((SELECT min(start_s) FROM ceems_usage_days WHERE account = a.id)) AS day, "
+		"min((SELECT min(start_s) FROM ceems_usage_quarters WHERE account = a.id)) AS quarter "
+		"FROM ceems_accounts a GROUP BY cluster_id) c LEFT JOIN ceems_watermarks w "
+		"ON w.cluster_id = c.cluster_id) WHERE since < until",
+	[W_ESTIMATE] = "SELECT from_ms, to_ms FROM ceems_estimates "
+		       "WHERE backfill = ?1 AND cluster_id = ?2",
+	[W_NEXT_BACKFILL] = "SELECT id, next_id, last_id FROM ceems_backfills "
+			    "WHERE next_id <= last_id ORDER BY id LIMIT 1",
+	[W_ADVANCE_BACKFILL] = "UPDATE ceems_backfills SET next_id = ?2 WHERE id = ?1",
+	[W_BACKFILLS_OF_UNIT] = "SELECT id FROM ceems_backfills "
+				"WHERE ?1 BETWEEN next_id AND last_id ORDER BY id",
+	[W_BACKFILL_UNITS] = BACKFILL_COLUMNS "WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
+	[W_BACKFILL_UNIT] = BACKFILL_COLUMNS "WHERE id = ?1",
+	[W_IS_BACKFILLED] = "SELECT 1 FROM ceems_backfilled WHERE backfill = ?1 AND unit_id = ?2",
+	[W_SET_BACKFILLED] = "INSERT INTO ceems_backfilled (backfill, unit_id) VALUES (?1, ?2)",
+	[W_SWEEP_BACKFILLED] = "DELETE FROM ceems_backfilled WHERE backfill NOT IN "
+			       "(SELECT id FROM ceems_backfills WHERE next_id <= last_id)",
+	[W_PURGE_ESTIMATES] = "DELETE FROM ceems_estimates WHERE to_ms < 1000 * ?1",
 };
 
 #define JSON_OBJECT(column) "CASE WHEN json_valid(" column ") THEN " column " END"
@@ -304,6 +338,10 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 			  "GROUP BY q.lane ORDER BY q.lane",
 	[R_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "
 			  "FROM ceems_windows WHERE cluster_id = ?1",
+	/* Until when usage between ?1 and ?2 is estimated, and how many units are to come. */
+	[R_ESTIMATES] = "SELECT coalesce(max(min(to_ms, ?2)), 0), (SELECT coalesce(sum(last_id - "
+			"next_id + 1), 0) FROM ceems_backfills WHERE next_id <= last_id) "
+			"FROM ceems_estimates WHERE from_ms < ?2 AND to_ms > ?1",
 	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
 	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
 	[R_OWNS_UNITS] =

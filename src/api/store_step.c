@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "api/store_backfill.h"
 #include "api/store_merge.h"
-#include "api/store_usage.h"
 #include "format/json_writer.h"
 
 enum {
@@ -24,6 +24,7 @@ struct step {
 	const struct store_step *in;
 	struct store_step_result result;
 	struct usage_step usage;
+	struct backfill backfill;
 	int64_t window_id, seq; /* of the queue; 0: the window is not queued */
 	struct arena arena; /* reset for each row */
 	struct buffer text; /* scratch */
@@ -155,12 +156,16 @@ static int store_unit(struct step *s, const struct unit *unit, struct err *err)
 		row = waiting;
 	if (r >= 0)
 		r = usage_step_account(&s->usage, unit, &account, err);
+	if (r >= 0 && row.id)
+		r = backfill_touch(&s->backfill, row.id, false, err);
 	if (r >= 0)
 		r = add_to_unit_row(s, unit, &row, err);
 	if (r >= 0 && waiting.id)
 		r = end_waiting(s, unit, waiting.id, begins, err);
 	if (r >= 0)
 		r = write_unit(s, unit, &row, err);
+	if (r >= 0 && !row.id)
+		r = backfill_touch(&s->backfill, db_last_id(s->store->writer), true, err);
 	if (r >= 0)
 		r = queue_unit(
 			s, unit, row.id ? row.id : db_last_id(s->store->writer), account, err);
@@ -353,6 +358,8 @@ static int run_step(struct step *s, struct err *err)
 	if (r >= 0)
 		r = store_units_of_step(s, err);
 	if (r >= 0)
+		r = backfill_write(&s->backfill, err);
+	if (r >= 0)
 		r = usage_step_write(&s->usage, err);
 	if (r >= 0)
 		r = store_accounts(s, err);
@@ -381,6 +388,7 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	r = usage_step_init(
 		&s.usage, store, step->cluster_id, step->start_ms, step->end_ms, step->now_ms);
 	s.usage.metric_lanes = step->metric_lanes;
+	backfill_init(&s.backfill, store, MAX(step->now_ms, step->end_ms));
 	if (r < 0)
 		err_errno(err, r, "cluster '%s'", step->cluster_id);
 	pthread_mutex_lock(&store->write_lock);
@@ -391,6 +399,7 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	if (s.usage.n_failed && !s.result.first_failure.code)
 		s.result.first_failure = s.usage.first_failure;
 	usage_step_done(&s.usage);
+	backfill_done(&s.backfill);
 	arena_done(&s.arena);
 	buffer_done(&s.text);
 	if (r >= 0)

@@ -157,6 +157,8 @@ static struct account *account_new(struct usage_step *u, const struct unit *unit
 	a->project = unit->project;
 	a->groupname = unit->groupname;
 	a->resource_manager = unit->resource_manager;
+	if (u->only_periods)
+		return a;
 	a->error = load_row(u, W_USAGE, "usage of its account", a, &a->total);
 	if (a->error >= 0)
 		a->error = load_row(u, W_DAILY, "usage of its account in a day", a, &a->day);
@@ -212,6 +214,34 @@ static int add_to_row(struct usage_step *u, struct account *a, struct merged *ro
 	return r;
 }
 
+static int add_to_periods(struct usage_step *u, struct account *a, const struct unit *unit,
+	int64_t from_ms, int64_t to_ms, bool is_new)
+{
+	int r;
+
+	r = usage_periods_add(
+		&a->days, &u->days, unit, u->metrics, from_ms, to_ms, is_new, &u->arena);
+	return r < 0 ? r
+		     : usage_periods_add(&a->quarters, &u->quarters, unit, u->metrics, from_ms,
+			       to_ms, is_new, &u->arena);
+}
+
+int usage_step_add_periods(struct usage_step *u, const struct unit *unit, int64_t from_ms,
+	int64_t to_ms, bool is_new, struct err *err)
+{
+	struct account *account;
+	int r;
+
+	r = usage_step_account(u, unit, &account, err);
+	if (r < 0)
+		return r;
+	r = add_to_periods(u, account, unit, from_ms, to_ms, is_new);
+	if (r < 0)
+		return err_errno(err, r, "usage of a stored unit");
+	account->n_updates++;
+	return 0;
+}
+
 int usage_step_add(struct usage_step *u, struct account *a, const struct unit *unit, bool is_new,
 	struct err *err)
 {
@@ -221,11 +251,7 @@ int usage_step_add(struct usage_step *u, struct account *a, const struct unit *u
 	if (r >= 0)
 		r = add_to_row(u, a, &a->day, a->missing[1], unit);
 	if (r >= 0)
-		r = usage_periods_add(&a->days, &u->days, unit, u->metrics, u->start_ms, u->end_ms,
-			is_new, &u->arena);
-	if (r >= 0)
-		r = usage_periods_add(&a->quarters, &u->quarters, unit, u->metrics, u->start_ms,
-			u->end_ms, is_new, &u->arena);
+		r = add_to_periods(u, a, unit, u->start_ms, u->end_ms, is_new);
 	if (r < 0)
 		return err_errno(err, r, "usage of unit '%s'", unit->uuid);
 	a->n_updates++;
@@ -384,7 +410,7 @@ static int write_account(struct usage_step *u, struct account *a, struct err *er
 	int64_t id = 0;
 	int r;
 
-	r = write_rows(u, a, err);
+	r = u->only_periods ? 0 : write_rows(u, a, err);
 	if (r >= 0)
 		r = usage_step_account_id(u, a, &id, err);
 	if (r >= 0)

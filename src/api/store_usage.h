@@ -23,6 +23,7 @@ struct usage_step {
 	 */
 	unsigned metrics;
 	const char *const *metric_lanes; /* see struct store_step; NULL at first */
+	bool only_periods; /* usage and daily_usage have it already */
 	char label[TIME_TEXT_MAX]; /* LDT of the window's end */
 	char day[TIME_TEXT_MAX]; /* key of daily_usage */
 	struct usage_grid days, quarters;
@@ -47,6 +48,12 @@ int usage_step_account(struct usage_step *u, const struct unit *unit, struct acc
 /* is_new: the unit is stored for the first time. */
 int usage_step_add(struct usage_step *u, struct account *account, const struct unit *unit,
 	bool is_new, struct err *err);
+/*
+ * Adds what the unit used in [from_ms, to_ms) to the usage by time only. is_new: it wasn't there
+ * before.
+ */
+int usage_step_add_periods(struct usage_step *u, const struct unit *unit, int64_t from_ms,
+	int64_t to_ms, bool is_new, struct err *err);
 /* Its id in ceems_accounts, which is made if there is none. */
 int usage_step_account_id(
 	struct usage_step *u, struct account *account, int64_t *ret_id, struct err *err);

@@ -205,3 +205,24 @@ CREATE TABLE IF NOT EXISTS ceems_usage_quarters (
 	weight_gpu_mem_usage text,
 	PRIMARY KEY (account, start_s)
 ) WITHOUT ROWID;
+
+-- Units that were stored without the two tables above (by CEEMS 0.10.2), whose usage is put there
+-- little by little: those from next_id to last_id are still to come, but for the ones in
+-- ceems_backfilled. ceems_estimates says which time of a cluster is filled in so.
+CREATE TABLE IF NOT EXISTS ceems_backfills (
+	id integer PRIMARY KEY,
+	next_id integer NOT NULL,
+	last_id integer NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ceems_estimates (
+	backfill integer NOT NULL,
+	cluster_id text NOT NULL,
+	from_ms integer NOT NULL,
+	to_ms integer NOT NULL,
+	PRIMARY KEY (backfill, cluster_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ceems_backfilled (
+	backfill integer NOT NULL,
+	unit_id integer NOT NULL,
+	PRIMARY KEY (backfill, unit_id)
+) WITHOUT ROWID;
