@@ -28,6 +28,34 @@ ok "with retention, what is too old is deleted" wait_until 20 is "2 3" \
 ok "and the log says how much" wait_until 20 grep -q 'retention period deleted.*rows=1' "$T/api.log"
 ok "it stops" stop api
 
+# What CEEMS 0.10.2 stored: a job of an hour, which began at a quarter of an hour, and no tables of ours.
+BEGIN=$((($(date +%s) / 900 - 12) * 900))
+ldt() { TZ=Europe/Berlin date -d "@$1" +%Y-%m-%dT%H:%M:%S; }
+sqlite3 "$DB" "SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_schema WHERE name LIKE 'ceems!_%' ESCAPE '!'
+	ORDER BY type = 'table'" >"$T/drop.sql"
+sqlite3 -bail "$DB" <"$T/drop.sql"
+sqlite3 -bail "$DB" "DELETE FROM units; DELETE FROM usage;
+	INSERT INTO units (cluster_id, resource_manager, uuid, project, username, started_at, ended_at, created_at_ts,
+	started_at_ts, ended_at_ts, total_time_seconds, total_cpu_energy_usage_kwh, last_updated_at) VALUES
+	('hpc-a', 'slurm', '7', 'astro', 'mira', 's', '$(ldt $((BEGIN + 3600)))+0200', $BEGIN * 1000, $BEGIN * 1000,
+	($BEGIN + 3600) * 1000, '{\"walltime\":3600}', '{\"total\":8}', '$(ldt $((BEGIN + 3900)))');
+	INSERT INTO usage (cluster_id, project, username, last_updated_at) VALUES
+	('hpc-a', 'astro', 'mira', '$(ldt $((BEGIN + 3900)))')"
+exact() { # FROM TO FILTER
+	curl -sSf -m 5 -H 'X-Grafana-User: boss' \
+		"$URL/api/v1/usage/current/admin?exact&from=$((BEGIN + $1))&to=$((BEGIN + $2))" | jq -e "$3"
+}
+ok "it starts on a file of CEEMS 0.10.2" start_api
+ok "its units are spread over time" wait_until 20 grep -q 'spread over time.*units=1' "$T/api.log"
+ok "a part of the time has its part of the usage" exact 900 2700 \
+	'.data[0] | .num_units == 1 and .total_time_seconds.walltime == 1800 and .total_cpu_energy_usage_kwh.total == 4'
+ok "and says that it is estimated" exact 900 2700 '.warnings | length == 1 and (.[0] | contains("is estimated"))'
+ok "what came later isn't" exact 4500 5400 '.data == [] and .warnings == null'
+ok "it stops" stop api
+ok "it starts again" start_api
+ok "and counts nothing twice" exact 0 3600 '.data[0] | .num_units == 1 and .total_time_seconds.walltime == 3600'
+ok "it stops" stop api
+
 # A page of a table that nobody reads is damaged.
 damaged() { [ "$(curl -sS -m 5 "$URL/metrics" | awk '$1 == "ceems_api_server_database_damaged" { print $2 }')" = "$1" ]; }
 ok "it starts" start_api
