@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "api/associations.h"
+#include "api/managers/openstack_names.h"
 #include "remote/openstack/keystone.h"
 
 enum { ACCOUNTS_ARENA_BYTES = 1 << 30, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
@@ -60,26 +61,11 @@ static struct accounts_state *state_new(void)
 	return state;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct keystone_name *x = a, *y = b;
-
-	return strcmp(x->id, y->id);
-}
-
 static int account_by_id(const void *a, const void *b)
 {
 	const struct account *x = a, *y = b;
 
 	return strcmp(x->id, y->id);
-}
-
-static const char *find_name(const struct keystone_names *names, const char *id)
-{
-	const struct keystone_name key = { id, NULL }, *found;
-
-	found = names->n ? bsearch(&key, names->v, names->n, sizeof(key), by_id) : NULL;
-	return found ? found->name : NULL;
 }
 
 static struct account *find_account(const struct accounts_state *state, const char *id)
@@ -91,62 +77,6 @@ static struct account *find_account(const struct accounts_state *state, const ch
 		: NULL;
 }
 
-static int add_name(struct keystone_names *names, const struct keystone_name *name, bool copy,
-	struct arena *arena)
-{
-	struct keystone_name added = *name;
-
-	if (names->n == names->cap) {
-		size_t cap = names->cap ? 2 * names->cap : 64;
-		struct keystone_name *v = arena_grow(
-			arena, names->v, names->n, cap, sizeof(*names->v));
-
-		if (!v)
-			return -ENOMEM;
-		names->v = v;
-		names->cap = cap;
-	}
-	if (copy) {
-		added.id = arena_strdup(arena, name->id);
-		added.name = arena_strdup(arena, name->name);
-		if (!added.id || !added.name)
-			return -ENOMEM;
-	}
-	names->v[names->n++] = added;
-	return 0;
-}
-
-/* Sorted by id, each once. */
-static void sort_names(struct keystone_names *names)
-{
-	size_t n = 0;
-
-	if (names->n)
-		qsort(names->v, names->n, sizeof(*names->v), by_id);
-	for (size_t i = 0; i < names->n; i++)
-		if (!n || !str_eq(names->v[n - 1].id, names->v[i].id))
-			names->v[n++] = names->v[i];
-	names->n = n;
-}
-
-/* Names that only the state before had. */
-static int keep_names(
-	struct keystone_names *names, const struct keystone_names *before, struct arena *arena)
-{
-	size_t n = names->n;
-
-	for (size_t i = 0; before && i < before->n && names->n < KEYSTONE_NAMES_MAX; i++) {
-		const struct keystone_names sorted = { names->v, n, n };
-
-		if (find_name(&sorted, before->v[i].id))
-			continue;
-		if (add_name(names, &before->v[i], true, arena) < 0)
-			return -ENOMEM;
-	}
-	sort_names(names);
-	return 0;
-}
-
 static int fill_names(struct accounts_state *state, const struct accounts_state *before)
 {
 	struct arena *arena = &state->arenas[0];
@@ -156,16 +86,18 @@ static int fill_names(struct accounts_state *state, const struct accounts_state 
 		const struct account *user = &state->users[i];
 		const struct keystone_name name = { user->id, user->name };
 
-		r = add_name(&state->user_names, &name, false, arena);
+		r = openstack_names_add(&state->user_names, &name, false, arena);
 		for (size_t p = 0; r >= 0 && p < user->projects.n; p++)
-			r = add_name(&state->project_names, &user->projects.v[p], false, arena);
+			r = openstack_names_add(
+				&state->project_names, &user->projects.v[p], false, arena);
 	}
-	sort_names(&state->user_names);
-	sort_names(&state->project_names);
+	openstack_names_sort(&state->user_names);
+	openstack_names_sort(&state->project_names);
 	if (r >= 0)
-		r = keep_names(&state->user_names, before ? &before->user_names : NULL, arena);
+		r = openstack_names_keep(
+			&state->user_names, before ? &before->user_names : NULL, arena);
 	if (r >= 0)
-		r = keep_names(
+		r = openstack_names_keep(
 			&state->project_names, before ? &before->project_names : NULL, arena);
 	return r;
 }
@@ -258,7 +190,7 @@ static int carry_over(struct account *user, const struct account *before, struct
 	struct keystone_names projects = { 0 };
 
 	for (size_t p = 0; p < before->projects.n; p++)
-		if (add_name(&projects, &before->projects.v[p], true, arena) < 0)
+		if (openstack_names_add(&projects, &before->projects.v[p], true, arena) < 0)
 			return -ENOMEM;
 	user->projects = projects;
 	user->failing_ns = before->failing_ns;
@@ -300,7 +232,7 @@ static int list_users(struct openstack_accounts *a, struct accounts_state *state
 			"configuration",
 			LOG_STR("cluster_id", a->env.cluster->id),
 			LOG_INT("users", (int64_t)names.n));
-	sort_names(&names);
+	openstack_names_sort(&names);
 	r = make_users(state, &names, a->now);
 	return r < 0 ? err_errno(err, r, "users") : 0;
 }
@@ -391,22 +323,23 @@ int openstack_accounts_refresh(struct openstack_accounts *a, int64_t now_ms, str
 
 const char *openstack_accounts_user(const struct openstack_accounts *a, const char *id)
 {
-	const char *name = find_name(&a->now->user_names, id);
+	const char *name = openstack_names_find(&a->now->user_names, id);
 
 	return name ? name : "";
 }
 
 const char *openstack_accounts_project(const struct openstack_accounts *a, const char *id)
 {
-	const char *name = find_name(&a->now->project_names, id);
+	const char *name = openstack_names_find(&a->now->project_names, id);
 
 	return name ? name : "";
 }
 
 bool openstack_accounts_is_new(const struct openstack_accounts *a, const char *id)
 {
-	return *id && !find_name(&a->now->user_names, id) &&
-		!find_name(&a->now->project_names, id) && !find_name(&a->unknown, id);
+	return *id && !openstack_names_find(&a->now->user_names, id) &&
+		!openstack_names_find(&a->now->project_names, id) &&
+		!openstack_names_find(&a->unknown, id);
 }
 
 int openstack_accounts_learn(struct openstack_accounts *a, const char *id)
@@ -416,57 +349,7 @@ int openstack_accounts_learn(struct openstack_accounts *a, const char *id)
 	a->learn = true;
 	if (a->unknown.n == KEYSTONE_NAMES_MAX)
 		return 0;
-	if (add_name(&a->unknown, &name, true, &a->unknown_arena) < 0)
-		return -ENOMEM;
-	/* In its place among the sorted ones. */
-	for (size_t i = a->unknown.n - 1;
-		i > 0 && by_id(&a->unknown.v[i - 1], &a->unknown.v[i]) > 0; i--) {
-		struct keystone_name swapped = a->unknown.v[i];
-
-		a->unknown.v[i] = a->unknown.v[i - 1];
-		a->unknown.v[i - 1] = swapped;
-	}
-	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct keystone_name *x = a, *y = b;
-	int r = strcmp(x->name, y->name);
-
-	return r ? r : strcmp(x->id, y->id);
-}
-
-/* The id of the first of those who have the name. */
-static const char *find_id(const struct keystone_names *sorted, const char *name)
-{
-	size_t from = 0, to = sorted->n;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (strcmp(sorted->v[middle].name, name) < 0)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from < sorted->n && str_eq(sorted->v[from].name, name) ? sorted->v[from].id : "";
-}
-
-static int names_by_name(
-	const struct keystone_names *names, struct arena *arena, struct keystone_names *ret_sorted)
-{
-	struct keystone_names sorted = { ARENA_ARRAY(arena, struct keystone_name, names->n + 1),
-		names->n, names->n };
-
-	if (!sorted.v)
-		return -ENOMEM;
-	if (names->n) {
-		memcpy(sorted.v, names->v, names->n * sizeof(*names->v));
-		qsort(sorted.v, sorted.n, sizeof(*sorted.v), by_name);
-	}
-	*ret_sorted = sorted;
-	return 0;
+	return openstack_names_insert(&a->unknown, &name, &a->unknown_arena);
 }
 
 /* Whether the projects of all users are known, as far as they ever will be. */
@@ -547,13 +430,13 @@ int openstack_accounts_list(struct openstack_accounts *a, struct arena *arena,
 	if (make_pairs(state, arena, &pairs) < 0 ||
 		associations_to_lists(&pairs, &origin, arena, users, projects) < 0 ||
 		add_loners(state, &origin, arena, users) < 0 ||
-		names_by_name(&state->user_names, arena, &user_ids) < 0 ||
-		names_by_name(&state->project_names, arena, &project_ids) < 0)
+		openstack_names_by_name(&state->user_names, arena, &user_ids) < 0 ||
+		openstack_names_by_name(&state->project_names, arena, &project_ids) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < users->n; i++)
-		users->v[i].uid = find_id(&user_ids, users->v[i].name);
+		users->v[i].uid = openstack_names_find_id(&user_ids, users->v[i].name);
 	for (size_t i = 0; i < projects->n; i++)
-		projects->v[i].uid = find_id(&project_ids, projects->v[i].name);
+		projects->v[i].uid = openstack_names_find_id(&project_ids, projects->v[i].name);
 	return 0;
 }
 
