@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "basic/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,8 +72,15 @@ int err_prefix(struct err *err, int r, const char *format, ...)
 
 const char *err_name(int r)
 {
-	const char *name = strerrordesc_np(r < 0 ? -r : r);
+	const int code = r < 0 ? -r : r;
+	const char *name;
 
+	/* The system's words are about messages and arguments, of which nobody here knows. */
+	if (code == EBADMSG)
+		return "Malformed contents";
+	if (code == E2BIG)
+		return "Larger than the limit";
+	name = strerrordesc_np(code);
 	return name ? name : "Unknown error";
 }
 

@@ -26,7 +26,10 @@ int err_errno(struct err *err, int r, const char *format, ...) PRINTF_FORMAT(3, 
 /* Puts 'context: ' in front of a sentence that is already there. Returns r. */
 int err_prefix(struct err *err, int r, const char *format, ...) PRINTF_FORMAT(3, 4);
 
-/* The system's words for a negative errno; thread-safe, static storage. */
+/*
+ * The system's words for a negative errno, our own for -EBADMSG and -E2BIG; thread-safe, static
+ * storage.
+ */
 const char *err_name(int r);
 
 /* The line with which a daemon that can't start ends: local date and time, and the sentence. */

@@ -56,6 +56,8 @@ static void errno_has_words(void **state)
 	assert_string_equal(err_name(-EACCES), "Permission denied");
 	assert_string_equal(err_name(EACCES), "Permission denied");
 	assert_string_equal(err_name(-99999), "Unknown error");
+	assert_string_equal(err_name(-E2BIG), "Larger than the limit");
+	assert_string_equal(err_name(-EBADMSG), "Malformed contents");
 }
 
 int main(void)
