@@ -32,6 +32,8 @@ SYSTEM_CPU = 0.05
 ZONES = (0.4, 0.6)
 STEP_S, CURVE_S, CRAY_S, BMC_S, GPU_S = 0.01, 0.1, 0.1, 1.0, 0.1
 GPU_UUID = "GPU-1"
+# CPUs that a unit of each holds; a weight of 39 is what the kubelet writes for one.
+HELD = {"slurm": 1, "libvirt": 1, "k8s": 998 / 1024}
 ROOTS = {"slurm": "system.slice/slurmstepd.scope", "libvirt": "machine.slice", "k8s": "kubepods.slice"}
 
 
@@ -81,10 +83,13 @@ class Unit:
         for name, text in (("cpu.stat", cpu_stat(0)), ("memory.current", "50000000\n"),
                            ("memory.max", "100000000\n"), ("memory.events", "oom 0\n"),
                            ("memory.stat", "anon 40000000\nfile 10000000\ninactive_file 5000000\n"),
-                           ("cpuset.cpus.effective", "0\n"), ("cgroup.events", "populated 1\nfrozen 0\n"),
+                           ("cpuset.cpus.effective", "0\n"), ("cpu.weight", "39\n"),
+                           ("cgroup.events", "populated 1\nfrozen 0\n"),
                            ("cgroup.procs", f"{self.pid}\n")):
             with open(f"{new}/{name}", "w", encoding="utf-8") as f:
                 f.write(text)
+        if self.manager == "libvirt":
+            os.makedirs(new + "/libvirt/vcpu0")
         os.rename(new, path)
         self.file = Value(path + "/cpu.stat")
 
@@ -282,8 +287,8 @@ class Node:
             gpu_use = max(gpu_use, load if unit.gpu else 0)
             unit.used += cpu * span
             self.managers[unit.manager] += cpu * span
-            unit.joules["cpu"] += (CPU_IDLE_W / CPUS + CPU_W * cpu) * span
-            unit.joules["rest"] += (REST_IDLE_W / CPUS + REST_W * cpu) * span
+            unit.joules["cpu"] += (CPU_IDLE_W * HELD[unit.manager] / CPUS + CPU_W * cpu) * span
+            unit.joules["rest"] += (REST_IDLE_W * HELD[unit.manager] / CPUS + REST_W * cpu) * span
             unit.joules["gpu"] += (GPU_IDLE_W + GPU_W * load) * span if unit.gpu else 0
         cpu_w, gpu_w = CPU_IDLE_W + CPU_W * busy, GPU_IDLE_W + GPU_W * gpu_use
         self.cpu_j += cpu_w * span

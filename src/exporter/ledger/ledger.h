@@ -82,6 +82,9 @@ struct ledger_interval {
 	   them, for what no reading of a unit shows any more. */
 	bool units_cpu_known;
 	uint64_t units_cpu_us;
+	/* Units that ended in the interval did so that long after its beginning. */
+	bool ended_known;
+	uint64_t ended_us;
 	/* When the latest scrape began, monotonic; 0 = none yet. */
 	int64_t last_scrape_ns;
 	int64_t now_ns; /* monotonic, end of the interval */

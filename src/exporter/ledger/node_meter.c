@@ -98,7 +98,8 @@ static bool is_stuck(const struct node_meter *node, struct node_meter_one *one)
 	double uw;
 
 	if (one != node->active || !node->lag || !e->known || e->by_counter || !r->power_known ||
-		r->power_uw != e->power_uw || r->sample_ns <= e->sample_ns)
+		r->power_uw != e->power_uw || r->sample_ns <= e->sample_ns ||
+		r->sample_ns - e->sample_ns > patience_ns(one))
 		return false;
 	return energy_lag_change(
 		       node->lag, e->sample_ns, r->sample_ns, node_meter_period_ns(one), &uw) &&

@@ -28,7 +28,8 @@ enum {
 	NODE_METER_READINGS_TO_RETURN = 3,
 	NODE_METER_MAX_WATTS = 50000, /* default of --ledger.max-node-watts */
 	/* A power that stays exactly the same, when by the load it should have changed by more than
-	   that part of it, is no new reading: the meter is stuck. */
+	   that part of it, is no new reading: the meter is stuck. Not for longer than another one
+	   would be called silent, as it may just be a coarse one. */
 	NODE_METER_STUCK_PERCENT = 3,
 };
 

@@ -37,6 +37,7 @@ struct sampler {
 	/* Of the last tick; used by one thread. */
 	bool ticked;
 	int64_t last_ns, last_asleep_ns;
+	int64_t went_ns; /* when a unit was last seen to go; 0 = none since the last tick */
 	uint64_t span_busy_us, span_capacity_us; /* CPU time since the rest was settled */
 	bool usage_failed, out_of_memory; /* said so in the log */
 	/* What follows is read by scrapes. */
@@ -170,6 +171,11 @@ void sampler_close(struct sampler *s)
 	pthread_mutex_destroy(&s->lock);
 	sampler_loop_done(&s->loop);
 	free(s);
+}
+
+void sampler_unit_went(struct sampler *s, int64_t when_ns)
+{
+	s->went_ns = when_ns;
 }
 
 void sampler_scraped(struct sampler *s, int64_t when_ns)
@@ -365,6 +371,11 @@ static void tick_at(struct sampler *s, int64_t now_ns)
 
 	if (s->ticked && !iv.duration_us)
 		return;
+	if (s->went_ns > s->last_ns) {
+		iv.ended_known = true;
+		iv.ended_us = (uint64_t)(s->went_ns - s->last_ns) / US_NS;
+	}
+	s->went_ns = 0;
 	at.span.slept = s->ticked && asleep_ns - s->last_asleep_ns > S_NS / 10;
 	read_usage(s, &at, &iv);
 
@@ -410,6 +421,11 @@ static void tick(void *s)
 	sampler_tick(s);
 }
 
+static void went(void *s, int64_t when_ns)
+{
+	sampler_unit_went(s, when_ns);
+}
+
 int sampler_start(struct sampler *s, const struct sampler_inputs *inputs, struct err *err)
 {
 	int r = sampler_use(s, inputs);
@@ -421,6 +437,7 @@ int sampler_start(struct sampler *s, const struct sampler_inputs *inputs, struct
 	s->loop.units = &s->units;
 	s->loop.account = s->config.account;
 	s->loop.tick = tick;
+	s->loop.went = went;
 	s->loop.ctx = s;
 	return sampler_loop_start(&s->loop, err);
 }

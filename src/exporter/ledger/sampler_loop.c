@@ -42,10 +42,12 @@ static void take_events(struct sampler_loop *loop, struct tick_pace *pace)
 	unsigned events = unit_readings_take_events(loop->units);
 	const int64_t now_ns = clock_monotonic_ns(loop->clock);
 
-	if (events & UNIT_WATCH_WENT)
+	if (events & UNIT_WATCH_WENT) {
+		loop->went(loop->ctx, now_ns);
 		tick_pace_event(pace, now_ns, false);
-	else if (events & UNIT_WATCH_CAME)
+	} else if (events & UNIT_WATCH_CAME) {
 		tick_pace_event(pace, now_ns, true);
+	}
 }
 
 static void *run(void *arg)

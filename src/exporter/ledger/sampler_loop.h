@@ -20,6 +20,7 @@ struct sampler_loop {
 	struct unit_readings *units; /* of whose events it learns */
 	struct usage_account *account; /* where the thread's use is booked; NULL: nowhere */
 	void (*tick)(void *ctx);
+	void (*went)(void *ctx, int64_t when_ns); /* a unit was seen to go */
 	void *ctx;
 	/* Its own. */
 	pthread_t thread;

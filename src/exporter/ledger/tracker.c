@@ -397,6 +397,17 @@ static uint64_t ended_total_us(const struct tracker *tracker, const struct ledge
 	return MIN(outside - MIN(usual, outside), expected_sum_us);
 }
 
+/* When nobody saw its end, it lived as long as that CPU time took; nothing used tells nothing. */
+static uint64_t ended_present_us(
+	const struct tracked *u, const struct ledger_interval *iv, uint64_t expected)
+{
+	if (iv->ended_known)
+		return MIN(iv->ended_us, iv->duration_us);
+	if (!expected)
+		return iv->duration_us / 2;
+	return MIN(iv->duration_us, prorate(iv->duration_us, u->used_us, expected));
+}
+
 static uint64_t measure_ending(struct tracker *tracker, const struct ledger_interval *iv,
 	uint64_t live_us, uint64_t expected_sum_us, size_t n_ending)
 {
@@ -413,11 +424,7 @@ static uint64_t measure_ending(struct tracker *tracker, const struct ledger_inte
 		expected = expected_us(u, iv);
 		used = split_next(&split, expected_sum_us ? expected : 1);
 		u->used_us = MIN(used, capacity_us(u->alloc_cpus_milli, iv, iv->duration_us));
-		/* It lived as long as that CPU time took; nothing used tells nothing. */
-		u->present_us = iv->duration_us / 2;
-		if (expected)
-			u->present_us = MIN(
-				iv->duration_us, prorate(iv->duration_us, u->used_us, expected));
+		u->present_us = ended_present_us(u, iv, expected);
 		sum += u->used_us;
 	}
 	return sum;
