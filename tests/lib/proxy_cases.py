@@ -1229,6 +1229,17 @@ def case_proxies_are_used():
     middle.close()
 
 
+def case_what_the_library_refuses_says_nothing_about_a_server():
+    odd = closed_port()
+    odd.url = 'https://' + 'ö' * 70 + '.example'  # no name for a certificate
+    with setup(odd, good) as (proxy, _, server):
+        for method in (b'GET', b'POST'):
+            data = proxy.ask(method + b' /x HTTP/1.0\r\nContent-Length: 2\r\n\r\nab')
+            check(data.startswith(b'HTTP/1.1 200'), f'{data!r}')
+        log = proxy.text()
+        check(log.count('result=client gone') == 2 and 'unreachable' not in log, log)
+
+
 def case_servers_with_http_2():
     if not any(os.access(f'{d}/nginx', os.X_OK) for d in ('/usr/sbin', '/usr/bin')):
         return 'SKIP nginx is not installed'

@@ -482,7 +482,7 @@ static void finish(struct courier *p)
 	if (was_kept(p) && forward_renew(x, false))
 		return;
 	if (is_refusal(p->item.result)) {
-		forward_unfit(x, p->item.result == CURLE_OUT_OF_MEMORY);
+		forward_unfit(x);
 		return;
 	}
 	forward_failed(x, begun_us ? ATTEMPT_BROKEN : ATTEMPT_UNREACHABLE, x->why);

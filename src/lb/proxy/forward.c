@@ -179,15 +179,13 @@ void forward_failed(struct exchange *x, enum attempt_result result, const char *
 		give_up(x);
 }
 
-void forward_unfit(struct exchange *x, bool for_memory)
+void forward_unfit(struct exchange *x)
 {
 	drop_connection(x);
 	tell(x, ATTEMPT_CLIENT_GONE, x->why);
 	let_go(x);
-	if (for_memory)
+	if (!may_repeat(x, ATTEMPT_UNREACHABLE))
 		give_up(x);
-	else
-		answer_refuse(x->client, x, 400, "Bad Request\n");
 }
 
 bool forward_renew(struct exchange *x, bool nothing_sent)

@@ -318,8 +318,8 @@ void forward_start(struct exchange *x);
 void forward_run(struct exchange *x);
 /* The connection could not be used: forward_run() goes on with another one, or it has ended. */
 void forward_failed(struct exchange *x, enum attempt_result result, const char *why);
-/* The request can't be sent, or not now, whatever the server (x->why): it ends. */
-void forward_unfit(struct exchange *x, bool for_memory);
+/* Nothing was sent, and that says nothing about the server (x->why): another one may do. */
+void forward_unfit(struct exchange *x);
 /* A kept connection was closed by its server before it answered: another one is worth a try. */
 bool forward_renew(struct exchange *x, bool nothing_sent);
 /* A head is in loop->answer. */
