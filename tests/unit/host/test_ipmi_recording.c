@@ -12,6 +12,8 @@
 
 #define LINE "2c 02 dc 01 00 00 = 00 dc 38 01 9c 00 70 02 2a 01 00 00 00 60 e8 03 00 00 40\n"
 
+#define GARBAGE_AND_LINE ("garbage\n" LINE)
+
 static struct err err;
 
 static int find(const char *text, struct ipmi_answer *ret_answer)
@@ -67,7 +69,7 @@ static void what_is_no_recording_is_refused(void **state)
 {
 	static const char *const texts[] = { "x", "2c 02 dc 01 00 00\n", "2c 2 = 00\n",
 		"2c 002 = 00\n", "2c 0g = 00\n", "2c 02 = 0x00\n", "2c 02 = 00 = 00\n",
-		"garbage\n" LINE, "2c 02 = \x80\xff\n" };
+		GARBAGE_AND_LINE, "2c 02 = \x80\xff\n" };
 	CLEANUP(buffer_done) struct buffer text = { 0 };
 	struct ipmi_answer answer;
 
