@@ -58,7 +58,7 @@ done
 ok "--version tells version, branch and revision" version_line
 ok "an unknown flag ends with status 1" fails "unknown long flag '--nope'" --nope
 ok "an argument ends with status 1" fails "unexpected x" x
-ok "a choice is none of its own default" fails 'must be one of nvidia,amd,nogpu, got' --collector.gpu.type=intel
+ok "the choices of a flag are told" fails 'must be one of nvidia,amd,nogpu, got' --collector.gpu.type=intel
 ok "an unknown user is refused" fails "no user 'nobody-has-this-name'" --security.run-as-user=nobody-has-this-name
 no_procfs() { local PATHS=(--path.procfs="$T/nothing"); fails "$T/nothing"; }
 ok "a missing procfs is refused" no_procfs
