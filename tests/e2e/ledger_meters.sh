@@ -99,10 +99,11 @@ note_refused() {
 	for name in $METERS; do REFUSED[$name]=$(value "$name" "ceems_energy_refused_samples_total{.*source=\"$name\""); done
 }
 
+mkdir "$TREE"
+faults "cray gone" # it comes late
 start play /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/play_node.py" "$TREE" 900 - "${UNITS[@]}"
 wait_until 30 test -e "$TREE/ready"
 make_tools
-faults "cray gone" # it comes late
 for c in $METERS; do exporter "$c" "$c"; done
 # shellcheck disable=SC2086 # words
 exporter all $METERS

@@ -269,6 +269,7 @@ class Node:
         replace(device + "/vendor", "0x10de\n")
         for unit in units:
             unit.prepare(tree)
+        self.look_for_faults()
         self.show(0)
 
     def begin_and_end(self, now):

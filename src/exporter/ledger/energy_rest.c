@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ledger/energy_rest.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "basic/macros.h"
@@ -142,6 +143,8 @@ static void bend(const struct energy_rest *rest, struct node_energy *node)
 		!energy_lag_bend(&rest->lag, seg->to_ns - seg->line_ns, seg->to_ns, node->period_ns,
 			&more_uj))
 		return;
+	/* A factor that is far off cannot do more than double it. */
+	more_uj = fmin(fmax(more_uj, -(double)seg->energy_uj), (double)seg->energy_uj);
 	if (more_uj >= 0)
 		seg->energy_uj += (uint64_t)more_uj;
 	else
