@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Looks for damage in a database that is in use (SQLite's quick_check): reads every page of every
- * table and index, but doesn't compare tables with their indexes. That takes seconds for each
- * gigabyte, and the WAL isn't begun anew meanwhile, as with any long reading.
+ * table and index, but doesn't compare tables with their indexes. That takes minutes for a large
+ * one, and the WAL isn't begun anew meanwhile, as with any long reading.
  */
 #ifndef CEEMS_DB_DB_CHECK_H
 #define CEEMS_DB_DB_CHECK_H
