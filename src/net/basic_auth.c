@@ -90,19 +90,29 @@ enum basic_auth_result basic_auth_lookup(
 	return result;
 }
 
-static bool is_correct(const struct basic_auth_login *login)
+/* BASIC_AUTH_BUSY: there was no memory for it. */
+static enum basic_auth_result check(const struct basic_auth_login *login)
 {
 	struct crypt_data *data = calloc(1, sizeof(*data));
-	/* Unlike crypt_r(), which may fail with a string, this one gives NULL then. */
-	const char *hash = data ? crypt_rn(login->password, login->hash, data, sizeof(*data))
-				: NULL;
 	size_t len = strlen(login->hash);
-	bool correct = hash && strlen(hash) == len && gnutls_memcmp(hash, login->hash, len) == 0;
+	enum basic_auth_result result;
+	const char *hash;
 
-	if (data)
-		explicit_bzero(data, sizeof(*data));
+	if (!data)
+		return BASIC_AUTH_BUSY;
+	/* Unlike crypt_r(), which may fail with a string, this one gives NULL then. */
+	errno = 0;
+	hash = crypt_rn(login->password, login->hash, data, sizeof(*data));
+	if (!hash && errno == ENOMEM)
+		result = BASIC_AUTH_BUSY;
+	else if (hash && strlen(hash) == len && gnutls_memcmp(hash, login->hash, len) == 0 &&
+		login->known)
+		result = BASIC_AUTH_GRANTED;
+	else
+		result = BASIC_AUTH_DENIED;
+	explicit_bzero(data, sizeof(*data));
 	free(data);
-	return correct && login->known;
+	return result;
 }
 
 static void finish(struct job *job, enum basic_auth_result result)
@@ -123,8 +133,8 @@ static void finish(struct job *job, enum basic_auth_result result)
 static void *checker(void *arg)
 {
 	struct basic_auth *auth = arg;
+	enum basic_auth_result result;
 	struct job *job;
-	bool granted;
 
 	pthread_mutex_lock(&auth->lock);
 	while (!auth->stopping) {
@@ -134,13 +144,14 @@ static void *checker(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&auth->lock);
-		granted = is_correct(&job->login);
+		result = check(&job->login);
 		pthread_mutex_lock(&auth->lock);
-		remember_locked(auth, job->login.key, granted);
+		if (result != BASIC_AUTH_BUSY)
+			remember_locked(auth, job->login.key, result == BASIC_AUTH_GRANTED);
 		auth->jobs = job->next;
 		auth->n_jobs--;
 		pthread_mutex_unlock(&auth->lock);
-		finish(job, granted ? BASIC_AUTH_GRANTED : BASIC_AUTH_DENIED);
+		finish(job, result);
 		pthread_mutex_lock(&auth->lock);
 	}
 	while ((job = auth->jobs)) {

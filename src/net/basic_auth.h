@@ -29,7 +29,7 @@ enum basic_auth_result {
 	BASIC_AUTH_GRANTED,
 	BASIC_AUTH_DENIED,
 	BASIC_AUTH_UNKNOWN, /* not checked yet */
-	BASIC_AUTH_BUSY, /* too many are waiting for their check */
+	BASIC_AUTH_BUSY, /* too many are waiting for their check, or there was no memory for it */
 	BASIC_AUTH_PENDING, /* the waiter will hear */
 };
 
@@ -44,7 +44,7 @@ struct basic_auth_login {
 
 struct basic_auth_waiter {
 	struct basic_auth_waiter *next;
-	/* On the checking thread; GRANTED, DENIED, or BUSY when stopped before the check. */
+	/* On the checking thread; GRANTED, DENIED, or BUSY without a check. */
 	void (*done)(struct basic_auth_waiter *waiter, enum basic_auth_result result);
 };
 

@@ -8,14 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "basic/clock.h"
 #include "net/basic_auth.h"
 
 static struct basic_auth *auth;
 static char hash[128], first_hash[128];
-static const char *names[] = { "first", "alice" };
-static const char *hashes[] = { first_hash, hash };
-static const struct config_map users = { names, hashes, 2 };
+static const char *names[] = { "first", "alice", "bob" };
+static const char *hashes[] = { first_hash, hash, hash };
+static const struct config_map users = { names, hashes, 3 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t heard = PTHREAD_COND_INITIALIZER;
@@ -152,6 +153,28 @@ static int64_t time_of_check(const char *name, const char *password)
 
 /* The first user's hash stands in, whose cost is 4: some ms, where a quick no takes microseconds.
  */
+static void a_check_without_memory_is_no_outcome(void **state)
+{
+	struct basic_auth_login login;
+	const struct sockaddr_in peer = peer_of(1);
+	enum basic_auth_result r;
+	struct waiter w;
+	size_t n = 0;
+
+	login_of("bob", "secret", &login);
+	do {
+		init(&w);
+		alloc_fail_at(++n);
+		r = basic_auth_submit(auth, &login, (const struct sockaddr *)&peer, &w.base);
+		if (r == BASIC_AUTH_PENDING)
+			r = wait_for(&w);
+		assert_int_not_equal(r, BASIC_AUTH_DENIED);
+	} while (alloc_fail_happened());
+	alloc_fail_at(0);
+	assert_true(n > 2);
+	assert_int_equal(r, BASIC_AUTH_GRANTED);
+}
+
 static void unknown_names_cost_a_check(void **state)
 {
 	int64_t known = time_of_check("first", "unknown 1"), unknown = INT64_MAX;
@@ -271,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(headers_are_read_strictly),
 		TEST(outcomes_are_remembered),
+		TEST(a_check_without_memory_is_no_outcome),
 		TEST(unknown_names_cost_a_check),
 		TEST(guesses_never_push_out_good_ones),
 		TEST(one_peer_can_not_fill_the_queue),
