@@ -123,7 +123,7 @@ static int load_span(
 static int find_span(struct backfill *b, int64_t run_id, const char *cluster_id,
 	struct backfill_span **ret_span, struct err *err)
 {
-	struct backfill_span *span;
+	struct backfill_span *span = NULL;
 	int r;
 
 	for (span = b->spans; span; span = span->next) {
@@ -221,7 +221,7 @@ static void scale(struct unit *unit, double part)
 static int add_unit(struct backfill *b, int64_t run_id, struct stmt *q, struct err *err)
 {
 	const char *cluster_id = stmt_text(q, CLUSTER);
-	struct backfill_span *span;
+	struct backfill_span *span = NULL;
 	int64_t from, to, part_from, part_to;
 	struct unit unit = { 0 };
 	int r;

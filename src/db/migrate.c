@@ -49,7 +49,7 @@ static int run_step(struct db *db, const struct migration *step, struct err *err
 
 int db_migrate(struct db *db, const struct migration *steps, size_t n, struct err *err)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	for (;;) {

@@ -96,8 +96,9 @@ static void name_by_device(const char *sysfs, const char *dir, char *ret_chip, s
 	size_t n;
 
 	ret_chip[0] = '\0';
-	snprintf(path, sizeof(path), "%s/device", dir);
-	if (!resolve(sysfs, path, real, &parent, &name) || !hwmon_clean(name, clean, sizeof(clean)))
+	if (snprintf(path, sizeof(path), "%s/device", dir) >= (int)sizeof(path) ||
+		!resolve(sysfs, path, real, &parent, &name) ||
+		!hwmon_clean(name, clean, sizeof(clean)))
 		return;
 	n = hwmon_clean(parent, ret_chip, cap / 2);
 	snprintf(ret_chip + n, cap - n, "%s%s", n ? "_" : "", clean);
@@ -120,8 +121,8 @@ static int make_chip(int sysfs_fd, const char *sysfs, const char *dir, struct ar
 	struct hwmon_chip *made = ARENA_NEW(arena, struct hwmon_chip);
 	struct slice value;
 
-	snprintf(path, sizeof(path), "%s/name", dir);
-	if (sysfs_read(sysfs_fd, path, text, &value) >= 0)
+	if (snprintf(path, sizeof(path), "%s/name", dir) < (int)sizeof(path) &&
+		sysfs_read(sysfs_fd, path, text, &value) >= 0)
 		hwmon_clean(value, name, sizeof(name));
 	name_by_device(sysfs, dir, chip, sizeof(chip));
 	if (!chip[0])

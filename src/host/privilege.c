@@ -56,6 +56,7 @@ static int get_capabilities(struct capability_state *ret_state)
 	struct __user_cap_header_struct header = capability_header();
 	struct __user_cap_data_struct data[2];
 
+	*ret_state = (struct capability_state){ 0 };
 	if (capget(&header, data) < 0)
 		return -errno;
 	*ret_state = (struct capability_state){

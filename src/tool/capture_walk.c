@@ -120,7 +120,7 @@ struct walk {
 
 static void failed(struct walk *w, const char *path, int r)
 {
-	char full[PATH_MAX];
+	char full[2 * PATH_MAX];
 
 	if (r == -ENOENT || r == -ENOTDIR || r == -ENODEV)
 		return;

@@ -93,7 +93,7 @@ static int read_table(struct unit_readings *u, size_t i)
 
 int unit_readings_read(struct unit_readings *u)
 {
-	size_t ends[UNIT_READINGS_TABLES_MAX], n;
+	size_t ends[UNIT_READINGS_TABLES_MAX] = { 0 }, n;
 	int result = 0, r;
 
 	u->n = 0;

@@ -20,7 +20,7 @@
 #include "host/cgroup_parse.h"
 
 enum {
-	OPEN_MAX_OF_RARE_FILES = 2048, /* 8 MiB of kernel memory */
+	OPEN_MAX_OF_RARE_FILES = 16384, /* 64 MiB of kernel memory, with 5,000 units */
 	READS_PER_SEARCH = 64, /* for files that weren't there */
 	VCPUS_USES_MAX = 16, /* readings for the ledger alone between two countings */
 };

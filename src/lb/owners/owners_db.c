@@ -157,8 +157,8 @@ static int open_it(struct owners_db *o, struct err *err)
 
 int owners_db_refresh(struct owners_db *o, struct err *err)
 {
-	struct signature now;
-	int64_t version;
+	struct signature now = { 0 };
+	int64_t version = 0;
 	int r = look(o, &now, err);
 
 	if (r >= 0 && o->db && same(&now, &o->signature) && !(o->immutable && has_journal(o))) {
@@ -182,7 +182,7 @@ int owners_db_refresh(struct owners_db *o, struct err *err)
 /* What was read of a file without locks counts only if it was not written meanwhile. */
 static int still_valid(const struct owners_db *o, struct err *err)
 {
-	struct signature now;
+	struct signature now = { 0 };
 	int r;
 
 	if (!o->immutable)
