@@ -202,7 +202,7 @@ ok "device: silence is no answer" says '2c 02 dc 01 00 00 =' 'no answer of the B
 ok "device: after it there is one again" again
 ok "device: a refusal says its code" says '2c 02 dc 01 00 00 = c1' 'completion code 0xc1'
 ok "device: and again" again
-ok "device: what is no recording is told" says 'Current Power : 5 Watts' 'the IPMI driver: Bad message'
+ok "device: what is no recording is told" says 'Current Power : 5 Watts' 'the IPMI driver: Malformed contents'
 ok "device: and again" again
 ok "device: the exporter ends well" stop exporter
 ok "device: one that is missing fails the start" fails "opening '$T/nothing': No such file or directory" "$BIN/ceems_exporter" \
