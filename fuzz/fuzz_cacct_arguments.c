@@ -6,7 +6,7 @@
 
 #include "cacct/field.h"
 #include "cacct/time_arg.h"
-#include "tool/timestamp.h"
+#include "tool/tsdb/timestamp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

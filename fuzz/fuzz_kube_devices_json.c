@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
 
-#include "tool/kube_devices_json.h"
+#include "tool/capture/kube_devices_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "basic/options.h"
-#include "tool/web_config.h"
+#include "tool/web/web_config.h"
 
 /* Of every command that asks a server. */
 struct server_options {

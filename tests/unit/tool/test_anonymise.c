@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tool/anonymise.h"
+#include "tool/capture/anonymise.h"
 
 #define UUID "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 #define UNDERSCORES "1B4E28BA_2fa1_11d2_883f_0016d3cca427"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "tool/connect.h"
+#include "tool/tsdb/connect.h"
 
 static void a_missing_scheme_is_http(void **state)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "tool/discover.h"
+#include "tool/tsdb/discover.h"
 
 /* Labels sorted by name, as the TSDB client hands them over. */
 #define SERIES(name, job)                                                                \

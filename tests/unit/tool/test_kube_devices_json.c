@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tool/kube_devices_json.h"
+#include "tool/capture/kube_devices_json.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "golden.h"
-#include "tool/queries.h"
+#include "tool/tsdb/queries.h"
 
 static const char *const providers[] = { "emaps", "owid" };
 

@@ -7,7 +7,7 @@
 #include "alloc_fail.h"
 #include "basic/macros.h"
 #include "golden.h"
-#include "tool/rules.h"
+#include "tool/tsdb/rules.h"
 
 static const char *const two_providers[] = { "owid", "rte" };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "tool/timestamp.h"
+#include "tool/tsdb/timestamp.h"
 
 static void times_of_both_forms_are_read(void **state)
 {

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "basic/file.h"
-#include "tool/password.h"
-#include "tool/web_config.h"
+#include "tool/web/password.h"
+#include "tool/web/web_config.h"
 
 static char dir[64], config_dir[128];
 
