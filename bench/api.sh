@@ -43,6 +43,7 @@ start() { # UNITS
 		    path: $T/$1
 		    retention_period: 10y
 		    time_zone: UTC
+		    check_interval: 0s # its reading would be counted, too
 		  admin:
 		    users: [admin]
 	END
