@@ -5,6 +5,8 @@
 # Meters tell nothing, the same, nonsense, begin anew and come late: the books balance to the microjoule all along.
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
+# shellcheck source=tests/lib/play_tools.sh
+. "$CEEMS_SOURCE/tests/lib/play_tools.sh"
 TREE=$T/tree
 UNITS=(slurm:7:1:900:0.9:gpu libvirt:instance-00000001:1:900:0.6 k8s:8e0c5f0e-1111-4222-8333-444455556666:1:900:0.4
 	slurm:8:4:6:0.5 slurm:9:4.3:6.2:0.3)
@@ -13,30 +15,7 @@ declare -A PORT
 BALANCED=0
 unset CEEMS_EXPORTER_REDFISH_COLL_CONFIG_FILE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
 
-make_tools() {
-	mkdir -p "$T/bin"
-	cat >"$T/gpu.xml" <<-X
-		<?xml version="1.0" ?>
-		<nvidia_smi_log><attached_gpus>1</attached_gpus>
-		<gpu id="00000000:20:00.0"><product_name>NVIDIA H100 PCIe</product_name><uuid>GPU-1</uuid>
-		<minor_number>0</minor_number><mig_mode><current_mig>N/A</current_mig></mig_mode></gpu></nvidia_smi_log>
-	X
-	cat >"$T/bin/nvidia-smi" <<-S
-		#!/bin/bash
-		case "\$*" in
-		"--query --xml-format") cat "$T/gpu.xml" ;;
-		"-L") echo "GPU 0: NVIDIA H100 PCIe (UUID: GPU-1)" ;;
-		--query-gpu=*) while echo "\$(<"$TREE/gpu.csv")"; do sleep 0.2; done ;;
-		*) exit 2 ;;
-		esac
-	S
-	chmod +x "$T/bin/nvidia-smi"
-	cat >"$T/kubeconfig" <<-K
-		current-context: test
-		contexts: [{name: test, context: {cluster: test, user: test}}]
-		clusters: [{name: test, cluster: {server: "http://127.0.0.1:1"}}]
-		users: [{name: test, user: {token: x}}]
-	K
+make_bmc() {
 	start bmc /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_redfish.py" "$TREE/bmc"
 	wait_until 30 test -s "$TREE/bmc/port"
 	printf 'redfish_collector: {protocol: http, hostname: 127.0.0.1, port: %s}\n' "$(cat "$TREE/bmc/port")" >"$T/redfish.yml"
@@ -104,6 +83,7 @@ faults "cray gone" # it comes late
 start play /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/play_node.py" "$TREE" 900 - "${UNITS[@]}"
 wait_until 30 test -e "$TREE/ready"
 make_tools
+make_bmc
 for c in $METERS; do exporter "$c" "$c"; done
 # shellcheck disable=SC2086 # words
 exporter all $METERS

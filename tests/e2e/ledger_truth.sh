@@ -5,37 +5,13 @@
 # seconds that holds a GPU, two that end in the same second, two that stay.
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
+# shellcheck source=tests/lib/play_tools.sh
+. "$CEEMS_SOURCE/tests/lib/play_tools.sh"
 
 PORT=$(free_port)
 TREE=$T/tree
 POD=8e0c5f0e-1111-4222-8333-444455556666
 VM=00000000-0000-4000-8000-000000000703
-
-make_tools() {
-	mkdir -p "$T/bin"
-	cat >"$T/gpu.xml" <<-X
-		<?xml version="1.0" ?>
-		<nvidia_smi_log><attached_gpus>1</attached_gpus>
-		<gpu id="00000000:20:00.0"><product_name>NVIDIA H100 PCIe</product_name><uuid>GPU-1</uuid>
-		<minor_number>0</minor_number><mig_mode><current_mig>N/A</current_mig></mig_mode></gpu></nvidia_smi_log>
-	X
-	cat >"$T/bin/nvidia-smi" <<-S
-		#!/bin/bash
-		case "\$*" in
-		"--query --xml-format") cat "$T/gpu.xml" ;;
-		"-L") echo "GPU 0: NVIDIA H100 PCIe (UUID: GPU-1)" ;;
-		--query-gpu=*) while echo "\$(<"$TREE/gpu.csv")"; do sleep 0.1; done ;;
-		*) exit 2 ;;
-		esac
-	S
-	chmod +x "$T/bin/nvidia-smi"
-	cat >"$T/kubeconfig" <<-K
-		current-context: test
-		contexts: [{name: test, context: {cluster: test, user: test}}]
-		clusters: [{name: test, cluster: {server: "http://127.0.0.1:1"}}]
-		users: [{name: test, user: {token: x}}]
-	K
-}
 
 metrics() {
 	curl -m 20 -fsS "http://127.0.0.1:$PORT/metrics"

@@ -24,24 +24,13 @@ int openstack_names_add(struct keystone_names *names, const struct keystone_name
 {
 	struct keystone_name added = *name;
 
-	if (names->n == names->cap) {
-		size_t cap = names->cap ? 2 * names->cap : 64;
-		struct keystone_name *v = arena_grow(
-			arena, names->v, names->n, cap, sizeof(*names->v));
-
-		if (!v)
-			return -ENOMEM;
-		names->v = v;
-		names->cap = cap;
-	}
 	if (copy) {
 		added.id = arena_strdup(arena, name->id);
 		added.name = arena_strdup(arena, name->name);
 		if (!added.id || !added.name)
 			return -ENOMEM;
 	}
-	names->v[names->n++] = added;
-	return 0;
+	return keystone_names_add(names, &added, arena);
 }
 
 void openstack_names_sort(struct keystone_names *names)

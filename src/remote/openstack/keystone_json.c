@@ -5,6 +5,23 @@
 
 enum { FIRST_NAMES = 64 };
 
+int keystone_names_add(
+	struct keystone_names *names, const struct keystone_name *name, struct arena *arena)
+{
+	if (names->n == names->cap) {
+		size_t cap = names->cap ? 2 * names->cap : FIRST_NAMES;
+		struct keystone_name *v = arena_grow(
+			arena, names->v, names->n, cap, sizeof(*names->v));
+
+		if (!v)
+			return -ENOMEM;
+		names->v = v;
+		names->cap = cap;
+	}
+	names->v[names->n++] = *name;
+	return 0;
+}
+
 static int push(struct keystone_names *names, const json_t *item, struct arena *arena)
 {
 	struct keystone_name name = {
@@ -18,18 +35,7 @@ static int push(struct keystone_names *names, const json_t *item, struct arena *
 		return 0;
 	if (names->n == KEYSTONE_NAMES_MAX)
 		return -E2BIG;
-	if (names->n == names->cap) {
-		size_t cap = names->cap ? 2 * names->cap : FIRST_NAMES;
-		struct keystone_name *v = arena_grow(
-			arena, names->v, names->n, cap, sizeof(*names->v));
-
-		if (!v)
-			return -ENOMEM;
-		names->v = v;
-		names->cap = cap;
-	}
-	names->v[names->n++] = name;
-	return 0;
+	return keystone_names_add(names, &name, arena);
 }
 
 static int parse_page(const json_t *root, struct arena *arena, struct keystone_page *ret_page)

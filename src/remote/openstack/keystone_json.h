@@ -20,6 +20,10 @@ struct keystone_names {
 	size_t n, cap;
 };
 
+/* At the end; the texts are borrowed. -ENOMEM. */
+int keystone_names_add(
+	struct keystone_names *names, const struct keystone_name *name, struct arena *arena);
+
 struct keystone_page {
 	const char *next_query; /* of the next page; NULL: there is none */
 	bool truncated; /* the server's list_limit cut it, and there is no way to the rest */
