@@ -157,12 +157,12 @@ static int finish(struct cluster *cluster, const struct lane *lane, const char *
 	r = load_group(cluster, group, &loaded, err);
 	if (r >= 0 && loaded.units.n)
 		r = lane_update(lane, cluster->in, &window, &loaded.units, &cluster->arena, err);
-	if (r >= 0)
-		r = store_group(cluster, lane, name, group, &loaded, &result, err);
-	if (r == -ENOENT)
-		return 0; /* It was added, though we were told otherwise. */
 	if (r < 0)
 		return r;
+	r = store_group(cluster, lane, name, group, &loaded, &result, err);
+	if (r < 0)
+		/* -ENOENT: it was added, though we were told otherwise. */
+		return r == -ENOENT ? 0 : r;
 	log_info(cluster->collect->config.log, "metrics added to stored units",
 		LOG_STR("cluster_id", cluster->in->id), LOG_STR("id", name),
 		LOG_INT("window_end", window.end_ms / MS),

@@ -40,6 +40,7 @@ struct world {
 	struct job jobs[JOBS];
 	int manager_error, accounts_error, updater_error, commit_error;
 	int running_error;
+	size_t refused; /* by the updater */
 	size_t recalled, owners;
 	int lost_answer; /* commits, but says that it failed */
 	struct updater_timing timing;
@@ -122,8 +123,10 @@ static int world_update(void *state, const struct window *window, struct unit_li
 {
 	struct world *w = state;
 
-	if (w->updater_error)
+	if (w->updater_error) {
+		assert_true(++w->refused < 1000);
 		return err_set(err, w->updater_error, "connection refused");
+	}
 	if (w->bad_window_ms == window->start_ms)
 		return err_set(err, -EIO, "this block is broken");
 	w->shortest_asked_ms = MIN(w->shortest_asked_ms, window->end_ms - window->start_ms);
@@ -601,6 +604,24 @@ static void prometheus_down_for_ten_minutes_loses_nothing(void **state)
 	free_world(w);
 }
 
+/* As HTTP 404 or a missing socket: it is not that the window was added already. */
+static void an_updater_that_is_not_there_is_asked_once_a_tick(void **state)
+{
+	struct world *w = make_world();
+
+	run_minutes(w, 20);
+	w->updater_error = -ENOENT;
+	run_minutes(w, 10);
+	assert_true(w->refused <= 20);
+	assert_int_equal(waiting_in(w, "u"), 10);
+	assert_int_equal(count_log(w, "an updater fails"), 1);
+	assert_int_equal(count_log(w, "updater works again"), 0);
+	w->updater_error = 0;
+	run_minutes(w, 50);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
 /* Whatever fails when, with restarts. */
 static void random_failures_lose_nothing(void **state)
 {
@@ -933,6 +954,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_second_and_joule_is_counted_once),
 		TEST(prometheus_down_for_ten_minutes_loses_nothing),
+		TEST(an_updater_that_is_not_there_is_asked_once_a_tick),
 		TEST(random_failures_lose_nothing),
 		TEST(updaters_of_one_metric_wait_for_each_other),
 		TEST(windows_of_an_updater_that_is_gone_stay),
