@@ -140,8 +140,8 @@ static int sum_usage(struct api *api, struct usage_job *job, struct buffer *body
 	r = usage_sum_new(
 		job->plan ? USAGE_SUM_SHARES : USAGE_SUM_SOURCES, job->fields, job->group_by, &sum);
 	if (r >= 0 && job->plan)
-		r = store_get_estimate(
-			api->store, job->plan->from_s, job->plan->to_s, &job->estimate, err);
+		r = store_get_estimate(api->store, job->query->clusters, job->plan->from_s,
+			job->plan->to_s, &job->estimate, err);
 	if (r >= 0 && job->plan)
 		r = store_get_usage_shares(
 			api->store, job->query, job->plan, usage_sum_add, sum, err);

@@ -22,6 +22,13 @@ void store_label(const struct store *store, int64_t unix_ms, char text[static TI
 	time_format_ldt(store->zone, unix_ms, text);
 }
 
+void store_add_failed(struct store_step_result *result, size_t n, const struct err *first_failure)
+{
+	if (n && !result->first_failure.code)
+		result->first_failure = *first_failure;
+	result->failed += n;
+}
+
 void store_json_list(struct buffer *out, const struct strings *list)
 {
 	struct json_writer w = json_writer(out);

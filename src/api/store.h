@@ -104,21 +104,22 @@ int store_purge(struct store *store, int retention_days, int64_t now_ms,
  * (store_backfill.h), a part of them at a time. Errors as those of a step.
  */
 struct store_backfill_result {
-	size_t units, failed; /* failed: their totals can't be read */
+	size_t units,
+		failed; /* failed: totals of units, or what is stored of periods, can't be read */
 	bool more;
 };
 int store_backfill(struct store *store, int64_t now_ms, struct store_backfill_result *ret_result,
 	struct err *err);
 
 /*
- * Whether usage of [from_s, to_s) comes from such units: until when (0: it doesn't), and how many
- * units are still to come.
+ * Whether usage of [from_s, to_s) on the clusters (NULL or empty: all) comes from such units: until
+ * when (0: it doesn't), and how many units, of whatever cluster, are still to be gone through.
  */
 struct store_estimate {
 	int64_t until_ms, pending;
 };
-int store_get_estimate(struct store *store, int64_t from_s, int64_t to_s,
-	struct store_estimate *ret_estimate, struct err *err);
+int store_get_estimate(struct store *store, const struct strings *clusters, int64_t from_s,
+	int64_t to_s, struct store_estimate *ret_estimate, struct err *err);
 
 /*
  * Hands out the units of a cluster that have no end in the database, and when each was stored last

@@ -6,7 +6,13 @@
 
 #include "api/metric_map.h"
 
-enum { MS = 1000, UNIT_ARENA_BYTES = 64 << 20, PART_UNITS = 250, RUNS_MAX = 64 };
+enum {
+	MS = 1000,
+	UNIT_ARENA_BYTES = 64 << 20,
+	SPAN_BYTES = 64 << 20, /* of usage that is not written yet; a unit is some 10 MB at most */
+	PART_UNITS = 250,
+	RUNS_MAX = 64,
+};
 
 static const int64_t longest_ms = INT64_C(3660) * 24 * 3600 * 1000; /* that a unit may run */
 /* Less than this is missing in the times of a unit that was counted from its start on. */
@@ -59,7 +65,7 @@ static int add_run(struct store *store, bool is_new, int64_t own_ms, int64_t to_
 	return stmt_run(q, err);
 }
 
-int backfill_plan(struct store *store, bool is_new, struct err *err)
+static int plan_run(struct store *store, bool is_new, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_LATEST_LABELS);
 	const char *usage, *own;
@@ -75,13 +81,20 @@ int backfill_plan(struct store *store, bool is_new, struct err *err)
 		return 0;
 	if (own && time_parse_ldt(store->zone, slice_from(own), &own_ms) < 0)
 		own_ms = 0;
-	if (is_new || own_ms < to_ms)
-		r = add_run(store, is_new, own_ms, to_ms, err);
-	if (r < 0)
-		return r;
-	r = db_query_i64(store->writer,
-		"SELECT count(*) FROM ceems_backfills WHERE next_id <= last_id", &to_ms, err);
-	store->backfills = r >= 0 && to_ms > 0;
+	return is_new || own_ms < to_ms ? add_run(store, is_new, own_ms, to_ms, err) : 0;
+}
+
+int backfill_plan(struct store *store, bool is_new, struct err *err)
+{
+	int64_t n;
+	int r;
+
+	r = plan_run(store, is_new, err);
+	if (r >= 0)
+		r = db_query_i64(store->writer,
+			"SELECT count(*) FROM ceems_backfills WHERE next_id <= last_id", &n, err);
+	if (r >= 0)
+		store->backfills = n > 0;
 	return r;
 }
 
@@ -102,6 +115,41 @@ void backfill_done(struct backfill *b)
 		free(span);
 	}
 	arena_done(&b->arena);
+}
+
+static int start_usage(struct backfill *b, struct backfill_span *span)
+{
+	int r = usage_step_init(&span->usage, b->store, span->cluster_id, 0, 1, b->now_ms);
+
+	span->usage.only_periods = true;
+	return r;
+}
+
+static int write_span(struct backfill *b, struct backfill_span *span, struct err *err)
+{
+	int r = usage_step_write(&span->usage, err);
+
+	b->n_failed += span->usage.n_failed;
+	if (!b->first_failure.code)
+		b->first_failure = span->usage.first_failure;
+	span->usage.n_failed = 0;
+	return r;
+}
+
+/* Memory is finite: what a span holds is written before the next unit. */
+static int limit_span(struct backfill *b, struct backfill_span *span, struct err *err)
+{
+	int r;
+
+	if (span->usage.arena.total_bytes < SPAN_BYTES)
+		return 0;
+	b->full = true;
+	r = write_span(b, span, err);
+	if (r < 0)
+		return r;
+	usage_step_done(&span->usage);
+	r = start_usage(b, span);
+	return r < 0 ? err_errno(err, r, "usage of stored units") : 0;
 }
 
 static int load_span(
@@ -137,10 +185,7 @@ static int find_span(struct backfill *b, int64_t run_id, const char *cluster_id,
 		return err_errno(err, -ENOMEM, "usage of stored units");
 	span->run = run_id;
 	span->cluster_id = strdup(cluster_id);
-	r = span->cluster_id
-		? usage_step_init(&span->usage, b->store, span->cluster_id, 0, 1, b->now_ms)
-		: -ENOMEM;
-	span->usage.only_periods = true;
+	r = span->cluster_id ? start_usage(b, span) : -ENOMEM;
 	span->next = b->spans;
 	b->spans = span;
 	if (r < 0)
@@ -224,19 +269,24 @@ static int add_unit(struct backfill *b, int64_t run_id, struct stmt *q, struct e
 	struct backfill_span *span = NULL;
 	int64_t from, to, part_from, part_to;
 	struct unit unit = { 0 };
+	struct err why = { 0 };
 	int r;
 
 	arena_reset(&b->arena);
 	r = find_span(b, run_id, cluster_id ? cluster_id : "", &span, err);
 	if (r < 0)
 		return r;
-	r = read_unit(b, q, &span->usage.arena, &unit, err);
+	r = read_unit(b, q, &span->usage.arena, &unit, &why);
 	if (r == -EBADMSG || r == -E2BIG) {
-		b->n_failed++;
+		if (!b->n_failed++)
+			b->first_failure = why;
 		return 0;
 	}
-	if (r < 0)
+	if (r < 0) {
+		if (err)
+			*err = why;
 		return r;
+	}
 	find_life(b, q, &unit, &from, &to);
 	part_from = MAX(from, span->from_ms);
 	part_to = MIN(to, span->to_ms);
@@ -245,8 +295,9 @@ static int add_unit(struct backfill *b, int64_t run_id, struct stmt *q, struct e
 	scale(&unit, (double)(part_to - part_from) / (double)(to - from));
 	unit.started_at_ms = part_from;
 	unit.ended_at_ms = part_to;
-	return usage_step_add_periods(
+	r = usage_step_add_periods(
 		&span->usage, &unit, part_from, part_to, from >= span->from_ms, err);
+	return r < 0 ? r : limit_span(b, span, err);
 }
 
 int backfill_write(struct backfill *b, struct err *err)
@@ -254,7 +305,7 @@ int backfill_write(struct backfill *b, struct err *err)
 	int r = 0;
 
 	for (struct backfill_span *span = b->spans; r >= 0 && span; span = span->next)
-		r = usage_step_write(&span->usage, err);
+		r = write_span(b, span, err);
 	return r;
 }
 
@@ -328,7 +379,7 @@ static int add_part(struct backfill *b, struct part *part, struct err *err)
 	stmt_bind_i64(q, 1, part->next_id);
 	stmt_bind_i64(q, 2, part->last_id);
 	stmt_bind_i64(q, 3, PART_UNITS);
-	while ((r = stmt_step(q, err)) == 1) {
+	while (!b->full && (r = stmt_step(q, err)) == 1) {
 		int64_t id = stmt_i64(q, ID);
 
 		r = is_done(b->store, part->run, id, err);
@@ -339,7 +390,7 @@ static int add_part(struct backfill *b, struct part *part, struct err *err)
 		part->next_id = id + 1;
 		part->n++;
 	}
-	if (r >= 0 && part->n < PART_UNITS)
+	if (r >= 0 && !b->full && part->n < PART_UNITS)
 		part->next_id = part->last_id + 1;
 	return r < 0 ? r : backfill_write(b, err);
 }

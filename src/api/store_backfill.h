@@ -6,7 +6,8 @@
  * lack goes there. That is exact for times of Slurm jobs and pods, and an estimate for all else.
  *
  * A backfill goes through the units by id, a part at a time. A step that comes across a unit which
- * it has not reached yet does that unit first, as its totals change now.
+ * it has not reached yet does that unit first, as its totals change now. Metrics that come late do
+ * not: their window was stored before the backfill was planned, so the totals lack them until then.
  * For the store's files only; the caller holds the write lock and, but for the part, a transaction.
  */
 #ifndef CEEMS_API_STORE_BACKFILL_H
@@ -24,7 +25,9 @@ struct backfill {
 	int64_t now_ms;
 	struct backfill_span *spans; /* a list */
 	struct arena arena; /* reset for each unit */
-	size_t n_failed; /* units whose totals can't be read */
+	bool full; /* as much as memory is allowed for was written; a part ends then */
+	size_t n_failed; /* units and periods that can't be read */
+	struct err first_failure;
 };
 
 void backfill_init(struct backfill *b, struct store *store, int64_t now_ms);

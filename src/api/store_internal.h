@@ -163,6 +163,9 @@ int store_fill_members(struct store *store, struct err *err);
 /* LDT of a time in the store's zone. */
 void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX]);
 
+/* Rows that could not be stored, n of them may be none. */
+void store_add_failed(struct store_step_result *result, size_t n, const struct err *first_failure);
+
 /* ["a","b"] */
 void store_json_list(struct buffer *out, const struct strings *list);
 

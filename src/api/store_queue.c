@@ -496,11 +496,9 @@ static int finish_units(struct finish *f, const struct unit_list *units,
 
 static void add_result(struct store_step_result *sum, const struct finish *f)
 {
-	if (!sum->first_failure.code)
-		sum->first_failure = f->result.first_failure.code ? f->result.first_failure
-								  : f->usage.first_failure;
 	sum->stored += f->result.stored;
-	sum->failed += f->result.failed + f->usage.n_failed;
+	store_add_failed(sum, f->result.failed, &f->result.first_failure);
+	store_add_failed(sum, f->usage.n_failed, &f->usage.first_failure);
 }
 
 /* Within the transaction. */

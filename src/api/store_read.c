@@ -345,17 +345,18 @@ int store_get_usage_shares(struct store *store, const struct store_query *query,
 	return r;
 }
 
-int store_get_estimate(struct store *store, int64_t from_s, int64_t to_s,
-	struct store_estimate *ret_estimate, struct err *err)
+int store_get_estimate(struct store *store, const struct strings *clusters, int64_t from_s,
+	int64_t to_s, struct store_estimate *ret_estimate, struct err *err)
 {
+	const struct store_query query = { .clusters = clusters };
 	struct reading reading;
 	int r;
 
-	r = reading_start(store, R_ESTIMATES, &(struct store_query){ 0 }, false, &reading, err);
+	r = reading_start(store, R_ESTIMATES, &query, false, &reading, err);
 	if (r < 0)
 		return r;
-	stmt_bind_i64(reading.q, 1, from_s * 1000);
-	stmt_bind_i64(reading.q, 2, to_s * 1000);
+	stmt_bind_i64(reading.q, P_FROM, from_s * 1000);
+	stmt_bind_i64(reading.q, P_TO, to_s * 1000);
 	r = stmt_step(reading.q, err);
 	if (r == 1)
 		*ret_estimate = (struct store_estimate){ stmt_i64(reading.q, 0),

@@ -338,10 +338,12 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 			  "GROUP BY q.lane ORDER BY q.lane",
 	[R_QUEUE_STATE] = "SELECT count(*), coalesce(sum(n_units), 0), coalesce(min(start_ms), 0) "
 			  "FROM ceems_windows WHERE cluster_id = ?1",
-	/* Until when usage between ?1 and ?2 is estimated, and how many units are to come. */
-	[R_ESTIMATES] = "SELECT coalesce(max(min(to_ms, ?2)), 0), (SELECT coalesce(sum(last_id - "
-			"next_id + 1), 0) FROM ceems_backfills WHERE next_id <= last_id) "
-			"FROM ceems_estimates WHERE from_ms < ?2 AND to_ms > ?1",
+	/* Until when usage between ?6 and ?7 is estimated, and how many units are to come. */
+	[R_ESTIMATES] =
+		"WITH e AS (SELECT backfill, to_ms FROM ceems_estimates WHERE from_ms < ?7 AND "
+		"to_ms > ?6 AND " IN_CLUSTERS ") SELECT coalesce(max(min(to_ms, ?7)), 0), "
+		"(SELECT coalesce(sum(last_id - next_id + 1), 0) FROM ceems_backfills "
+		"WHERE next_id <= last_id AND id IN (SELECT backfill FROM e)) FROM e",
 	[R_IS_ADMIN] = "SELECT 1 FROM admin_users WHERE name = ?1 LIMIT 1",
 	/* Distinct uuids that are known, and whether all of them are the caller's, per cluster. */
 	[R_OWNS_UNITS] =

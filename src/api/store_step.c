@@ -395,9 +395,8 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	if (r >= 0)
 		r = run_step(&s, err);
 	pthread_mutex_unlock(&store->write_lock);
-	s.result.failed += s.usage.n_failed;
-	if (s.usage.n_failed && !s.result.first_failure.code)
-		s.result.first_failure = s.usage.first_failure;
+	store_add_failed(&s.result, s.usage.n_failed, &s.usage.first_failure);
+	store_add_failed(&s.result, s.backfill.n_failed, &s.backfill.first_failure);
 	usage_step_done(&s.usage);
 	backfill_done(&s.backfill);
 	arena_done(&s.arena);

@@ -34,6 +34,17 @@ void sample_store_reopen(struct sample_store *s)
 	open_it(s);
 }
 
+void sample_store_forget(struct sample_store *s)
+{
+	char statements[8192];
+
+	snprintf(statements, sizeof(statements), "%s",
+		sample_query(s->path,
+			"SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_schema "
+			"WHERE name LIKE 'ceems\\_%' ESCAPE '\\' ORDER BY type = 'table'"));
+	sample_sql(s->path, statements);
+}
+
 void sample_store_close(struct sample_store *s)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };

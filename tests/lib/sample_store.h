@@ -23,6 +23,8 @@ struct sample_store {
 
 void sample_store_open(struct sample_store *s); /* empty */
 void sample_store_reopen(struct sample_store *s);
+/* Leaves what CEEMS 0.10.2 would: its tables, without any of ours. To be opened again. */
+void sample_store_forget(struct sample_store *s);
 void sample_store_close(struct sample_store *s); /* removes everything */
 
 /* Three windows from T0 on for each cluster, and the administrators. */

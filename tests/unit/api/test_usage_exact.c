@@ -310,21 +310,9 @@ static int64_t pending_units(int64_t from_s, int64_t to_s, int64_t *ret_until_ms
 {
 	struct store_estimate estimate;
 
-	assert_int_equal(store_get_estimate(s.store, from_s, to_s, &estimate, &err), 0);
+	assert_int_equal(store_get_estimate(s.store, NULL, from_s, to_s, &estimate, &err), 0);
 	*ret_until_ms = estimate.until_ms;
 	return estimate.pending;
-}
-
-/* What CEEMS 0.10.2 leaves: its tables, without any of ours. */
-static void drop_own_tables(void)
-{
-	char statements[8192];
-
-	snprintf(statements, sizeof(statements), "%s",
-		sample_query(s.path,
-			"SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_schema "
-			"WHERE name LIKE 'ceems\\_%' ESCAPE '\\' ORDER BY type = 'table'"));
-	sample_sql(s.path, statements);
 }
 
 /*
@@ -340,7 +328,7 @@ static void what_another_program_stored_is_filled_in(void **state)
 	make_jobs(5);
 	leave_out_near_starts();
 	half_s = collect(t0_s, t0_s + SPAN_DAYS / 2 * DAY_S);
-	drop_own_tables();
+	sample_store_forget(&s);
 	sample_store_reopen(&s);
 	assert_true(pending_units(t0_s, half_s, &until_ms) > 0);
 	assert_int_equal(until_ms, half_s * 1000);
