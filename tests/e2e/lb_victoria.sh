@@ -14,14 +14,22 @@ command -v victoria-metrics >/dev/null || {
 NOW=$(date +%s)
 NOW=$((NOW - NOW % 60))
 VM=$(free_port)
+OWN=$(free_port)
 PORT=$(free_port)
 DAY=86400
 mkdir -p "$T/data"
 chmod 755 "$T" "$T/data"
-start vm victoria-metrics -storageDataPath="$T/vm" -httpListenAddr="127.0.0.1:$VM" -retentionPeriod=12 -memory.allowedBytes=134217728 \
-	-search.latencyOffset=1s
+start_vm() { # NAME PORT
+	start "$1" victoria-metrics -storageDataPath="$T/$1" -httpListenAddr="127.0.0.1:$2" -retentionPeriod=12 -memory.allowedBytes=134217728 \
+		-search.latencyOffset=1s
+}
+start_vm vm "$VM"
+start_vm own "$OWN"
 # A sample a minute: 7001 of ines, 7002 of omar, 7003 of omar until an hour ago and of ines since 40 minutes, 7004 of omar
-# 100 days ago and of ines since 60 days.
+# 100 days ago and of ines since 60 days. 7011 of omar until half an hour ago and of ines since then, 7012 likewise, but its
+# end was lost; 7013 of ines until then and of omar since. 7014 as 7011, but its own samples begin 17 minutes later; 7015 as 7013,
+# but with one sample of its own.
+HALF=$(((NOW - 1800) / 300 * 300 - 60))
 series() { # LABELS VALUE FROM TO STEP: seconds before now
 	for ((t = NOW - $3; t <= NOW - $4; t += $5)); do echo "m{$1} $2 ${t}000"; done
 }
@@ -35,6 +43,20 @@ series() { # LABELS VALUE FROM TO STEP: seconds before now
 	series 'uuid="7005",instance="n5"' 6 7200 0 60
 	for ((i = 0, t = NOW - 7200; t <= NOW; t += 60, i += 60)); do echo "c{uuid=\"7001\",instance=\"n1\"} $i ${t}000"; done
 } >"$T/samples"
+rising() { # UUID VALUE FROM TO
+	for ((t = $3, v = $2; t <= $4; t += 60, v++)); do echo "m{uuid=\"$1\"} $v ${t}000"; done
+}
+{
+	rising 7011 4 $HALF "$NOW"
+	rising 7012 4 $HALF "$NOW"
+	rising 7013 4 $((HALF - 5400)) $((HALF - 60))
+	rising 7014 4 $((HALF + 1020)) "$NOW"
+	rising 7015 200 $((HALF - 60)) $((HALF - 60))
+} >"$T/own.samples"
+{
+	for id in 7011 7012 7014; do rising $id 31337 $((HALF - 5400)) $((HALF - 60)); done
+	for id in 7013 7015; do rising $id 31337 $HALF "$NOW"; done
+} | cat "$T/own.samples" - >>"$T/samples"
 /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/owners_database.py" "$CEEMS_SOURCE/src/api/sql" "$T/data/ceems.db" <<R
 project alpha p1 ines
 project alpha p2 omar
@@ -48,6 +70,16 @@ unit alpha 7003 p2 $((NOW - 7200)) $((NOW - 3600))
 unit alpha 7003 p1 $((NOW - 2400))
 unit alpha 7004 p2 $((NOW - 100 * DAY - 3600)) $((NOW - 100 * DAY))
 unit alpha 7004 p1 $((NOW - 60 * DAY))
+unit alpha 7011 p2 $((NOW - 7200)) $HALF
+unit alpha 7011 p1 $HALF
+unit alpha 7012 p2 $((NOW - 7200))
+unit alpha 7012 p1 $HALF
+unit alpha 7013 p1 $((NOW - 7200)) $HALF
+unit alpha 7013 p2 $HALF
+unit alpha 7014 p2 $((NOW - 7200)) $HALF
+unit alpha 7014 p1 $HALF
+unit alpha 7015 p1 $((NOW - 7200)) $HALF
+unit alpha 7015 p2 $HALF
 unit alpha 7005 p1 $((NOW - 7200))
 admin ops
 R
@@ -63,8 +95,16 @@ C
 chmod 644 "$T/config.yml" "$T/data/ceems.db"
 wait_until 30 curl -sf "http://127.0.0.1:$VM/health"
 curl -sf -T "$T/samples" "http://127.0.0.1:$VM/api/v1/import/prometheus"
-loaded() { curl -s "http://127.0.0.1:$VM/internal/force_flush" && [ "$(curl -s "http://127.0.0.1:$VM/api/v1/query?query=count(m)&time=$NOW" | jq -r '.data.result[0].value[1]')" = 5 ]; }
-ok "the server holds the samples" wait_until 30 loaded
+count() { # PORT: of the series
+	curl -s "http://127.0.0.1:$1/api/v1/query?query=count(m)&time=$NOW" | jq -r '.data.result[0].value[1]'
+}
+loaded() { # PORT SERIES
+	curl -s "http://127.0.0.1:$1/internal/force_flush" && [ "$(count "$1")" = "$2" ]
+}
+ok "the server holds the samples" wait_until 30 loaded "$VM" 10
+wait_until 30 curl -sf "http://127.0.0.1:$OWN/health"
+curl -sf -T "$T/own.samples" "http://127.0.0.1:$OWN/api/v1/import/prometheus"
+ok "another one holds only what is one's own" wait_until 30 loaded "$OWN" 3
 start lb "$BIN/ceems_lb" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT"
 ok "the load balancer runs" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
 
@@ -124,7 +164,7 @@ posted() {
 		"http://127.0.0.1:$PORT/api/v1/query" --data-urlencode "query=m$M" -d "time=$NOW")" = 200 ] && jq -e '.data.result | length == 1' "$T/got"
 }
 ok "as a form" posted
-ok "administrators see all" says '.data.result | length == 5' ops query query=m "time=$NOW"
+ok "administrators see all" says '.data.result | length == 10' ops query query=m "time=$NOW"
 ok "nothing of another's unit" refused 403 ines query 'query=m{uuid="7002"}'
 
 # What only VictoriaMetrics understands.
@@ -164,7 +204,7 @@ for path in /metrics /vmui /graphite/render /federate /internal/force_flush /sna
 	outside() { [ "$(curl -sS -m 20 -o "$T/got" -w '%{http_code}' -H 'X-Grafana-User: ines' -H 'X-Ceems-Cluster-Id: alpha' "http://127.0.0.1:$PORT$path?match[]=m" -g)" = 403 ]; }
 	ok "$path, too" outside
 done
-still_there() { [ "$(curl -s "http://127.0.0.1:$VM/api/v1/query?query=count(m)&time=$NOW" | jq -r '.data.result[0].value[1]')" = 5 ]; }
+still_there() { [ "$(count "$VM")" = 10 ]; }
 ok "and nothing was deleted" still_there
 
 # Ids that were used again.
@@ -202,6 +242,10 @@ ok "nor does the index" index
 ok "which shows what is one's own" says '.data == ["n4"]' ines label/instance/values 'match[]=m{uuid="7004"}' "start=$((NOW - 3000))" "end=$((NOW + 400 * DAY))"
 index_itself_would() { curl -s -g "http://127.0.0.1:$VM/api/v1/label/instance/values?match[]=m{uuid=\"7004\"}&start=$((NOW - 50 * DAY))&end=$NOW" | grep -q secret; }
 ok "while the server's would show all" index_itself_would
+# Its functions take the sample in front of their range, whose value shows in a difference only.
+as_if_never_held() { /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/lb_victoria.py" "$PORT" "$OWN" "$VM" "$HALF" 7011 7012 7013 7014 7015; }
+ok "what is answered is what a server answers that never held the other unit" as_if_never_held
+sed -n '/^#/p' "$T/ok.out" | head -n 1
 no_errors() { ! grep 'level=ERROR' "$T/lb.log" | grep -v 'ClusterID\|Grafana user'; }
 ok "nothing of it is an error" no_errors
 ok "the load balancer ends well" stop lb

@@ -293,9 +293,12 @@ static int pin_bounds(void *ctx, struct promql_node *node)
 int cut_query(struct cut *cut, struct promql_node *node, struct reach_query *query)
 {
 	struct zones zones = { .cut = cut };
+	struct reach_query evaluated = *query;
 	struct zone gap;
-	int r = reach_walk(node, query, judge_selector, &zones);
+	int r;
 
+	evaluated.fetched = true;
+	r = reach_walk(node, &evaluated, judge_selector, &zones);
 	if (r < 0)
 		return r;
 	if (!best_gap(&zones, query->start_ms, query->end_ms, MAX(query->step_ns / NS_PER_MS, 1),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Ids are used again: what a query reads must not reach into a time at which an id that it names
- * was somebody else's unit (spec promql.md 4.5). Requests whose ids were nobody else's are left
- * alone.
+ * was somebody else's unit (spec promql.md 4.5), and nothing that a server may fetch besides
+ * (reach.h). Requests whose ids were nobody else's are left alone.
  */
 #ifndef CEEMS_LB_ACCESS_CUT_H
 #define CEEMS_LB_ACCESS_CUT_H

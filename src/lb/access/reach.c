@@ -8,7 +8,12 @@
 /* A duration longer than this is not one that can be reasoned about: 10,000 years. */
 #define DURATION_MAX_S 3.2e11
 
-enum { MS_PER_S = 1000, NS_PER_S = 1000000000 };
+enum {
+	MS_PER_S = 1000,
+	NS_PER_MS = 1000000,
+	NS_PER_S = 1000000000,
+	SILENCE_MIN_MS = 5 * 60 * 1000, /* what VictoriaMetrics fetches more, at the least */
+};
 
 struct walk {
 	const struct reach_query *query;
@@ -20,6 +25,7 @@ struct walk {
 struct times {
 	bool known, fixed;
 	int64_t from_ms, to_ms;
+	int64_t step_ms; /* between evaluations; at least 1 */
 };
 
 /* In seconds; NaN: not known. */
@@ -91,7 +97,7 @@ static struct times modified(struct times t, const struct promql_modifiers *m, c
 
 		if (m->at != PROMQL_AT_TIME)
 			at = m->at == PROMQL_AT_START ? w->query->start_ms : w->query->end_ms;
-		t = (struct times){ true, true, at, at };
+		t = (struct times){ true, true, at, at, t.step_ms };
 	}
 	if (m->offset && !duration_ms(m->offset, w, &offset))
 		t.known = false;
@@ -107,6 +113,17 @@ static void back(struct times *t, int64_t ms)
 		t->known = false;
 }
 
+static void ahead(struct times *t, int64_t ms)
+{
+	if (__builtin_add_overflow(t->to_ms, ms, &t->to_ms))
+		t->known = false;
+}
+
+static int64_t silence_ms(const struct walk *w)
+{
+	return MAX(w->query->lookback_ms, (int64_t)SILENCE_MIN_MS);
+}
+
 static int reach_node(const struct walk *w, const struct promql_node *node, struct times t);
 
 static int reach_selector(const struct walk *w, const struct promql_node *node, struct times t)
@@ -117,12 +134,17 @@ static int reach_selector(const struct walk *w, const struct promql_node *node, 
 	t = modified(t, m, w);
 	if (node->selector.range && !duration_ms(node->selector.range, w, &range))
 		t.known = false;
-	back(&t, range);
-	/* Both take the last sample before the range, smoothed the first one after it as well. */
-	if (!node->selector.range || m->anchored || m->smoothed)
-		back(&t, w->query->lookback_ms);
-	if (m->smoothed && __builtin_add_overflow(t.to_ms, w->query->lookback_ms, &t.to_ms))
-		t.known = false;
+	if (node->selector.range && w->query->fetched) {
+		back(&t, MAX(range, t.step_ms));
+		back(&t, silence_ms(w));
+	} else {
+		back(&t, range);
+		/* Both take the last sample before the range. */
+		if (!node->selector.range || m->anchored || m->smoothed)
+			back(&t, w->query->lookback_ms);
+	}
+	if (m->smoothed) /* and the first one after it */
+		ahead(&t, w->query->lookback_ms);
 	return w->each(w->ctx, node, &(struct reach){ t.known, t.fixed, t.from_ms, t.to_ms });
 }
 
@@ -134,6 +156,17 @@ static int reach_subquery(const struct walk *w, const struct promql_node *node, 
 	if (!duration_ms(node->subquery.range, w, &range))
 		t.known = false;
 	back(&t, range);
+	if (w->query->fetched) {
+		if (node->subquery.step && !duration_ms(node->subquery.step, w, &t.step_ms))
+			t.known = false;
+		t.step_ms = MAX(t.step_ms, 1);
+		back(&t, silence_ms(w));
+		/* One more, and one to the next multiple of it, on both sides. */
+		for (int i = 0; i < 2; i++) {
+			back(&t, t.step_ms);
+			ahead(&t, t.step_ms);
+		}
+	}
 	return reach_node(w, node->subquery.expr, t);
 }
 
@@ -172,6 +205,9 @@ int reach_walk(
 	const struct promql_node *node, const struct reach_query *query, reach_fn each, void *ctx)
 {
 	const struct walk w = { query, each, ctx };
+	struct times t = { .known = true, .step_ms = query->lookback_ms };
 
-	return reach_node(&w, node, (struct times){ .known = true });
+	if (query->step_ns)
+		t.step_ms = (query->step_ns - 1) / NS_PER_MS + 1;
+	return reach_node(&w, node, t);
 }

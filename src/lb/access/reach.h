@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which times the selectors of a query read (spec promql.md 4.5). */
+/*
+ * Which times the selectors of a query read (spec promql.md 4.5), and which more VictoriaMetrics
+ * fetches. Of what it has fetched its increase, delta, changes, rate and others may use anything,
+ * so that what must not be read may not be fetched. As of 1.79:
+ * - a range, or the step if that is longer, and 5 minutes or the lookback in front of it, for the
+ *   sample before the range;
+ * - of a subquery the same with its own step, moved to multiples of it, and a step beyond the end.
+ */
 #ifndef CEEMS_LB_ACCESS_REACH_H
 #define CEEMS_LB_ACCESS_REACH_H
 
@@ -9,7 +16,8 @@
 struct reach_query {
 	int64_t start_ms, end_ms; /* equal for an instant query */
 	int64_t step_ns; /* 0: an instant query */
-	int64_t lookback_ms;
+	int64_t lookback_ms; /* also the step of an instant query, to VictoriaMetrics */
+	bool fetched; /* what may be fetched counts, not only what PromQL says is read */
 };
 
 /* A selector reads samples with from < time <= to. */

@@ -65,9 +65,13 @@ static void instant_queries_pass_where_nothing_foreign_is_read(void **state)
 	INSTANT("m{uuid=\"odd\"}", "3000", "403 lifetime");
 	INSTANT("m{uuid=\"unknown\"}", "3000", "403 lifetime");
 	/* The margin does not reach into what is the caller's. */
-	INSTANT("m{uuid=\"next\"}[5s]", "5007",
-		"bound alpha next GET /api/v1/query?query=m{uuid=\"next\"}[5s]&time=5007" EXACT);
-	INSTANT("m{uuid=\"next\"}[5s]", "5006", "403 lifetime");
+	INSTANT("m{uuid=\"next\"}", "5302",
+		"bound alpha next GET /api/v1/query?query=m{uuid=\"next\"}&time=5302" EXACT);
+	INSTANT("m{uuid=\"next\"}", "5301", "403 lifetime");
+	/* But a function of a range takes the sample in front of it, of VictoriaMetrics. */
+	INSTANT("idelta(m{uuid=\"next\"}[10m])", "5902",
+		"bound alpha next GET /api/v1/query?query=idelta(m{uuid=\"next\"}[10m])&time=5902" EXACT);
+	INSTANT("idelta(m{uuid=\"next\"}[10m])", "5901", "403 lifetime");
 	INSTANT("m{uuid=\"previous\"}", "4999",
 		"bound alpha previous GET /api/v1/query?query=m{uuid=\"previous\"}&time=4999" EXACT);
 	INSTANT("m{uuid=\"previous\"}", "5000", "403 lifetime");
@@ -94,19 +98,24 @@ static void everything_that_moves_the_reading_counts(void **state)
 		int64_t first_ms; /* after which it passes */
 	} rows[] = {
 		{ "m{uuid=\"reused\"}", S(5600) },
-		{ "m{uuid=\"reused\"}[1h]", S(5300 + 3600) },
+		{ "m{uuid=\"reused\"}[1h]", S(5600 + 3600) },
+		/* The step of an instant query is the lookback. */
+		{ "m{uuid=\"reused\"}[30s]", S(5600 + 300) },
 		{ "m{uuid=\"reused\"} offset 1h", S(5600 + 3600) },
 		{ "m{uuid=\"reused\"} offset -1h", S(5600 - 3600) },
-		{ "m{uuid=\"reused\"}[1h] offset 30m", S(5300 + 3600 + 1800) },
+		{ "m{uuid=\"reused\"}[1h] offset 30m", S(5600 + 3600 + 1800) },
 		{ "m{uuid=\"reused\"}[1h] anchored", S(5600 + 3600) },
 		{ "m{uuid=\"reused\"}[1h] smoothed", S(5600 + 3600) },
-		{ "max_over_time(m{uuid=\"reused\"}[1h:1m])", S(5600 + 3600) },
+		{ "max_over_time(m{uuid=\"reused\"}[1h:1m])", S(5600 + 3600 + 300 + 120) },
+		{ "max_over_time(m{uuid=\"reused\"}[1h:30m])", S(5600 + 3600 + 300 + 3600) },
 		{ "max_over_time(rate(m{uuid=\"reused\"}[5m])[1h:1m] offset 1d)",
-			S(5300 + 300 + 3600 + 86400) },
+			S(5600 + 300 + 3600 + 300 + 120 + 86400) },
 		{ "max_over_time(max_over_time(m{uuid=\"reused\"}[1h:])[2h:])",
-			S(5600 + 3600 + 7200) },
-		{ "rate(m{uuid=\"reused\"}[2 * 30m])", S(5300 + 3600) },
-		{ "rate(m{uuid=\"reused\"}[max_of(1h, 90m) - 10m])", S(5300 + 4800) },
+			S(5600 + 3600 + 300 + 600 + 7200 + 300 + 600) },
+		{ "max_over_time(delta(m{uuid=\"reused\"}[1m])[1h:10m])",
+			S(5600 + 600 + 3600 + 300 + 1200) },
+		{ "rate(m{uuid=\"reused\"}[2 * 30m])", S(5600 + 3600) },
+		{ "rate(m{uuid=\"reused\"}[max_of(1h, 90m) - 10m])", S(5600 + 4800) },
 		{ "m{uuid=\"reused\"} offset (10m + 50m)", S(5600 + 3600) },
 		{ "m{uuid=\"reused\"} offset -(10m)", S(5600 - 600) },
 		{ "-(vector(1) + m{uuid=~\"b|reused\"})", S(5600) },
@@ -130,9 +139,9 @@ static void a_pinned_time_is_refused_for_good(void **state)
 		"'reused' was another unit's; yours is from 1970-01-01T02:46:40Z to "
 		"1970-01-01T05:33:20Z");
 	INSTANT("max_over_time(m{uuid=\"reused\"}[1h:] @ 6000)", "15000", "403 lifetime");
-	INSTANT("max_over_time(m{uuid=\"reused\"}[1h:] @ 9201)", "3000",
+	INSTANT("max_over_time(m{uuid=\"reused\"}[1h:] @ 10101)", "3000",
 		"bound alpha reused GET /api/v1/query?query=max_over_time(m{uuid=\"reused\"}[1h:] @ "
-		"9201.000)&time=3000" EXACT);
+		"10101.000)&time=3000" EXACT);
 	/* The inner time counts, not the outer one. */
 	INSTANT("max_over_time((m{uuid=\"reused\"} @ 15000)[1h:] @ 3000)", "3000",
 		"bound alpha reused GET /api/v1/query?query=max_over_time((m{uuid=\"reused\"} @ "
@@ -164,6 +173,18 @@ static void the_lookback_may_be_longer(void **state)
 		&plain,
 		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"}&time=5400&"
 		"lookback_delta=60&max_lookback=60001ms&nocache=1");
+	/* VictoriaMetrics fetches five minutes in front of a range all the same. */
+	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
+		"&time=9200&lookback_delta=1m", &plain, "403 lifetime");
+	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
+		"&time=9201&lookback_delta=1m", &plain, "bound");
+	/* And as far as is sent. */
+	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
+		"&time=10100&lookback_delta=20m", &plain, "403 lifetime");
+	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
+		"&time=10101&lookback_delta=20m", &plain,
+		"bound alpha reused GET /api/v1/query?query=rate(m{uuid=\"reused\"}[1h])&time=10101&"
+		"lookback_delta=1200&max_lookback=1200001ms&nocache=1");
 }
 
 #define RANGE(query, times, expected) \
@@ -180,7 +201,13 @@ static void ranges_are_cut_on_their_steps(void **state)
 	RANGE("m{uuid=\"reused\"}", "&start=6000&end=20000&step=60",
 		OUT("reused", "m{uuid=\"reused\"}", "&start=6000&end=20000&step=60"));
 	RANGE("rate(m{uuid=\"reused\"}[1h])", "&start=0&end=20000&step=1000",
-		OUT("reused", "rate(m{uuid=\"reused\"}[1h])", "&start=9000&end=20000&step=1000"));
+		OUT("reused", "rate(m{uuid=\"reused\"}[1h])", "&start=10000&end=20000&step=1000"));
+	/* A step that is longer than the range, too. */
+	RANGE("rate(m{uuid=\"reused\"}[5m])", "&start=0&end=20000&step=1000",
+		OUT("reused", "rate(m{uuid=\"reused\"}[5m])", "&start=7000&end=20000&step=1000"));
+	/* Of a subquery two steps beyond the end. */
+	RANGE("delta(m{uuid=\"lost\"}[1h:10m])", "&start=0&end=20000&step=60",
+		OUT("lost", "delta(m{uuid=\"lost\"}[1h:10m])", "&start=0&end=8499.999&step=60"));
 	RANGE("m{uuid=\"lost\"}", "&start=0&end=20000&step=60",
 		OUT("lost", "m{uuid=\"lost\"}", "&start=0&end=9699.999&step=60"));
 	RANGE("m{uuid=\"between\"}", "&start=0&end=50000&step=60",
@@ -232,7 +259,7 @@ static void what_depends_on_the_bounds_keeps_its_meaning_or_is_refused(void **st
 		OUT("reused", "m{uuid=\"reused\"} + start()", "&start=6000&end=20000&step=60"));
 	RANGE("rate(m{uuid=\"reused\"}[step() * 2])", "&start=0&end=20000&step=60",
 		OUT("reused", "rate(m{uuid=\"reused\"}[step() * 2s])",
-			"&start=5460&end=20000&step=60"));
+			"&start=5760&end=20000&step=60"));
 }
 
 #define SERIES(more) GET(API "series", more)
