@@ -40,6 +40,7 @@ struct unit_table {
 	uint64_t scan;
 	bool search_wanted, incomplete;
 	bool search_logged, no_root_logged, unreadable_logged, incomplete_logged, too_many_logged;
+	bool unwatched_logged;
 	struct unit_root *scanned_root;
 	struct unit_sample *samples;
 	size_t samples_cap;
@@ -67,11 +68,22 @@ static void add_failed(struct unit_table *t, int r)
 	t->incomplete |= r < 0 && r != -ENOSPC;
 }
 
+/* What became of a watch. A directory that is gone again needs none. */
+static void tell_watch(struct unit_table *t, int r)
+{
+	if (r >= 0 || r == -ENOENT || t->unwatched_logged)
+		return;
+	UNIT_LOG(t, WARN, "units that come and go are not noticed at once",
+		LOG_STR("err", err_name(r)));
+	t->unwatched_logged = true;
+}
+
 static int visit(void *ctx, const struct cgroup_dir *dir)
 {
 	struct unit_table *t = ctx;
 	struct unit_match match;
 	struct unit *u = unit_set_find(&t->units, dir);
+	int r;
 
 	if (u) {
 		u->scan = t->scan;
@@ -87,8 +99,10 @@ static int visit(void *ctx, const struct cgroup_dir *dir)
 		break;
 	}
 	t->scanned_root->has_units = true;
-	add_failed(t, unit_set_add(&t->units, t->config.manager->name, dir, &match, t->scan));
-	unit_watch_parent(&t->watch, t->base_fd, dir->path);
+	r = unit_set_add(&t->units, t->config.manager->name, dir, &match, t->scan);
+	add_failed(t, r);
+	if (r >= 0) /* one that is left out is met again by each scan */
+		tell_watch(t, unit_watch_parent(&t->watch, t->base_fd, dir->path));
 	return CGROUP_SKIP;
 }
 
@@ -187,7 +201,7 @@ static int search_hierarchies(struct unit_table *t)
 static void watch_roots(struct unit_table *t)
 {
 	for (size_t i = 0; i < t->roots.n; i++)
-		unit_watch_dir(&t->watch, t->base_fd, t->roots.v[i].path);
+		tell_watch(t, unit_watch_dir(&t->watch, t->base_fd, t->roots.v[i].path));
 }
 
 static void search_roots(struct unit_table *t)
@@ -427,12 +441,10 @@ int unit_table_watch(struct unit_table *t)
 
 	pthread_mutex_lock(&t->lock);
 	r = t->watch.fd >= 0 ? 0 : unit_watch_open(&t->watch);
-	if (r < 0)
-		UNIT_LOG(t, WARN, "units that come and go are not noticed at once",
-			LOG_STR("err", err_name(r)));
+	tell_watch(t, r);
 	watch_roots(t);
 	for (size_t i = 0; i < t->units.n; i++)
-		unit_watch_parent(&t->watch, t->base_fd, t->units.v[i]->path);
+		tell_watch(t, unit_watch_parent(&t->watch, t->base_fd, t->units.v[i]->path));
 	pthread_mutex_unlock(&t->lock);
 	return r < 0 ? r : t->watch.fd;
 }

@@ -3,8 +3,11 @@
 #include "exporter/units/unit_table.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "alloc_fail.h"
 #include "unit_fixture.h"
@@ -15,6 +18,19 @@
 
 static struct unit_fixture f;
 static const struct unit_sample *samples;
+static int watch_error; /* of each new watch; 0: it is made */
+static size_t watches_made;
+
+/* In place of the C library's. */
+int inotify_add_watch(int fd, const char *name, uint32_t mask)
+{
+	watches_made++;
+	if (watch_error) {
+		errno = watch_error;
+		return -1;
+	}
+	return (int)syscall(SYS_inotify_add_watch, fd, name, mask);
+}
 
 static int setup(void **state)
 {
@@ -522,6 +538,49 @@ static void a_watched_table_tells_when_units_come_and_go(void **state)
 	assert_int_equal(unit_table_take_events(f.table), UNIT_WATCH_WENT);
 }
 
+static size_t logged(const char *text)
+{
+	char log[8192];
+	ssize_t n = pread(f.log.fd, log, sizeof(log) - 1, 0);
+	size_t times = 0;
+
+	assert_true(n >= 0);
+	log[n] = '\0';
+	for (const char *p = log; (p = strstr(p, text)); p++)
+		times++;
+	return times;
+}
+
+static void a_directory_that_cannot_be_watched_is_told_once(void **state)
+{
+	watch_error = ENOENT; /* gone again: no fault */
+	assert_true(unit_table_watch(f.table) >= 0);
+	assert_int_equal(logged("not noticed at once"), 0);
+	watch_error = ENOSPC;
+	unit_table_watch(f.table);
+	fixture_job_v2(&f, V2_SCOPE, "job_5", 882, CPU("1"));
+	assert_int_equal(sample(), 3);
+	watch_error = 0;
+	assert_int_equal(logged("not noticed at once"), 1);
+	assert_int_equal(logged("No space left on device"), 1);
+}
+
+static void a_unit_that_is_left_out_is_not_watched(void **state)
+{
+	size_t n, before;
+
+	assert_true(unit_table_watch(f.table) >= 0);
+	assert_int_equal(sample(), 2);
+	fixture_job_v2(&f, V2_SCOPE, "job_5", 882, CPU("1"));
+	before = watches_made;
+	alloc_fail_at(1);
+	(void)unit_table_sample(f.table, &samples, &n);
+	alloc_fail_at(0);
+	assert_int_equal(watches_made, before);
+	assert_int_equal(sample(), 3);
+	assert_int_equal(watches_made, before + 1);
+}
+
 #define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -533,6 +592,8 @@ int main(void)
 		WITH(what_cannot_be_read_is_unknown, setup_v2),
 		WITH(units_appear_and_vanish_with_their_directories, setup_v2),
 		WITH(a_watched_table_tells_when_units_come_and_go, setup_v2),
+		WITH(a_directory_that_cannot_be_watched_is_told_once, setup_v2),
+		WITH(a_unit_that_is_left_out_is_not_watched, setup_v2),
 		WITH(a_directory_made_anew_is_another_incarnation, setup_v2),
 		WITH(keys_outlive_units_until_the_next_sample, setup_v2),
 		WITH(a_unit_without_a_process_is_left_out_with_one_warning, setup_v2),
