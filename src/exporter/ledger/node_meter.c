@@ -91,7 +91,8 @@ void node_meter_ask(struct node_meter *node)
 }
 
 /* It tells the same again, though what goes on in the node has changed. */
-static bool is_stuck(const struct node_meter *node, struct node_meter_one *one)
+static bool is_stuck(
+	const struct node_meter *node, const struct node_meter_one *one, int64_t now_ns)
 {
 	const struct power_reading *r = &one->reading;
 	const struct meter_energy *e = &one->energy;
@@ -99,7 +100,7 @@ static bool is_stuck(const struct node_meter *node, struct node_meter_one *one)
 
 	if (one != node->active || !node->lag || !e->known || e->by_counter || !r->power_known ||
 		r->power_uw != e->power_uw || r->sample_ns <= e->sample_ns ||
-		r->sample_ns - e->sample_ns > patience_ns(one))
+		now_ns - e->sample_ns > patience_ns(one)) /* as speaks() */
 		return false;
 	return energy_lag_change(
 		       node->lag, e->sample_ns, r->sample_ns, node_meter_period_ns(one), &uw) &&
@@ -116,7 +117,8 @@ static void follow(
 
 	if (one->energy.known && gap_ns > patience_ns(one))
 		one->in_a_row = 0;
-	if (!one->answered || reading->sample_ns > span->now_ns || is_stuck(node, one))
+	if (!one->answered || reading->sample_ns > span->now_ns ||
+		is_stuck(node, one, span->now_ns))
 		return;
 	switch (meter_energy_take(&one->energy, reading, span, &seg)) {
 	case METER_SAME:

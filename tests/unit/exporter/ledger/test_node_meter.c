@@ -260,6 +260,48 @@ static void a_reading_from_the_future_is_not_taken(void **state)
 	assert_null(b.node.active);
 }
 
+/* A load between 100 W and 200 W that both meters follow at once. */
+static void follow_load(struct energy_lag *lag)
+{
+	energy_lag_init(lag, S_NS);
+	for (uint64_t i = 0; i < 60; i++) {
+		uint64_t watts = i / 3 % 2 ? 200 : 100;
+
+		after(1);
+		energy_lag_add(lag, b.span.now_ns, (double)watts * 1e6);
+		energy_lag_meter(lag, b.span.now_ns - S_NS, b.span.now_ns, (double)watts * 1e6);
+		power(0, watts);
+		power(1, watts);
+		b.fakes[0].reading.sample_ns -= S_NS / 2;
+		take();
+	}
+}
+
+static void a_meter_that_looks_stuck_is_believed_before_it_would_be_silent(void **state)
+{
+	struct energy_lag lag;
+	int64_t last_ns;
+
+	begin(POWER_METER_REDFISH, POWER_METER_HWMON);
+	b.node.lag = &lag;
+	follow_load(&lag);
+	last_ns = b.node.meters[0].energy.sample_ns;
+	/* By the load it should have gone on to 400 W. It was polled half a second ago. */
+	for (int i = 0; i < 20; i++) {
+		after(1);
+		energy_lag_add(&lag, b.span.now_ns, 400e6);
+		power(0, 200);
+		power(1, 400);
+		b.fakes[0].reading.sample_ns -= S_NS / 2;
+		take();
+		assert_true(b.node.active->meter == &b.fakes[0].meter);
+		if (i == 5)
+			assert_true(b.node.meters[0].energy.sample_ns < last_ns + 3 * S_NS);
+	}
+	assert_int_equal(b.node.switches, 0);
+	assert_true(b.node.meters[0].energy.sample_ns > last_ns + 9 * S_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +316,7 @@ int main(void)
 		TEST(another_meter_takes_over_and_no_moment_is_lost_or_counted_twice),
 		TEST(without_another_meter_the_first_is_waited_for),
 		TEST(a_reading_from_the_future_is_not_taken),
+		TEST(a_meter_that_looks_stuck_is_believed_before_it_would_be_silent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
