@@ -204,6 +204,8 @@ ok "device: a refusal says its code" says '2c 02 dc 01 00 00 = c1' 'completion c
 ok "device: and again" again
 ok "device: what is no recording is told" says 'Current Power : 5 Watts' 'the IPMI driver: Malformed contents'
 ok "device: and again" again
+told_once() { [ "$(grep -c 'power is read' "$T/exporter.log")" = 1 ] && grep 'power is read' "$T/exporter.log" | grep -F "path=$T/played" | grep -vF number=; }
+ok "device: what is read is told once, by its path" told_once
 ok "device: the exporter ends well" stop exporter
 ok "device: one that is missing fails the start" fails "opening '$T/nothing': No such file or directory" "$BIN/ceems_exporter" \
 	--collector.disable-defaults --collector.ipmi_dcmi --collector.ipmi_dcmi.device="$T/nothing" --web.listen-address=127.0.0.1:0

@@ -100,6 +100,9 @@ else
 fi
 ok "a device can be wanted" fails "none of /dev/ipmi231, /dev/ipmi/231 and /dev/ipmidev/231" --collector.ipmi_dcmi.cmd=true \
 	--collector.ipmi_dcmi.force-native-mode --collector.ipmi_dcmi.dev-num=231
+said() { grep -F 'power is read' "$T/out"; }
+not_said() { ! said; }
+ok "one that cannot be opened is not said to be read" not_said
 ok "its number is checked" fails "no IPMI device with number -1" --collector.ipmi_dcmi.force-native-mode --collector.ipmi_dcmi.dev-num=-1
 ok "an empty command is none" fails "the command has no word" --collector.ipmi_dcmi.cmd=" "
 ok "an interval of 0 is refused" fails "poll-interval: not between 1s and 1h" --collector.ipmi_dcmi.cmd=true --collector.ipmi_dcmi.poll-interval=0s

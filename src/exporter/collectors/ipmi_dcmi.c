@@ -84,6 +84,7 @@ struct ipmi_dcmi {
 	struct ipmi_tool tool;
 	int64_t next_probe_ns; /* of a tool that works in no way so far */
 	bool told_zero; /* that the BMC tells no power */
+	bool told_device; /* which device is read */
 	struct ipmi_readings readings;
 	struct power_meter meter;
 	struct poller *poller;
@@ -127,6 +128,22 @@ static int check_options(const struct ipmi_dcmi_options *o, struct err *err)
 	return 0;
 }
 
+static void log_device(struct ipmi_dcmi *state)
+{
+	const char *path = state->options->device;
+
+	if (state->told_device)
+		return;
+	state->told_device = true;
+	if (*path)
+		log_info(state->env->log, "power is read from a device or a recording",
+			LOG_STR("collector", "ipmi_dcmi"), LOG_STR("path", path));
+	else
+		log_info(state->env->log, "power is read from the kernel's IPMI device",
+			LOG_STR("collector", "ipmi_dcmi"),
+			LOG_INT("number", state->options->dev_num));
+}
+
 static int open_device(struct ipmi_dcmi *state, struct err *err)
 {
 	capability_set raised = privilege_raise(FOR_DEVICE);
@@ -135,6 +152,8 @@ static int open_device(struct ipmi_dcmi *state, struct err *err)
 		      : ipmi_open(state->options->dev_num, &state->device, err);
 
 	privilege_lower(raised);
+	if (r >= 0)
+		log_device(state);
 	return r;
 }
 
@@ -144,9 +163,6 @@ static int open_native(struct ipmi_dcmi *state, struct err *err)
 {
 	int r = open_device(state, err);
 
-	log_info(state->env->log, "power is read from the kernel's IPMI device",
-		LOG_STR("collector", "ipmi_dcmi"), LOG_INT("number", state->options->dev_num),
-		LOG_STR("device", state->options->device));
 	return r == -EACCES || r == -EPERM ? 0 : r;
 }
 
