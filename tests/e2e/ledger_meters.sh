@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Every meter of the whole node in the running exporter, with RAPL and a GPU inside it and units of three
 # managers: one exporter for each meter and one with all of them, on one node that is played in real time.
-# Meters tell nothing, the same, nonsense, begin anew and come late: the books balance to the microjoule all along.
+# Meters tell nothing, the same, nonsense, begin anew and come late: the books balance to the microjoule in the answers
+# that are asked for during and after each fault.
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
 # shellcheck source=tests/lib/play_tools.sh
@@ -39,15 +40,16 @@ exporter() { # NAME COLLECTOR...
 metrics() { # NAME
 	curl -m 20 -fsS "http://127.0.0.1:${PORT[$1]}/metrics"
 }
-# value NAME REGEX: of the first series that matches, in millionths
+# value NAME REGEX: of the first series that matches, in millionths; status 3: there is none
 value() {
-	metrics "$1" | awk -v re="^$2" '$0 ~ re { printf "%.0f", $NF * 1e6; exit }'
+	local answer
+	answer=$(metrics "$1") || return 1
+	awk -v re="^$2" '$0 ~ re { printf "%.0f", $NF * 1e6; n++; exit } END { if (!n) exit 3 }' <<<"$answer"
 }
-is_there() { [ -n "$(value "$1" "$2")" ]; }
-is_not_there() { ! is_there "$@"; }
-positive() { [ "$(value "$1" "$2")" -gt 0 ]; }
-at_least() { [ "$(value "$1" "$2")" -ge "$3" ]; }
-below() { local v; v=$(value "$1" "$2") && [ -n "$v" ] && [ "$v" -lt "$3" ]; }
+is_not_there() { local status=0; value "$1" "$2" || status=$?; [ $status = 3 ]; }
+positive() { at_least "$1" "$2" 1; }
+at_least() { local v; v=$(value "$1" "$2") && [ "$v" -ge "$3" ]; }
+below() { local v; v=$(value "$1" "$2") && [ "$v" -lt "$3" ]; }
 active() { [ "$(value "$1" "ceems_energy_node_meter_active{.*source=\"$2\"")" = 1000000 ]; }
 age() { echo 'ceems_energy_sample_age_seconds{.*domain="rest"'; }
 node_joules() { value "$1" ceems_energy_node_meter_joules_total; }
@@ -66,7 +68,7 @@ faults() { # 'METER FAULT'...: until the next call
 }
 grows() { # NAME: the energy of the node's meter
 	local before
-	before=$(node_joules "$1")
+	before=$(node_joules "$1") || return
 	wait_until 30 at_least "$1" ceems_energy_node_meter_joules_total $((before + 100000000))
 }
 refuses() { # NAME SOURCE: more readings than before
@@ -75,7 +77,9 @@ refuses() { # NAME SOURCE: more readings than before
 declare -A REFUSED
 note_refused() {
 	local name
-	for name in $METERS; do REFUSED[$name]=$(value "$name" "ceems_energy_refused_samples_total{.*source=\"$name\""); done
+	for name in $METERS; do
+		REFUSED[$name]=$(value "$name" "ceems_energy_refused_samples_total{.*source=\"$name\"") || return
+	done
 }
 
 mkdir "$TREE"
@@ -121,14 +125,14 @@ valid() {
 ok "the answer is valid exposition" valid
 
 # --- faults
-note_refused
+ok "what was refused so far is told" note_refused
 faults "cray much" "hwmon much" "bmc much"
 for c in $METERS; do ok "$c: more than a node can take is refused" refuses "$c" "$c"; done
 ok "too much: the books balance" balances
 faults ""
 for c in $METERS; do ok "$c: the energy after it comes in" grows "$c"; done
 for fault in zero negative huge frozen gone; do
-	note_refused
+	ok "$fault: what was refused before is told" note_refused
 	faults "cray $fault" "hwmon $fault" "bmc $fault"
 	for c in $METERS; do
 		case $fault:$c in
@@ -148,7 +152,7 @@ for fault in zero negative huge frozen gone; do
 	done
 	ok "$fault, over: the books balance" balances
 done
-note_refused
+ok "what was refused before it begins anew is told" note_refused
 faults "cray back"
 ok "a counter that begins anew is told" refuses cray_pm_counters cray_pm_counters
 ok "and goes on from there" grows cray_pm_counters

@@ -4,8 +4,8 @@
 
     ledger_books.py [DOMAIN...]
 
-Parties against meter and shown units against their party in each domain, all domains against the node's meter. Those
-domains must have energy."""
+Parties against meter and shown units against their party in each domain, all domains against the node's meter. Some
+domain must be there, and those that are named must have energy."""
 import collections
 import decimal
 import re
@@ -24,6 +24,8 @@ for line in sys.stdin:
                  line)
     if m:
         node[m[1]] = node.get(m[1], 0) + decimal.Decimal(m[2])
+if not any(what == "meter" for what, _ in sums):
+    sys.exit("no domain")
 for domain in sys.argv[1:]:
     if not sums["meter", domain] > 0:
         sys.exit(f"no energy in {domain}: {dict(sums)}")

@@ -14,8 +14,9 @@ that begins anew).
 SIGTERM ends it early.
 
 It prints what flowed, in microjoules ('flowed cpu N', 'flowed node N'), and each unit's true share
-('unit ID cpu N gpu N rest N') when all is written. Files are written in place with one system call each, as the
-kernel's change: a reader sees the old value or the new one; those of the BMC are replaced."""
+('unit ID cpu N gpu N rest N') when all is written. What stands for a file of the kernel is written in place, and
+numbers keep their width, so that one system call changes it: a reader sees the old value or the new one. What stands
+for a program's answer (the BMC's, the GPU's) is replaced."""
 import json
 import os
 import shutil
@@ -38,16 +39,19 @@ ROOTS = {"slurm": "system.slice/slurmstepd.scope", "libvirt": "machine.slice", "
 
 
 class Value:
-    """A file that stays the same, as those of the kernel do. Where lines keep their length a reader never sees half
-    of one."""
+    """A file that stays the same, as those of the kernel do. Only what is shorter than before takes two calls."""
 
     def __init__(self, path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        self.size = 0
 
     def put(self, text):
-        os.pwrite(self.fd, text.encode(), 0)
-        os.ftruncate(self.fd, len(text))
+        if text:
+            os.pwrite(self.fd, text.encode(), 0)
+        if len(text) < self.size:
+            os.ftruncate(self.fd, len(text))
+        self.size = len(text)
 
 
 def replace(path, text):
@@ -146,7 +150,7 @@ class Cray(Meter):
         if self.files is None:
             self.files = [Value(f"{self.tree}/sys/cray/pm_counters/{name}") for name in ("energy", "power")]
         for file, value, unit in zip(self.files, told, "JW"):
-            file.put(f"{value // 1000000} {unit} {us} us\n")
+            file.put(f"{value // 1000000:015d} {unit} {us:015d} us\n")
 
 
 class Hwmon(Meter):
@@ -157,14 +161,14 @@ class Hwmon(Meter):
         replace(f"{chip}/name", "power_meter\n")
         replace(f"{chip}/power1_average_interval", "1000\n")
         self.file = Value(f"{chip}/power1_average")
-        self.file.put("1\n")
+        self.file.put(f"{1:018d}\n")
 
     def show(self, uj, uw):
         told = self.shown(uj, uw)
         if self.fault == "gone":
             self.file.put("")
         if told is not None:
-            self.file.put(f"{told[1]}\n")
+            self.file.put(f"{told[1]:018d}\n")
 
 
 class Bmc(Meter):
