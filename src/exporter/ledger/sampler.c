@@ -14,6 +14,7 @@
 #include "exporter/ledger/node_meter.h"
 #include "exporter/ledger/node_usage.h"
 #include "exporter/ledger/sampler_loop.h"
+#include "exporter/ledger/tick_pace.h"
 #include "exporter/ledger/unit_readings.h"
 
 enum { US_NS = 1000 };
@@ -37,7 +38,7 @@ struct sampler {
 	/* Of the last tick; used by one thread. */
 	bool ticked;
 	int64_t last_ns, last_asleep_ns;
-	int64_t went_ns; /* when a unit was last seen to go; 0 = none since the last tick */
+	int64_t went_first_ns, went_last_ns; /* when units were seen to go since; 0 = none was */
 	uint64_t span_busy_us, span_capacity_us; /* CPU time since the rest was settled */
 	bool usage_failed, out_of_memory; /* said so in the log */
 	/* What follows is read by scrapes. */
@@ -173,9 +174,24 @@ void sampler_close(struct sampler *s)
 	free(s);
 }
 
-void sampler_unit_went(struct sampler *s, int64_t when_ns)
+void sampler_unit_went(struct sampler *s, int64_t from_ns, int64_t to_ns)
 {
-	s->went_ns = when_ns;
+	if (!s->went_last_ns || from_ns < s->went_first_ns)
+		s->went_first_ns = from_ns;
+	s->went_last_ns = MAX(s->went_last_ns, to_ns);
+}
+
+/* Which of them went when is not told: the middle is no farther from any than two readings are. */
+static void tell_ended(struct sampler *s, struct ledger_interval *iv)
+{
+	int64_t first_ns = MAX(s->went_first_ns, s->last_ns), last_ns = s->went_last_ns;
+
+	if (last_ns > s->last_ns &&
+		last_ns - first_ns <= 2 * s->config.interval_ns / TICK_PACE_LEAST_PARTS) {
+		iv->ended_known = true;
+		iv->ended_us = (uint64_t)((first_ns + last_ns) / 2 - s->last_ns) / US_NS;
+	}
+	s->went_first_ns = s->went_last_ns = 0;
 }
 
 void sampler_scraped(struct sampler *s, int64_t when_ns)
@@ -371,11 +387,7 @@ static void tick_at(struct sampler *s, int64_t now_ns)
 
 	if (s->ticked && !iv.duration_us)
 		return;
-	if (s->went_ns > s->last_ns) {
-		iv.ended_known = true;
-		iv.ended_us = (uint64_t)(s->went_ns - s->last_ns) / US_NS;
-	}
-	s->went_ns = 0;
+	tell_ended(s, &iv);
 	at.span.slept = s->ticked && asleep_ns - s->last_asleep_ns > S_NS / 10;
 	read_usage(s, &at, &iv);
 
@@ -421,9 +433,9 @@ static void tick(void *s)
 	sampler_tick(s);
 }
 
-static void went(void *s, int64_t when_ns)
+static void went(void *s, int64_t from_ns, int64_t to_ns)
 {
-	sampler_unit_went(s, when_ns);
+	sampler_unit_went(s, from_ns, to_ns);
 }
 
 int sampler_start(struct sampler *s, const struct sampler_inputs *inputs, struct err *err)

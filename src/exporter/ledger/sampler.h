@@ -73,8 +73,8 @@ int sampler_use(struct sampler *sampler, const struct sampler_inputs *inputs);
 /* One reading; the thread's work. */
 void sampler_tick(struct sampler *sampler);
 
-/* A unit was seen to go, now or since the last reading. From the thread that reads. */
-void sampler_unit_went(struct sampler *sampler, int64_t when_ns);
+/* A unit was seen to go, at some moment between the two. From the thread that reads. */
+void sampler_unit_went(struct sampler *sampler, int64_t from_ns, int64_t to_ns);
 
 /* When the latest scrape began, on the sampler's monotonic clock. From any thread. */
 void sampler_scraped(struct sampler *sampler, int64_t when_ns);

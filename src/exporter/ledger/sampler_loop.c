@@ -37,17 +37,31 @@ static void book(struct sampler_loop *loop, struct thread_meter *meter, struct t
 }
 
 /* Everything that happened since the last reading is in the next one. */
-static void take_events(struct sampler_loop *loop, struct tick_pace *pace)
+static void take_events(struct sampler_loop *loop, struct tick_pace *pace, bool listened)
 {
 	unsigned events = unit_readings_take_events(loop->units);
 	const int64_t now_ns = clock_monotonic_ns(loop->clock);
 
 	if (events & UNIT_WATCH_WENT) {
-		loop->went(loop->ctx, now_ns);
+		loop->went(loop->ctx, listened ? now_ns : loop->heard_ns, now_ns);
 		tick_pace_event(pace, now_ns, false);
 	} else if (events & UNIT_WATCH_CAME) {
 		tick_pace_event(pace, now_ns, true);
 	}
+	loop->heard_ns = now_ns;
+}
+
+/* Whether there are events; a descriptor that failed is of no use any more. */
+static bool look_at_events(struct pollfd *fds, nfds_t n)
+{
+	bool any = false;
+
+	for (nfds_t i = EVENTS; i < n; i++) {
+		any |= fds[i].revents;
+		if (fds[i].revents & ~POLLIN)
+			fds[i].fd = -1;
+	}
+	return any;
 }
 
 static void *run(void *arg)
@@ -69,21 +83,22 @@ static void *run(void *arg)
 		thread_meter_read(&meter, &before);
 	}
 	tick_pace_init(&pace, loop->interval_ns, clock_monotonic_ns(loop->clock));
+	loop->heard_ns = clock_monotonic_ns(loop->clock);
 	for (;;) {
+		const bool listens = tick_pace_listens(&pace);
 		uint64_t expirations;
+		bool due;
 
 		set_timer(loop, &pace);
-		if (poll(fds, n, -1) < 0)
+		if (poll(fds, listens ? n : EVENTS, -1) < 0)
 			continue; /* EINTR: nothing else can be */
 		if (fds[STOP].revents)
 			return NULL;
-		for (nfds_t i = EVENTS; i < n; i++) {
-			if (fds[i].revents & ~POLLIN)
-				fds[i].fd = -1; /* it is of no use any more */
-			if (fds[i].revents)
-				take_events(loop, &pace);
-		}
-		if (read(loop->timer_fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+		due = read(loop->timer_fd, &expirations, sizeof(expirations)) ==
+			sizeof(expirations);
+		if ((listens && look_at_events(fds, n)) || due)
+			take_events(loop, &pace, listens);
+		if (!due)
 			continue;
 		loop->tick(loop->ctx);
 		tick_pace_read(&pace, clock_monotonic_ns(loop->clock));

@@ -20,12 +20,13 @@ struct sampler_loop {
 	struct unit_readings *units; /* of whose events it learns */
 	struct usage_account *account; /* where the thread's use is booked; NULL: nowhere */
 	void (*tick)(void *ctx);
-	void (*went)(void *ctx, int64_t when_ns); /* a unit was seen to go */
+	void (*went)(void *ctx, int64_t from_ns, int64_t to_ns); /* some unit, between the two */
 	void *ctx;
 	/* Its own. */
 	pthread_t thread;
 	bool running;
 	int stop_fd, timer_fd; /* -1: none */
+	int64_t heard_ns; /* when events were last taken */
 };
 
 /* Reads once at once, in the caller's thread. */

@@ -22,10 +22,13 @@ void tick_pace_event(struct tick_pace *pace, int64_t now_ns, bool came)
 {
 	int64_t at_ns = MAX(now_ns + (came ? least_ns(pace) : 0), pace->last_ns + least_ns(pace));
 
-	if (pace->credit_ns < pace->interval_ns / TICK_PACE_EXTRA)
-		return;
-	if (!pace->extra_ns || at_ns < pace->extra_ns)
+	if (tick_pace_listens(pace))
 		pace->extra_ns = at_ns;
+}
+
+bool tick_pace_listens(const struct tick_pace *pace)
+{
+	return !pace->extra_ns && pace->credit_ns >= pace->interval_ns / TICK_PACE_EXTRA;
 }
 
 int64_t tick_pace_due_ns(const struct tick_pace *pace)

@@ -30,6 +30,13 @@ void tick_pace_init(struct tick_pace *pace, int64_t interval_ns, int64_t now_ns)
 /* A unit came or went. One that came is read when it had time to start. */
 void tick_pace_event(struct tick_pace *pace, int64_t now_ns, bool came);
 
+/*
+ * Whether an event now would change when to read: not while a reading for one is due already, nor
+ * when no more are allowed. So who waits for events need not, and what makes many costs no more
+ * than the readings.
+ */
+bool tick_pace_listens(const struct tick_pace *pace);
+
 /* When to read next. */
 int64_t tick_pace_due_ns(const struct tick_pace *pace);
 

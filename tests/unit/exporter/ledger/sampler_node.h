@@ -20,6 +20,8 @@ struct node {
 	struct unit_sample units[NODE_UNITS_MAX];
 	size_t n_units;
 	int units_error;
+	int watch_fd; /* of unit_table_watch(); 0: nothing is watched */
+	_Atomic unsigned events_taken; /* how often; each time a unit came and one went */
 	uint64_t roots_us;
 	const struct power_meter *meters[4]; /* of the whole node; offered at the start */
 	size_t n_meters;

@@ -494,27 +494,6 @@ static void the_thread_ticks_and_stops(void **state)
 
 #define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, node_setup, node_teardown)
 
-static void a_unit_that_was_seen_to_go_lived_until_then(void **state)
-{
-	zone("intel-rapl:0", "package-0\n", 0);
-	t.units[0] = (struct unit_sample){ .key = { "slurm", "", "7" },
-		.incarnation = 1,
-		.cpu_known = true,
-		.alloc_cpus_milli = 2000 };
-	t.n_units = 1;
-	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_CPU] = true },
-		.static_uw = { [DOMAIN_CPU] = 10000000 } });
-	put_energy("intel-rapl:0", 10000000);
-	tick(1);
-	assert_int_equal(t.report.totals.units[0].energy_uj[DOMAIN_CPU], 10000000);
-	/* It used nothing, which tells nothing of its last moment. */
-	sampler_unit_went(t.sampler, t.mono_ns + S_NS * 3 / 4);
-	t.n_units = 0;
-	put_energy("intel-rapl:0", 20000000);
-	tick(1);
-	assert_int_equal(t.report.totals.units[0].energy_uj[DOMAIN_CPU], 17500000);
-}
-
 /* As a file in sysfs: a reading is of the moment at which it is asked for. */
 static int read_now(void *ctx, struct power_reading *ret_reading)
 {
@@ -556,7 +535,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(packages_and_drams_count_and_what_contains_them_does_not),
-		TREE_TEST(a_unit_that_was_seen_to_go_lived_until_then),
 		TREE_TEST(meters_that_are_read_by_the_reading_itself_are_counted),
 		TREE_TEST(a_zone_that_vanishes_and_returns_brings_its_energy_later),
 		TREE_TEST(a_zone_whose_file_was_made_anew_is_found_again),

@@ -44,7 +44,28 @@ static void the_end_of_a_unit_is_read_at_once_and_its_birth_a_moment_later(void 
 	tick_pace_event(&pace, 500 * MS, true);
 	assert_int_equal(due_ms(), 550);
 	tick_pace_event(&pace, 510 * MS, false); /* another one ends in the meantime */
-	assert_int_equal(due_ms(), 510);
+	assert_int_equal(due_ms(), 550);
+}
+
+static void nobody_listens_while_an_event_changes_nothing(void **state)
+{
+	begin();
+	assert_true(tick_pace_listens(&pace));
+	tick_pace_event(&pace, 300 * MS, true);
+	assert_false(tick_pace_listens(&pace)); /* one is due already */
+	tick_pace_read(&pace, 350 * MS);
+	assert_true(tick_pace_listens(&pace));
+	for (int64_t ms = 400; tick_pace_listens(&pace); ms += 50) {
+		assert_true(ms < 900);
+		tick_pace_event(&pace, ms * MS, false);
+		tick_pace_read(&pace, ms * MS);
+	}
+	assert_false(tick_pace_listens(&pace)); /* no more are allowed */
+	assert_int_equal(due_ms(), 1000);
+	tick_pace_event(&pace, 900 * MS, false);
+	assert_int_equal(due_ms(), 1000);
+	tick_pace_read(&pace, 1000 * MS);
+	assert_true(tick_pace_listens(&pace));
 }
 
 static void readings_are_never_too_close(void **state)
@@ -83,6 +104,7 @@ int main(void)
 		TEST(without_events_it_is_once_an_interval),
 		TEST(missed_readings_are_one_long_interval),
 		TEST(the_end_of_a_unit_is_read_at_once_and_its_birth_a_moment_later),
+		TEST(nobody_listens_while_an_event_changes_nothing),
 		TEST(readings_are_never_too_close),
 		TEST(a_storm_of_units_costs_three_readings_an_interval),
 	};

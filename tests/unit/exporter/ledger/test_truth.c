@@ -75,7 +75,8 @@ struct sim {
 	uint64_t start_uj[3];
 	int64_t begin_ns; /* monotonic, at 0 ms */
 	int bmc_poll_ms, gpu_poll_ms, gpu_polled_ms; /* next and last */
-	bool came, went; /* a unit, since the last look */
+	bool came, went; /* a unit, since the last look, which was at: */
+	int64_t heard_ns;
 };
 
 static struct sim w;
@@ -493,6 +494,17 @@ static void check_flowed(void)
 	assert_int_equal(t.report.node.exceeded_uj, 0);
 }
 
+/* As sampler_loop.c does. */
+static void take_events(struct tick_pace *pace, bool listened)
+{
+	if (w.went)
+		sampler_unit_went(t.sampler, listened ? t.mono_ns : w.heard_ns, t.mono_ns);
+	if (w.came || w.went)
+		tick_pace_event(pace, t.mono_ns, !w.went);
+	w.came = w.went = false;
+	w.heard_ns = t.mono_ns;
+}
+
 static void play(const struct story *story, unsigned seed, int scrape_s)
 {
 	struct tick_pace pace;
@@ -508,12 +520,10 @@ static void play(const struct story *story, unsigned seed, int scrape_s)
 		set_clock();
 		plan_faults();
 		poll_meters();
-		if (w.went)
-			sampler_unit_went(t.sampler, t.mono_ns);
-		if (w.came || w.went)
-			tick_pace_event(&pace, t.mono_ns, !w.went);
-		w.came = w.went = false;
+		if ((w.came || w.went) && tick_pace_listens(&pace))
+			take_events(&pace, true);
 		if (t.mono_ns >= tick_pace_due_ns(&pace) + late_ms * INT64_C(1000000)) {
+			take_events(&pace, tick_pace_listens(&pace));
 			tick_now();
 			tick_pace_read(&pace, t.mono_ns);
 			late_ms = 10 * (int)(random() % 3);
