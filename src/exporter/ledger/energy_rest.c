@@ -116,16 +116,19 @@ static void set_back(const struct energy_rest *rest, int64_t now_ns, struct ener
 
 /*
  * The lag was learned, or has changed, while the span lasted: its beginning lies elsewhere than was
- * thought when it began. What the parts had between the two is as much as they had right after.
+ * thought when it began. What the parts had between the two is as much as they had right after, in
+ * the first whole interval's worth: a shorter one alone is one noisy reading.
  */
 static void move_beginning(struct energy_rest *rest, struct energy_rest_flow *flow)
 {
-	const struct energy_rest_part *p = rest->untold;
-	int64_t moved_ns = rest->lag.lag_ns - rest->span_lag_ns;
+	int64_t moved_ns = rest->lag.lag_ns - rest->span_lag_ns, parts_uj = 0, length_ns = 0;
 
-	if (rest->n_untold && p->to_ns > p->from_ns)
-		rest->known_uj += (int64_t)((__int128)p->parts_uj * moved_ns /
-			(p->to_ns - p->from_ns));
+	for (size_t i = 0; i < rest->n_untold && length_ns < rest->interval_ns; i++) {
+		parts_uj += rest->untold[i].parts_uj;
+		length_ns += rest->untold[i].to_ns - rest->untold[i].from_ns;
+	}
+	if (length_ns > 0)
+		rest->known_uj += (int64_t)((__int128)parts_uj * moved_ns / length_ns);
 	flow->stretch_us = (uint64_t)MAX(moved_ns, 0) / 1000;
 	rest->span_lag_ns = rest->lag.lag_ns;
 }

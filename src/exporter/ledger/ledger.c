@@ -2,6 +2,7 @@
 /* Policies and booking; docs/energy.md has the formulas. What units used comes from tracker.c. */
 #include "exporter/ledger/ledger.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,10 @@ const char *const energy_party_names[N_ENERGY_PARTIES] = {
 	[PARTY_UNATTRIBUTED] = "unattributed",
 };
 
+/* A lag of some intervals over a head that may be a fraction of one; more is nonsense. Its
+ * millionths must fit in 32 bits. */
 enum { HEAD_STRETCH_MAX = 1000 };
+static_assert((uint64_t)HEAD_STRETCH_MAX * LEDGER_WHOLE_PPM <= UINT32_MAX, "see stretch_head()");
 
 /* What the units' gathered weights stand for together. */
 struct backlog_whole {
@@ -42,6 +46,12 @@ struct backlog_interval {
 	bool known; /* who used what */
 };
 
+/* The first whole interval's worth of a span. */
+struct backlog_head {
+	struct gathered whole;
+	uint64_t duration_us, unknown_us; /* 0: none yet; the latter: nobody's use was known */
+};
+
 struct ledger {
 	struct ledger_config config;
 	struct tracker tracker;
@@ -51,7 +61,7 @@ struct ledger {
 	struct backlog_whole backlog[N_ENERGY_DOMAINS];
 	struct backlog_interval waiting[LEDGER_BACK_INTERVALS]; /* a ring, of the rest */
 	size_t first_waiting, n_waiting;
-	struct backlog_interval head; /* the first interval of the span; duration 0: none yet */
+	struct backlog_head head;
 	struct device_shares devices[LEDGER_DEVICES_MAX];
 	struct tracked **order; /* sorted by key */
 	struct ledger_unit_total *totals;
@@ -190,22 +200,37 @@ static void gather(struct ledger *ledger, enum energy_domain d, const struct pol
 	gather_unit(&tracker->others, d, p, iv);
 }
 
-/* A span begins: what is gathered now may have to stand for a bit of time before it. */
+/*
+ * A span begins: what is gathered now may have to stand for a bit of time before it. One short
+ * interval alone is too little for that.
+ */
 static void keep_head(struct ledger *ledger, size_t slot)
 {
+	const struct backlog_interval *w = &ledger->waiting[slot];
 	struct tracker *tracker = &ledger->tracker;
+	struct backlog_head *head = &ledger->head;
 
-	ledger->head = ledger->waiting[slot];
+	if (!ledger->backlog[DOMAIN_REST].time) {
+		*head = (struct backlog_head){ .duration_us = 0 };
+		for (size_t i = 0; i < tracker->n; i++)
+			tracker->units[i]->head = (struct gathered){ 0 };
+		tracker->others.head = (struct gathered){ 0 };
+	} else if (head->duration_us >= ledger->config.interval_us) {
+		return;
+	}
+	head->duration_us += w->duration_us;
+	head->unknown_us += w->known ? 0 : w->duration_us;
+	add_weights(&head->whole, &w->whole, 1);
 	for (size_t i = 0; i < tracker->n; i++)
-		tracker->units[i]->head = tracker->units[i]->waiting[slot];
-	tracker->others.head = tracker->others.waiting[slot];
+		add_weights(&tracker->units[i]->head, &tracker->units[i]->waiting[slot], 1);
+	add_weights(&tracker->others.head, &tracker->others.waiting[slot], 1);
 }
 
 static void stretch_head(struct ledger *ledger, uint64_t stretch_us)
 {
 	struct tracker *tracker = &ledger->tracker;
 	struct backlog_whole *b = &ledger->backlog[DOMAIN_REST];
-	const struct backlog_interval *head = &ledger->head;
+	const struct backlog_head *head = &ledger->head;
 	uint64_t limit_us = head->duration_us * HEAD_STRETCH_MAX;
 	uint32_t part_ppm;
 
@@ -214,7 +239,7 @@ static void stretch_head(struct ledger *ledger, uint64_t stretch_us)
 	part_ppm = (uint32_t)((split_weight)MIN(stretch_us, limit_us) * LEDGER_WHOLE_PPM /
 		head->duration_us);
 	b->time += for_part(head->duration_us, part_ppm);
-	b->unknown_time += head->known ? 0 : for_part(head->duration_us, part_ppm);
+	b->unknown_time += for_part(head->unknown_us, part_ppm);
 	add_weights(&b->whole, &head->whole, part_ppm);
 	for (size_t i = 0; i < tracker->n; i++)
 		add_weights(&tracker->units[i]->gathered[DOMAIN_REST], &tracker->units[i]->head,
@@ -229,8 +254,7 @@ static void gather_waiting(struct ledger *ledger, size_t slot, uint32_t part_ppm
 	struct backlog_whole *b = &ledger->backlog[DOMAIN_REST];
 	struct backlog_interval *w = &ledger->waiting[slot];
 
-	if (!b->time)
-		keep_head(ledger, slot);
+	keep_head(ledger, slot);
 	w->left_ppm -= part_ppm;
 	b->time += for_part(w->duration_us, part_ppm);
 	b->unknown_time += w->known ? 0 : for_part(w->duration_us, part_ppm);

@@ -101,6 +101,7 @@ struct ledger_config {
 	   longer, but no longer than LEDGER_KEEP_UNSCRAPED_NS. */
 	int64_t keep_ended_ns;
 	size_t max_units; /* live and ended ones; beyond it energy goes to the party units only */
+	uint64_t interval_us; /* usual; some are shorter. 0: each stands for itself */
 };
 
 int ledger_new(const struct ledger_config *config, struct ledger **ret_ledger);

@@ -145,7 +145,8 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret_sampl
 		s->accounts[d].static_given = config->static_given[d];
 		s->accounts[d].given_static_uw = config->static_uw[d];
 	}
-	r = ledger_new(&config->ledger, &s->ledger);
+	s->config.ledger.interval_us = (uint64_t)config->interval_ns / US_NS;
+	r = ledger_new(&s->config.ledger, &s->ledger);
 	if (r < 0)
 		err_errno(err, r, "ledger");
 	else

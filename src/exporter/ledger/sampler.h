@@ -30,7 +30,7 @@ struct sampler_config {
 	const struct log *log;
 	int64_t (*asleep_ns)(
 		void); /* how long the machine was suspended since boot; NULL = ask it */
-	struct ledger_config ledger;
+	struct ledger_config ledger; /* its interval is set here: */
 	int64_t interval_ns;
 	int64_t max_gap_ns; /* a longer interval's energy is unattributed */
 	bool static_given[N_ENERGY_DOMAINS]; /* otherwise it is learned */

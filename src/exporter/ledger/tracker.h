@@ -36,7 +36,7 @@ struct tracked {
 	struct gathered gathered[N_ENERGY_DOMAINS]; /* of energy that has not come in yet */
 	/* Of the rest: intervals whose place is not known yet, see struct backlog_interval. */
 	struct gathered waiting[LEDGER_BACK_INTERVALS];
-	struct gathered head; /* the first interval of the span */
+	struct gathered head; /* see struct backlog_head */
 	unsigned n_shares; /* of devices, that refer to it: it isn't forgotten before */
 	/* Last readings. */
 	uint64_t cpu_usage_us;

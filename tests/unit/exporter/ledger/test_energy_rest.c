@@ -184,6 +184,20 @@ static void the_lag_is_learned(void **state)
 	}
 }
 
+/* The first thing in the span is a short interval with a noisy reading of the parts. */
+static void a_lag_that_was_learned_is_not_filled_with_one_short_reading(void **state)
+{
+	begin();
+	tick(100, 150);
+	add(0.05, 20000000, &(struct node_energy){ .fresh = false });
+	b.rest.lag.lag_ns = 2 * S_NS;
+	for (int i = 0; i < 25 && (i == 0 || !b.flow.settle); i++)
+		tick(100, 150);
+	assert_true(b.flow.settle);
+	/* 50 W of about 20 s, and the noise counts for two seconds. */
+	assert_in_range(b.booked_uj / 1000000, 950, 1050);
+}
+
 static void noise_tells_no_lag(void **state)
 {
 	begin();
@@ -229,6 +243,7 @@ int main(void)
 		TEST(a_meter_that_falls_silent_leaves_the_parts_unmetered),
 		TEST(a_counter_that_goes_on_tells_the_silence_later),
 		TEST(the_lag_is_learned),
+		TEST(a_lag_that_was_learned_is_not_filled_with_one_short_reading),
 		TEST(noise_tells_no_lag),
 		TEST(whatever_comes_the_sums_hold),
 	};

@@ -259,7 +259,8 @@ static void random_world(uint64_t world_seed, enum ledger_policy policy, size_t 
 		.iv = { .units = w.shown, .now_ns = 1000000000, .realtime_ns = 1700000000000000000 }
 	};
 	assert_int_equal(
-		ledger_new(&(struct ledger_config){ policy, 20000000000, max_units }, &w.ledger),
+		ledger_new(&(struct ledger_config){ policy, 20000000000, max_units, 1000000 },
+			&w.ledger),
 		0);
 	for (int i = 0; i < IDS; i++) {
 		snprintf(w.names[i], sizeof(w.names[i]), "%d", i);
