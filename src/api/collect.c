@@ -42,7 +42,8 @@ static int make_cluster(struct collect *collect, const struct collect_cluster *i
 	if (r < 0)
 		return r;
 	cluster->lane_states = calloc(cluster->lanes.n + 1, sizeof(*cluster->lane_states));
-	if (!cluster->lane_states)
+	cluster->timings = calloc(in->n_updaters + 1, sizeof(*cluster->timings));
+	if (!cluster->lane_states || !cluster->timings)
 		return err_errno(err, -ENOMEM, "cluster '%s'", in->id);
 	for (size_t i = 0; i < cluster->lanes.n; i++)
 		cluster->lane_states[i].lane = cluster->lanes.v[i];
@@ -89,6 +90,8 @@ void collect_free(struct collect *collect)
 		arena_done(&cluster->queue_arena);
 		lanes_free(&cluster->lanes);
 		free(cluster->lane_states);
+		free(cluster->timings);
+		cluster_forget_untold(cluster);
 	}
 	free(collect->clusters);
 	free(collect);
@@ -229,12 +232,12 @@ static int commit(struct cluster *cluster, const struct store_step *step,
 		return r;
 	if (in->manager->stored)
 		in->manager->stored(in->state, window);
-	for (size_t i = 0; !cluster->queue.windows && !step->queue_lanes->n && i < cluster->lanes.n;
-		i++)
-		lane_stored(
-			&cluster->lane_states[i].lane, in, window, step->units, &cluster->arena);
 	log_stored(cluster, window, &result);
-	return step->queue_lanes->n ? cluster_look_at_queue(cluster, err) : 0;
+	if (step->queue_lanes->n)
+		return cluster_look_at_queue(cluster, err);
+	cluster_complete(cluster, window, step->units);
+	cluster_tell(cluster);
+	return 0;
 }
 
 /* One window: all of it or nothing. */
@@ -280,20 +283,29 @@ static int step(struct cluster *cluster, const struct window *window, bool early
 	return commit(cluster, &stored, window, err);
 }
 
-/* What an updater needs, its lane needs. */
-static void note_timing(
-	struct cluster *cluster, size_t updater, const struct updater_timing *timing)
+static void find_timings(struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->in->n_updaters; i++) {
+		const struct collect_updater *u = &cluster->in->updaters[i];
+
+		u->updater->timing(u->state, &cluster->timings[i]);
+	}
+}
+
+struct updater_timing cluster_timing(const struct cluster *cluster, uint64_t updaters)
 {
 	const int64_t max_ms = cluster->collect->config.max_update_interval_ms;
+	struct updater_timing all = { 0 };
 
-	for (size_t i = 0; i < cluster->lanes.n; i++) {
-		struct updater_timing *t = &cluster->lane_states[i].timing;
+	for (size_t i = 0; i < cluster->in->n_updaters; i++) {
+		const struct updater_timing *t = &cluster->timings[i];
 
-		if (!(cluster->lane_states[i].lane.updaters & UINT64_C(1) << updater))
+		if (!(updaters & UINT64_C(1) << i))
 			continue;
-		t->settle_ms = MAX(t->settle_ms, timing->settle_ms);
-		t->min_window_ms = MAX(t->min_window_ms, MIN(timing->min_window_ms, max_ms));
+		all.settle_ms = MAX(all.settle_ms, t->settle_ms);
+		all.min_window_ms = MAX(all.min_window_ms, MIN(t->min_window_ms, max_ms));
 	}
+	return all;
 }
 
 /* How far and how fine windows may go. */
@@ -302,24 +314,14 @@ struct limits {
 	int64_t early_end_ms, early_min_ms; /* of those that get them later */
 };
 
-static void find_limits(struct cluster *cluster, struct limits *ret_limits)
+static void find_limits(const struct cluster *cluster, struct limits *ret_limits)
 {
 	const struct collect_config *config = &cluster->collect->config;
+	const struct updater_timing timing = cluster_timing(cluster, ~UINT64_C(0));
 	const int64_t now_ms = collect_now_ms(cluster->collect);
-	int64_t settle_ms = config->settle_delay_ms, min_ms = MS;
+	const int64_t settle_ms = MAX(config->settle_delay_ms, timing.settle_ms);
+	const int64_t min_ms = MIN(MAX(timing.min_window_ms, MS), config->max_update_interval_ms);
 
-	for (size_t i = 0; i < cluster->lanes.n; i++)
-		cluster->lane_states[i].timing = (struct updater_timing){ 0 };
-	for (size_t i = 0; i < cluster->in->n_updaters; i++) {
-		const struct collect_updater *u = &cluster->in->updaters[i];
-		struct updater_timing timing;
-
-		u->updater->timing(u->state, &timing);
-		note_timing(cluster, i, &timing);
-		settle_ms = MAX(settle_ms, timing.settle_ms);
-		min_ms = MAX(min_ms, timing.min_window_ms);
-	}
-	min_ms = MIN(min_ms, config->max_update_interval_ms);
 	*ret_limits = (struct limits){
 		.end_ms = floor_to_second(now_ms - settle_ms),
 		.min_ms = min_ms,
@@ -424,6 +426,7 @@ static int collect_windows(struct cluster *cluster)
 	struct err err;
 	int r;
 
+	find_timings(cluster);
 	r = find_watermark(cluster, &err);
 	if (r >= 0)
 		r = cluster_look_at_queue(cluster, &err);

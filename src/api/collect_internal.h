@@ -19,7 +19,6 @@ struct failing {
 /* A lane of a cluster as it stands. */
 struct lane_state {
 	struct lane lane; /* the name is borrowed from the cluster's lanes */
-	struct updater_timing timing; /* of all its updaters, as of this tick */
 	struct failing failing;
 	bool failed; /* in this tick: it isn't asked again */
 	int64_t waiting, due; /* windows of the queue */
@@ -32,10 +31,14 @@ struct cluster {
 	const struct collect_cluster *in;
 	struct lanes lanes;
 	struct lane_state *lane_states; /* one for each lane */
+	struct updater_timing *timings; /* of each updater, as of this tick */
 	bool orphans_said; /* that windows wait for updaters that are no longer there */
 	struct arena arena; /* reset for each window */
 	struct arena queue_arena; /* reset whenever the queue is looked at */
 	struct store_queue_state queue; /* in it */
+	struct untold *untold; /* see cluster_complete() */
+	size_t n_untold;
+	bool untold_said; /* that there are too many */
 	struct ticker *ticker;
 	bool known; /* watermark_ms was read */
 	bool recalled; /* the manager knows what runs as far as the database knows */
@@ -56,6 +59,18 @@ bool collect_cancelled(const struct collect *collect);
 
 /* Whether the cause is new. When there is no room left for causes, nothing is. */
 bool failing_note(struct failing *failing, int r, int64_t now_ms);
+
+/* What all of these updaters (bits) need. */
+struct updater_timing cluster_timing(const struct cluster *cluster, uint64_t updaters);
+
+/*
+ * A window, no part of which waits in the queue, to be told to the updaters; and telling them all
+ * that is older than the queue.
+ */
+void cluster_complete(
+	struct cluster *cluster, const struct window *window, const struct unit_list *units);
+void cluster_tell(struct cluster *cluster);
+void cluster_forget_untold(struct cluster *cluster);
 
 /* Reads the queue of the cluster and how its lanes stand. */
 int cluster_look_at_queue(struct cluster *cluster, struct err *err);

@@ -71,20 +71,6 @@ void lane_say_recovery(const struct cluster *cluster, struct lane_state *state)
 		LOG_INT("windows_waiting", state->waiting));
 }
 
-/* All are told, as each of them may have waited for the others. */
-static void tell_updaters(struct cluster *cluster, const struct store_queued *queued,
-	const struct window *window, const struct unit_list *units)
-{
-	struct err err;
-
-	if (cluster_look_at_queue(cluster, &err) < 0 ||
-		(cluster->queue.windows && cluster->queue.oldest_start_ms <= queued->start_ms))
-		return;
-	for (size_t i = 0; i < cluster->lanes.n; i++)
-		lane_stored(
-			&cluster->lane_states[i].lane, cluster->in, window, units, &cluster->arena);
-}
-
 /* Windows that follow each other and whose metrics are asked for together. */
 struct group {
 	struct store_queued v[GROUP_MAX];
@@ -141,6 +127,44 @@ static int store_group(struct cluster *cluster, const struct lane *lane, const c
 	return sink->queue_commit(sink->ctx, late, group->n, ret_result, err);
 }
 
+/* Whether a window waits in some lane. If that can't be told it is taken for waiting. */
+static bool is_waiting(const struct cluster *cluster, const struct store_queued *queued)
+{
+	const struct collect_sink *sink = &cluster->collect->config.sink;
+	const struct store_queue_pick pick = { STORE_QUEUE_AT, queued->start_ms };
+	const struct store_queue_state *queue = &cluster->queue;
+	struct store_queued found;
+	struct err err;
+
+	for (size_t i = 0; i < queue->n_lanes; i++)
+		if (sink->queue_next(sink->ctx, cluster->in->id, queue->lanes[i].name, &pick,
+			    INT64_MAX, &found, &err) != 0)
+			return true;
+	return false;
+}
+
+/* The last lane of a window completes it. */
+static void complete_group(
+	struct cluster *cluster, const struct group *group, const struct loaded *loaded)
+{
+	struct err err;
+	size_t from = 0;
+
+	if (cluster_look_at_queue(cluster, &err) < 0)
+		return;
+	for (size_t i = 0; i < group->n; i++) {
+		const struct store_queued *queued = &group->v[i];
+		const struct window window = { queued->since_ms, queued->start_ms, queued->end_ms };
+		const size_t n = loaded->counts[i];
+		const struct unit_list units = { n ? loaded->units.v + from : NULL, n, n };
+
+		if (!is_waiting(cluster, queued))
+			cluster_complete(cluster, &window, &units);
+		from += n;
+	}
+	cluster_tell(cluster);
+}
+
 /*
  * A group of a lane whose name in the database this is. A unit that is in several of its windows is
  * several units to the updaters, which share what one id has among them by time.
@@ -169,7 +193,7 @@ static int finish(struct cluster *cluster, const struct lane *lane, const char *
 		LOG_INT("window_seconds", (window.end_ms - window.start_ms) / MS),
 		LOG_INT("rows", (int64_t)result.stored));
 	collect_say_failed_rows(cluster, &result);
-	tell_updaters(cluster, &group->v[0], &window, &loaded.units);
+	complete_group(cluster, group, &loaded);
 	return 0;
 }
 
@@ -178,42 +202,39 @@ struct drain {
 	struct cluster *cluster;
 	struct lane lane;
 	const char *name;
+	struct updater_timing timing; /* of its updaters */
 	struct lane_state *state; /* of the same lane in this configuration; NULL: it has none */
 };
 
+/* A window at a given time is found whether it is due or not. */
 static int next(const struct drain *d, const struct store_queue_pick *pick,
 	struct store_queued *ret_queued, struct err *err)
 {
 	const struct collect *collect = d->cluster->collect;
 	const struct collect_sink *sink = &collect->config.sink;
+	const int64_t until_ms = pick->which == STORE_QUEUE_AT ? INT64_MAX
+							       : collect_now_ms(collect);
 
-	return sink->queue_next(sink->ctx, d->cluster->in->id, d->name, pick,
-		collect_now_ms(collect), ret_queued, err);
-}
-
-static const struct updater_timing *timing_of(const struct drain *d)
-{
-	static const struct updater_timing none;
-
-	return d->state ? &d->state->timing : &none;
+	return sink->queue_next(
+		sink->ctx, d->cluster->in->id, d->name, pick, until_ms, ret_queued, err);
 }
 
 /* Whether all samples of it can be seen. */
 static bool is_settled(const struct drain *d, const struct store_queued *queued)
 {
-	return queued->end_ms <= collect_now_ms(d->cluster->collect) - timing_of(d)->settle_ms;
+	return queued->end_ms <= collect_now_ms(d->cluster->collect) - d->timing.settle_ms;
 }
 
 static bool is_long_enough(const struct drain *d, const struct group *group)
 {
 	const struct window window = window_of(group);
 
-	return window.end_ms - window.start_ms >= timing_of(d)->min_window_ms;
+	return window.end_ms - window.start_ms >= d->timing.min_window_ms;
 }
 
 /*
- * The oldest window, with those that follow until they are as long as the updaters need. 0: there
- * is none, or not yet. One that will never have a neighbour goes alone.
+ * The oldest window that is due, with those that follow until they are as long as the updaters
+ * need. 0: there is none, or not yet. One that will never have a neighbour goes alone.
  */
 static int next_group(const struct drain *d, struct group *ret_group, struct err *err)
 {
@@ -388,6 +409,7 @@ void cluster_drain(struct cluster *cluster, int64_t until_ms)
 		d.state = find_state(cluster, d.name);
 		if (!lane_find(cluster->in, d.name, &d.lane) || (d.state && d.state->failed))
 			continue;
+		d.timing = cluster_timing(cluster, d.lane.updaters);
 		r = drain_lane(&d, until_ms, &err);
 		if (r < 0)
 			log_warn(cluster->collect->config.log, "the queue of an updater fails",

@@ -47,8 +47,9 @@ struct updater {
 	int (*update)(void *state, const struct window *window, struct unit_list *units,
 		struct arena *arena, struct err *err);
 	/*
-	 * These units are in the database with their metrics, and no older window waits for any:
-	 * what they don't need any more may be deleted. NULL: nothing is.
+	 * Windows that follow each other are in the database with all metrics, and no older one
+	 * waits for any: what they don't need any more may be deleted. units: uuid and times of
+	 * those that mark() ignored. NULL: nothing is.
 	 */
 	void (*stored)(void *state, const struct window *window, const struct unit_list *units,
 		struct arena *arena);

@@ -23,7 +23,7 @@ struct job {
 	int64_t start_s, end_s;
 	double stored_seconds, stored_joules, stored_gpu; /* what came into the store */
 	int64_t stored_end_ms;
-	bool ignored;
+	bool ignored, told;
 };
 
 /* A window that waits in a lane. */
@@ -44,6 +44,7 @@ struct world {
 	size_t recalled, owners;
 	int lost_answer; /* commits, but says that it failed */
 	struct updater_timing timing;
+	int64_t gpu_min_window_ms; /* of the second updater if it is longer */
 	int64_t watermark_ms;
 	size_t commits;
 	int64_t shortest_ms, longest_ms, shortest_asked_ms;
@@ -55,11 +56,20 @@ struct world {
 	struct waiting queue[QUEUE_MAX];
 	int64_t queue_units; /* is added to what the queue says of itself */
 	int64_t told_end_ms; /* of the last window that the updater was told to be complete */
-	size_t told;
+	size_t told, told_gaps;
 	struct collect_updater updaters[2];
 	struct collect_cluster cluster;
 	struct collect *collect;
 };
+
+static struct job *find_job(struct world *w, const char *uuid)
+{
+	for (size_t j = 0; j < JOBS; j++)
+		if (strcmp(uuid, w->jobs[j].uuid) == 0)
+			return &w->jobs[j];
+	fail_msg("no job '%s'", uuid);
+	return NULL;
+}
 
 static int64_t realtime(void *ctx)
 {
@@ -165,11 +175,20 @@ static void world_stored(void *state, const struct window *window, const struct 
 {
 	struct world *w = state;
 
+	w->told_gaps += w->told && w->told_end_ms != window->start_ms;
 	w->told_end_ms = window->end_ms;
 	w->told++;
+	for (size_t i = 0; i < units->n; i++) {
+		struct job *job = find_job(w, units->v[i].uuid);
+
+		assert_true(units->v[i].ignore);
+		assert_int_equal(units->v[i].started_at_ms, job->start_s * MS);
+		assert_int_equal(units->v[i].ended_at_ms, job->end_s * MS);
+		job->told = true;
+	}
 	for (size_t i = 0; i < QUEUE_MAX; i++)
 		assert_true(
-			!w->queue[i].window.id || w->queue[i].window.start_ms > window->start_ms);
+			!w->queue[i].window.id || w->queue[i].window.start_ms >= window->end_ms);
 }
 
 /* The second updater sees a quarter of it, in the GPUs. */
@@ -196,19 +215,18 @@ static void world_timing(void *state, struct updater_timing *ret_timing)
 	*ret_timing = ((struct world *)state)->timing;
 }
 
+static void gpu_timing(void *state, struct updater_timing *ret_timing)
+{
+	const struct world *w = state;
+
+	*ret_timing = w->timing;
+	ret_timing->min_window_ms = MAX(ret_timing->min_window_ms, w->gpu_min_window_ms);
+}
+
 static int world_watermark(void *ctx, const char *cluster_id, int64_t *ret_ms, struct err *err)
 {
 	*ret_ms = ((struct world *)ctx)->watermark_ms;
 	return 0;
-}
-
-static struct job *find_job(struct world *w, const char *uuid)
-{
-	for (size_t j = 0; j < JOBS; j++)
-		if (strcmp(uuid, w->jobs[j].uuid) == 0)
-			return &w->jobs[j];
-	fail_msg("no job '%s'", uuid);
-	return NULL;
 }
 
 static void add_metrics(struct world *w, const struct unit *unit)
@@ -345,6 +363,9 @@ static int world_queue_load(void *ctx, const char *cluster_id, const struct stor
 		struct unit *unit = unit_list_push(units, arena);
 
 		unit->uuid = job->uuid;
+		unit->started_at_ms = job->start_s * MS;
+		unit->ended_at_ms = job->end_s <= w->now_s ? job->end_s * MS : 0;
+		unit->ignore = job->ignored;
 		metric_map_put(&unit->metrics[TOTAL_TIME_SECONDS], arena, "walltime",
 			(double)sacct_window_seconds(job->start_s * MS, job->end_s * MS,
 				window->since_ms, window->start_ms, window->end_ms));
@@ -434,7 +455,7 @@ static const struct updater gpu_updater = {
 	.name = "gpu",
 	.metrics = gpu_metrics,
 	.update = gpu_update,
-	.timing = world_timing,
+	.timing = gpu_timing,
 };
 /* The same metric as the first updater, so that they wait for each other. */
 static const struct updater rival_updater = {
@@ -746,6 +767,100 @@ static void updaters_are_told_when_nothing_older_waits(void **state)
 	free_world(w);
 }
 
+/* One updater has no answer for one window; all others are complete before it is. */
+static void updaters_are_told_of_windows_that_were_complete_before_an_older_one(void **state)
+{
+	struct world *w = make_world();
+	int64_t told_end_ms;
+
+	run_minutes(w, 10);
+	told_end_ms = w->told_end_ms;
+	w->bad_window_ms = w->watermark_ms;
+	run_minutes(w, 30);
+	assert_int_equal(waiting_in(w, "u"), 1);
+	assert_int_equal(w->told_end_ms, told_end_ms);
+	w->bad_window_ms = 0;
+	run_minutes(w, 100);
+	assert_int_equal(w->told_end_ms, w->watermark_ms);
+	assert_int_equal(w->told_gaps, 0);
+	for (size_t i = 0; i < JOBS; i++)
+		assert_int_equal(w->jobs[i].told, w->jobs[i].ignored);
+	free_world(w);
+}
+
+/* Of the windows that one updater joins the other one still needs the last. */
+static void updaters_are_told_of_what_no_lane_needs_any_more(void **state)
+{
+	struct world *w = make_world();
+
+	w->timing.min_window_ms = 40 * MS;
+	w->gpu_min_window_ms = 160 * MS;
+	for (int i = 0; i < 50; i++) {
+		w->now_s += 10;
+		collect_tick(w->collect, 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		/* The second one lags behind when the first one fails. */
+		if (!w->updater_error && waiting_in(w, "v") > waiting_in(w, "u") + 1)
+			w->updater_error = -EIO;
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+	}
+	assert_true(w->updater_error && waiting_in(w, "u") > waiting_in(w, "v"));
+	w->updater_error = 0;
+	run_minutes(w, 80);
+	w->timing.min_window_ms = w->gpu_min_window_ms = 20 * MS;
+	run_minutes(w, 10);
+	assert_int_equal(w->told_end_ms, w->watermark_ms);
+	assert_int_equal(w->told_gaps, 0);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
+/* Their lane has another name then, and needs as long windows as before. */
+static void early_windows_are_joined_though_an_updater_was_added(void **state)
+{
+	struct world *w = make_world();
+
+	w->updaters[1].updater = &rival_updater;
+	w->cluster.n_updaters = 1;
+	w->timing.min_window_ms = 160 * MS;
+	start_collect(w);
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	while (waiting_in(w, "u") < 8) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+	}
+	w->cluster.n_updaters = 2;
+	start_collect(w);
+	run_minutes(w, 10);
+	assert_int_equal(waiting_in(w, "u"), 0);
+	assert_true(w->shortest_asked_ms >= 160 * MS);
+	free_world(w);
+}
+
+/* A group is one, whichever of its windows were set aside. */
+static void a_neighbour_that_was_set_aside_is_joined(void **state)
+{
+	struct world *w = make_world();
+
+	w->timing.min_window_ms = 160 * MS;
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	while (waiting_in(w, "u") < 8) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+	}
+	/* Slots take turns with the other lane. */
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		if (i / 2 % 2)
+			w->queue[i].not_before_ms = (w->now_s + 600) * MS;
+	run_minutes(w, 5);
+	assert_true(w->shortest_asked_ms >= 160 * MS);
+	free_world(w);
+}
+
 static void a_hanging_sacct_loses_nothing(void **state)
 {
 	struct world *w = make_world();
@@ -961,6 +1076,10 @@ int main(void)
 		TEST(a_window_that_always_fails_steps_aside),
 		TEST(a_full_queue_holds_the_units_back_and_loses_nothing),
 		TEST(updaters_are_told_when_nothing_older_waits),
+		TEST(updaters_are_told_of_windows_that_were_complete_before_an_older_one),
+		TEST(updaters_are_told_of_what_no_lane_needs_any_more),
+		TEST(early_windows_are_joined_though_an_updater_was_added),
+		TEST(a_neighbour_that_was_set_aside_is_joined),
 		TEST(a_hanging_sacct_loses_nothing),
 		TEST(a_failing_sacctmgr_loses_nothing),
 		TEST(a_full_disk_loses_nothing),
