@@ -4,23 +4,27 @@
 #include <errno.h>
 #include <string.h>
 
+enum { FIRST_SAMPLES = 64 };
+
 struct samples {
 	struct arena *arena;
 	struct tsdb_sample *v;
-	size_t n;
+	size_t n, cap;
 };
 
 static int add(struct samples *all, const struct tsdb_sample *part, size_t n)
 {
-	struct tsdb_sample *v = ARENA_ARRAY(all->arena, struct tsdb_sample, all->n + n + 1);
+	if (n > all->cap - all->n) {
+		const size_t cap = MAX(MAX(2 * all->cap, all->n + n), FIRST_SAMPLES);
+		struct tsdb_sample *v = arena_grow(all->arena, all->v, all->n, cap, sizeof(*v));
 
-	if (!v)
-		return -ENOMEM;
-	if (all->n)
-		memcpy(v, all->v, all->n * sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		all->v = v;
+		all->cap = cap;
+	}
 	if (n)
-		memcpy(v + all->n, part, n * sizeof(*v));
-	all->v = v;
+		memcpy(all->v + all->n, part, n * sizeof(*part));
 	all->n += n;
 	return 0;
 }
@@ -50,14 +54,6 @@ static int ask_once(const struct ask *ask, const char *const *ids, size_t n, str
 	return r < 0 ? err_errno(err, r, "answer for %zu units", n) : 0;
 }
 
-static void learn(atomic_size_t *units_max, size_t n)
-{
-	size_t known = atomic_load(units_max);
-
-	while ((!known || n < known) && !atomic_compare_exchange_weak(units_max, &known, n))
-		;
-}
-
 /* A query that is wrong whatever the units are fails for the first of them, after a few steps. */
 static int ask_in_halves(const struct ask *ask, const char *const *ids, size_t n,
 	struct samples *all, struct err *err)
@@ -70,8 +66,8 @@ static int ask_in_halves(const struct ask *ask, const char *const *ids, size_t n
 	r = ask_in_halves(ask, ids, half, all, err);
 	if (r >= 0)
 		r = ask_in_halves(ask, ids + half, n - half, all, err);
-	if (r >= 0)
-		learn(ask->units_max, n - half);
+	if (r >= 0 && (!*ask->units_max || n - half < *ask->units_max))
+		*ask->units_max = n - half;
 	return r;
 }
 
@@ -82,7 +78,7 @@ int ask_for_units(const struct ask *ask, const char *const *ids, size_t n, struc
 	int r = 0;
 
 	for (size_t i = 0, part; r >= 0 && i < n; i += part) {
-		const size_t known = atomic_load(ask->units_max);
+		const size_t known = *ask->units_max;
 
 		part = known ? MIN(known, n - i) : n - i;
 		r = ask_in_halves(ask, ids + i, part, &all, err);

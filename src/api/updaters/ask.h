@@ -7,8 +7,6 @@
 #ifndef CEEMS_API_UPDATERS_ASK_H
 #define CEEMS_API_UPDATERS_ASK_H
 
-#include <stdatomic.h>
-
 #include "api/updaters/template.h"
 #include "remote/tsdb.h"
 
@@ -21,8 +19,9 @@ struct ask {
 	size_t n_values; /* less than ASK_VALUES_MAX */
 	double time;
 	int64_t lookback_ms;
-	/* How many units the server has taken where more were refused; 0: not known. Shared. */
-	atomic_size_t *units_max;
+	/* How many units the server has taken of this query where more were refused; 0: not known.
+	 */
+	size_t *units_max;
 };
 
 /*

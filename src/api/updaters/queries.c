@@ -68,7 +68,7 @@ static int add_query(struct query_list *list, enum unit_metric metric, const cha
 	if (r < 0)
 		return err_prefix(err, r, "%s:%d: query '%s' of %s", config_name, node->line, key,
 			unit_metric_names[metric]);
-	list->v[list->n++] = (struct query){ metric, key, node->text, false };
+	list->v[list->n++] = (struct query){ metric, key, node->text, false, 0 };
 	return 0;
 }
 

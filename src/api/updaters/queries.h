@@ -14,6 +14,7 @@ struct query {
 	const char *key; /* "total" */
 	const char *text; /* template */
 	bool failing; /* said so already */
+	size_t units_max; /* see struct ask */
 };
 
 struct query_list {

@@ -56,7 +56,6 @@ struct updater_state {
 	struct tsdb_settings settings;
 	int64_t discovered_ms; /* monotonic; 0: not yet, or the last try failed */
 	bool limits_untold; /* by the server: it may be VictoriaMetrics */
-	atomic_size_t units_max; /* see struct ask */
 	bool discovery_failing, deletion_failing; /* said so already */
 };
 
@@ -218,7 +217,8 @@ static int discover(struct updater_state *u, struct err *err)
 	if (r >= 0) {
 		use_settings(u, &found);
 		u->limits_untold = !found.max_samples;
-		atomic_store(&u->units_max, 0); /* limits may have changed */
+		for (size_t i = 0; i < u->queries.n; i++)
+			u->queries.v[i].units_max = 0; /* limits may have changed */
 		u->discovered_ms = now_ms;
 		u->discovery_failing = false;
 		return 0;
@@ -290,7 +290,7 @@ struct answer {
 	struct err err;
 };
 
-static void ask_one(struct batch *batch, const struct query *query, struct answer *answer)
+static void ask_one(struct batch *batch, struct query *query, struct answer *answer)
 {
 	struct updater_state *u = batch->u;
 	const struct ask ask = {
@@ -300,7 +300,7 @@ static void ask_one(struct batch *batch, const struct query *query, struct answe
 		.n_values = batch->n_values,
 		.time = batch->time,
 		.lookback_ms = u->settings.scrape_interval_ms,
-		.units_max = &u->units_max,
+		.units_max = &query->units_max,
 	};
 
 	arena_init(&answer->arena, QUERY_ARENA_BYTES);

@@ -391,10 +391,33 @@ static void what_a_server_refuses_for_many_units_is_asked_for_fewer(void **state
 	/* What it took is remembered: four times ten, and the broken one down to a single unit. */
 	put_file("requests", "");
 	assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
-	assert_int_equal(count(get_file("requests"), "/query"), 4 + 4);
+	assert_int_equal(count(get_file("requests"), "/query"), 4 + 6);
 	for (size_t i = 0; i < units.n; i++)
 		assert_true(energy(&units.v[i]) == 1);
 	assert_int_equal(count_log("a query fails"), 1);
+	unlink(path("max_query_bytes"));
+	updater_tsdb.close(u);
+}
+
+/* A long query takes fewer units; the short one is not asked for so few. */
+static void what_a_server_takes_is_remembered_for_each_query(void **state)
+{
+	void *u = opened(ENERGY_QUERY
+		"    avg_cpu_usage:\n      global: 'x{uuid=~\"{{.UUIDs}}\"} + 0 + 0 + 0 + 0 + 0 + 0'\n");
+	struct unit_list units = { 0 };
+	struct err err;
+
+	put_file("values", "{\"x{\": 1}");
+	put_file("max_query_bytes", "60");
+	for (int i = 100; i < 140; i++)
+		add_unit(&units, arena_printf(&arena, "%d", i));
+	for (int i = 0; i < 2; i++) {
+		put_file("requests", "");
+		assert_int_equal(updater_tsdb.update(u, &minute, &units, &arena, &err), 0);
+	}
+	assert_int_equal(count(get_file("requests"), "/query"), 4 + 8);
+	for (size_t i = 0; i < units.n; i++)
+		assert_true(energy(&units.v[i]) == 1);
 	unlink(path("max_query_bytes"));
 	updater_tsdb.close(u);
 }
@@ -515,6 +538,7 @@ int main(void)
 		CASE(many_units_are_asked_for_in_batches),
 		CASE(what_victoriametrics_holds_back_is_waited_for),
 		CASE(what_a_server_refuses_for_many_units_is_asked_for_fewer),
+		CASE(what_a_server_takes_is_remembered_for_each_query),
 		CASE(short_units_are_marked_and_deleted_when_asked_for),
 		CASE(the_whole_database_is_never_deleted),
 		CASE(mistakes_in_the_configuration_are_found_at_the_start),
