@@ -10,6 +10,8 @@ enum {
 	QUEUE_ARENA_BYTES = 1 << 20,
 	EARLY_PARTS = 8, /* of the shortest window that an updater can fill */
 	EARLY_WINDOWS_MAX = 8 * EARLY_PARTS, /* that wait */
+	/* That wait: well below GROUP_UNITS_MAX, so that parts don't fail to become a whole. */
+	EARLY_UNITS_MAX = 200000,
 };
 
 static const size_t step_arena_bytes = (size_t)4 << 30;
@@ -340,6 +342,7 @@ static bool may_go_early(const struct cluster *cluster, const struct limits *lim
 		if (cluster->lane_states[i].failing.n)
 			return false;
 	return cluster->queue.windows < EARLY_WINDOWS_MAX &&
+		cluster->queue.units < EARLY_UNITS_MAX &&
 		limits->early_end_ms - cluster->watermark_ms >= limits->early_min_ms;
 }
 

@@ -11,6 +11,7 @@ enum {
 	BACKOFF_DOUBLINGS_MAX = 10,
 	BACKOFF_MAX_MS = 24 * 3600 * MS,
 	GROUP_MAX = 128, /* windows that are joined */
+	GROUP_UNITS_MAX = 500000, /* in them: some 2 KB of memory each */
 };
 
 int cluster_look_at_queue(struct cluster *cluster, struct err *err)
@@ -234,19 +235,26 @@ static bool is_long_enough(const struct drain *d, const struct group *group)
 
 /*
  * The oldest window that is due, with those that follow until they are as long as the updaters
- * need. 0: there is none, or not yet. One that will never have a neighbour goes alone.
+ * need, or too many. 0: there is none, or not yet. One that will never have a neighbour goes alone.
  */
 static int next_group(const struct drain *d, struct group *ret_group, struct err *err)
 {
 	struct store_queue_pick pick = { STORE_QUEUE_OLDEST, 0 };
 	struct group *group = ret_group;
+	int64_t n_units = 0;
 	int r;
 
 	group->n = 0;
 	while ((r = next(d, &pick, &group->v[group->n], err)) > 0) {
-		if (!is_settled(d, &group->v[group->n]))
+		const struct store_queued *found = &group->v[group->n];
+
+		if (group->n && n_units + found->n_units > GROUP_UNITS_MAX)
+			return 1;
+		if (!is_settled(d, found))
 			return 0;
-		pick = (struct store_queue_pick){ STORE_QUEUE_AT, group->v[group->n++].end_ms };
+		n_units += found->n_units;
+		pick = (struct store_queue_pick){ STORE_QUEUE_AT, found->end_ms };
+		group->n++;
 		if (group->n == GROUP_MAX || is_long_enough(d, group))
 			return 1;
 	}

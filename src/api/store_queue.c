@@ -289,7 +289,7 @@ int store_queue_next(struct store *store, const char *cluster_id, const char *la
 	r = stmt_step(q, err);
 	if (r > 0)
 		*ret_window = (struct store_queued){ stmt_i64(q, 0), stmt_i64(q, 1), stmt_i64(q, 2),
-			stmt_i64(q, 3), (int)stmt_i64(q, 4) };
+			stmt_i64(q, 3), (int)stmt_i64(q, 4), stmt_i64(q, 5) };
 	stmt_reset(q);
 	store_return_reader(store, db);
 	return r;

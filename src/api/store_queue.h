@@ -21,6 +21,7 @@ struct store_queued {
 	int64_t id;
 	int64_t since_ms, start_ms, end_ms;
 	int attempts; /* that failed */
+	int64_t n_units; /* that it was stored with */
 };
 
 /* What waits for a cluster. */

@@ -56,9 +56,9 @@
 /* The queue of windows: see sql/own_tables.sql. */
 #define QUEUE_WEIGHTS "alloc_cputime, alloc_cpumemtime, alloc_gputime, alloc_gpumemtime"
 #define QUEUE_TIMES "walltime, " QUEUE_WEIGHTS
-#define QUEUE_NEXT(which)                                                                   \
-	"SELECT w.id, w.since_ms, w.start_ms, w.end_ms, q.attempts FROM ceems_windows w "   \
-	"JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 AND q.lane = ?2 " \
+#define QUEUE_NEXT(which)                                                                            \
+	"SELECT w.id, w.since_ms, w.start_ms, w.end_ms, q.attempts, w.n_units FROM ceems_windows w " \
+	"JOIN ceems_queue q ON q.window_id = w.id WHERE w.cluster_id = ?1 AND q.lane = ?2 "          \
 	"AND q.not_before_ms <= ?3 " which " LIMIT 1"
 #define SET_METRICS_BY_ID(table) "UPDATE " table " SET " SET_METRICS " WHERE id = ?14"
 #define COUNT_MISSING(key)                                                                  \

@@ -55,6 +55,8 @@ struct world {
 	int gpu_error; /* of the second updater, as updater_error of the first */
 	struct waiting queue[QUEUE_MAX];
 	int64_t queue_units; /* is added to what the queue says of itself */
+	int64_t window_units; /* that each window says to have */
+	size_t most_joined; /* windows that got their metrics together */
 	int64_t told_end_ms; /* of the last window that the updater was told to be complete */
 	size_t told, told_gaps;
 	struct collect_updater updaters[2];
@@ -246,7 +248,7 @@ static void queue_window(struct world *w, const struct store_step *step, const c
 		assert_true(++free_one < QUEUE_MAX);
 	q = &w->queue[free_one];
 	*q = (struct waiting){ .window = { step->start_ms, step->since_ms, step->start_ms,
-				       step->end_ms, 0 } };
+				       step->end_ms, 0, w->window_units } };
 	snprintf(q->lane, sizeof(q->lane), "%s", lane);
 	for (size_t i = 0; i < step->units->n; i++)
 		q->jobs[q->n++] = (size_t)(find_job(w, step->units->v[i].uuid) - w->jobs);
@@ -300,6 +302,7 @@ static int world_queue_state(void *ctx, const char *cluster_id, int64_t now_ms, 
 		if (!q->window.id)
 			continue;
 		state.windows++;
+		state.units += q->window.n_units;
 		if (!state.oldest_start_ms || q->window.start_ms < state.oldest_start_ms)
 			state.oldest_start_ms = q->window.start_ms;
 		while (l < state.n_lanes && strcmp(lanes[l].name, q->lane))
@@ -381,6 +384,7 @@ static int world_queue_commit(void *ctx, const struct store_late *late, size_t n
 
 	if (w->commit_error)
 		return err_set(err, w->commit_error, "disk full");
+	w->most_joined = MAX(w->most_joined, n);
 	for (; n--; late++) {
 		for (size_t i = 0; i < late->units->n; i++)
 			add_metrics(w, &late->units->v[i]);
@@ -861,6 +865,45 @@ static void a_neighbour_that_was_set_aside_is_joined(void **state)
 	free_world(w);
 }
 
+/* Each part of a window holds all units that run, so few parts of many are stored early. */
+static void parts_of_a_window_are_few_when_units_are_many(void **state)
+{
+	struct world *w = make_world();
+
+	w->timing.min_window_ms = 160 * MS;
+	w->window_units = 60000;
+	for (int i = 0; i < 300; i++) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+		assert_true(waiting_in(w, "u") <= 3);
+	}
+	assert_true(w->shortest_ms == 20 * MS);
+	assert_true(w->shortest_asked_ms >= 160 * MS);
+	run_minutes(w, 10);
+	assert_everything_counted_once(w);
+	free_world(w);
+}
+
+static void windows_are_joined_as_far_as_memory_goes(void **state)
+{
+	struct world *w = make_world();
+
+	w->timing.min_window_ms = 160 * MS;
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	while (waiting_in(w, "u") < 8) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+	}
+	w->window_units = 200000;
+	w->most_joined = 0;
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		w->queue[i].window.n_units = w->window_units;
+	run_minutes(w, 5);
+	assert_int_equal(w->most_joined, 2);
+	free_world(w);
+}
+
 static void a_hanging_sacct_loses_nothing(void **state)
 {
 	struct world *w = make_world();
@@ -1080,6 +1123,8 @@ int main(void)
 		TEST(updaters_are_told_of_what_no_lane_needs_any_more),
 		TEST(early_windows_are_joined_though_an_updater_was_added),
 		TEST(a_neighbour_that_was_set_aside_is_joined),
+		TEST(parts_of_a_window_are_few_when_units_are_many),
+		TEST(windows_are_joined_as_far_as_memory_goes),
 		TEST(a_hanging_sacct_loses_nothing),
 		TEST(a_failing_sacctmgr_loses_nothing),
 		TEST(a_full_disk_loses_nothing),
