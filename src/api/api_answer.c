@@ -82,8 +82,10 @@ static void put_int(struct api_answer *a, const struct store_column *column, int
 	json_writer_int(&a->json, value);
 }
 
-static int put_metrics(struct api_answer *a, const struct store_column *column, struct slice text)
+static int put_metrics(struct api_answer *a, const struct store_row *row, size_t i)
 {
+	const struct store_column *column = &a->table->columns[i];
+	struct slice text = store_row_bytes(row, i);
 	struct metric_map map;
 	int r;
 
@@ -94,7 +96,7 @@ static int put_metrics(struct api_answer *a, const struct store_column *column, 
 		json_writer_raw(&a->json, text.p, text.n);
 		return 0;
 	}
-	r = metric_map_parse(text.p, &a->arena, &map);
+	r = metric_map_parse(store_row_text(row, i).p, &a->arena, &map);
 	if (r < 0 || !map.n)
 		return r;
 	json_writer_key(&a->json, column->name);
@@ -123,25 +125,21 @@ static int put_column(struct api_answer *a, size_t i, const struct store_row *ro
 {
 	const struct store_column *column = &a->table->columns[i];
 	bool shown = a->fields >> i & 1;
-	struct slice text = { 0 };
 
 	if (!shown && !column->always)
 		return 0;
-	if (column->type == STORE_INT) {
+	switch (column->type) {
+	case STORE_INT:
 		put_int(a, column, shown ? store_row_i64(row, i) : 0);
 		return 0;
-	}
-	if (shown)
-		text = store_row_text(row, i);
-	switch (column->type) {
 	case STORE_METRICS:
-		return put_metrics(a, column, text);
+		return shown ? put_metrics(a, row, i) : 0;
 	case STORE_OBJECT:
 	case STORE_LIST:
-		put_json(a, column, text);
+		put_json(a, column, shown ? store_row_bytes(row, i) : (struct slice){ 0 });
 		return 0;
 	default:
-		put_text(a, column, text);
+		put_text(a, column, shown ? store_row_bytes(row, i) : (struct slice){ 0 });
 		return 0;
 	}
 }

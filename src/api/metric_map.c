@@ -363,13 +363,13 @@ bool metric_map_is_plain(struct slice text)
 	if (p + 1 == end)
 		return true;
 	for (;;) {
-		const char *key = p;
+		const char *key;
 
 		if (p == end || *p++ != '"')
 			return false;
-		while (p < end && *p >= ' ' && *p <= '~' && !strchr("\"\\<>&", *p))
-			p++;
-		if (p == key + 1 || end - p < 2 || *p++ != '"' || *p++ != ':')
+		key = p;
+		p += json_writer_plain_length(p, (size_t)(end - p));
+		if (p == key || end - p < 2 || *p++ != '"' || *p++ != ':')
 			return false;
 		p = plain_number(p, end);
 		if (!p || p == end)

@@ -170,6 +170,8 @@ extern const struct store_table store_units, store_usage, store_users, store_pro
 
 struct store_row;
 struct slice store_row_text(const struct store_row *row, size_t column); /* p NULL for NULL */
+/* Without a NUL behind it, which is less work; p may be NULL for "". */
+struct slice store_row_bytes(const struct store_row *row, size_t column);
 int64_t store_row_i64(const struct store_row *row, size_t column);
 
 typedef int (*store_row_fn)(void *ctx, const struct store_row *row);

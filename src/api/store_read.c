@@ -15,6 +15,11 @@ struct slice store_row_text(const struct store_row *row, size_t column)
 	return stmt_slice(row->q, (int)column);
 }
 
+struct slice store_row_bytes(const struct store_row *row, size_t column)
+{
+	return stmt_bytes(row->q, (int)column);
+}
+
 int64_t store_row_i64(const struct store_row *row, size_t column)
 {
 	return stmt_i64(row->q, (int)column);

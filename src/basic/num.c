@@ -186,6 +186,17 @@ size_t num_15_digits(double value, char text[static NUM_TEXT_MAX])
 	return plain(&d, text);
 }
 
+size_t num_i64(int64_t value, char text[static NUM_TEXT_MAX])
+{
+	size_t n = 0;
+
+	if (value < 0)
+		text[n++] = '-';
+	n += (size_t)put_whole(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, text + n);
+	text[n] = '\0';
+	return n;
+}
+
 size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX])
 {
 	uint64_t v = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;

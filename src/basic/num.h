@@ -24,6 +24,9 @@ size_t num_plain(double value, char text[static NUM_TEXT_MAX]);
  */
 size_t num_15_digits(double value, char text[static NUM_TEXT_MAX]);
 
+/* A whole number in full. Returns the length, as all of these do. */
+size_t num_i64(int64_t value, char text[static NUM_TEXT_MAX]);
+
 /* An integer count of millionths as an exact decimal: 1500000 -> "1.5", -1 -> "-0.000001". */
 size_t num_micro(int64_t micro, char text[static NUM_TEXT_MAX]);
 

@@ -304,6 +304,14 @@ struct slice stmt_slice(struct stmt *q, int column)
 	return (struct slice){ text, text ? (size_t)sqlite3_column_bytes(q->handle, column) : 0 };
 }
 
+struct slice stmt_bytes(struct stmt *q, int column)
+{
+	/* First, as it makes UTF-8 of what isn't yet. */
+	int n = sqlite3_column_bytes(q->handle, column);
+
+	return (struct slice){ sqlite3_column_blob(q->handle, column), (size_t)n };
+}
+
 int64_t stmt_i64(struct stmt *q, int column)
 {
 	return sqlite3_column_int64(q->handle, column);

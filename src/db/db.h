@@ -74,6 +74,8 @@ int stmt_run(struct stmt *q, struct err *err);
 /* Columns count from 0; texts live until the next step. NULL reads as NULL, 0. */
 const char *stmt_text(struct stmt *q, int column);
 struct slice stmt_slice(struct stmt *q, int column); /* p is NULL for NULL */
+/* The same text without a copy of it: no NUL stands behind it, and p may be NULL for "", too. */
+struct slice stmt_bytes(struct stmt *q, int column);
 int64_t stmt_i64(struct stmt *q, int column);
 double stmt_double(struct stmt *q, int column);
 

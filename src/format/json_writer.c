@@ -72,8 +72,10 @@ void json_writer_string_n(struct json_writer *w, const char *text, size_t len)
 
 void json_writer_int(struct json_writer *w, int64_t value)
 {
+	char text[NUM_TEXT_MAX];
+
 	begin_item(w);
-	buffer_printf(w->out, "%lld", (long long)value);
+	buffer_append(w->out, text, num_i64(value, text));
 }
 
 void json_writer_bool(struct json_writer *w, bool value)
@@ -153,10 +155,24 @@ void json_writer_raw(struct json_writer *w, const char *json, size_t len)
 	}
 }
 
-/* Bytes that stand for themselves. */
-static bool is_plain(unsigned char c)
+/* Bytes that don't stand for themselves: control characters, "&<>\ and all beyond ASCII. */
+static const bool is_special[256] = {
+	[0 ... 0x1f] = true,
+	['"'] = true,
+	['&'] = true,
+	['<'] = true,
+	['>'] = true,
+	['\\'] = true,
+	[0x80 ... 0xff] = true,
+};
+
+size_t json_writer_plain_length(const char *text, size_t len)
 {
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+	size_t n = 0;
+
+	while (n < len && !is_special[(unsigned char)text[n]])
+		n++;
+	return n;
 }
 
 static void put_code(struct buffer *out, const char *text, size_t len, uint32_t code)
@@ -186,11 +202,9 @@ void json_writer_quote(struct buffer *out, const char *text, size_t len)
 {
 	buffer_putc(out, '"');
 	for (size_t i = 0; i < len;) {
-		size_t run = 0, n;
+		size_t run = json_writer_plain_length(text + i, len - i), n;
 		uint32_t code = 0;
 
-		while (i + run < len && is_plain((unsigned char)text[i + run]))
-			run++;
 		buffer_append(out, text + i, run);
 		i += run;
 		if (i == len)

@@ -60,4 +60,7 @@ void json_writer_raw(struct json_writer *w, const char *json, size_t len);
 /* The escaped text with its quotes, for those who build JSON by other means. */
 void json_writer_quote(struct buffer *out, const char *text, size_t len);
 
+/* How many bytes at the start stand for themselves in quoted text: ASCII, but none of "&<>\. */
+size_t json_writer_plain_length(const char *text, size_t len);
+
 #endif

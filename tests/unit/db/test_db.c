@@ -92,6 +92,30 @@ static void parameters_and_columns_come_back(void **state)
 	assert_false(stmt_has_parameter(q, 5));
 }
 
+static void bytes_are_utf8_whatever_the_column_and_the_file_hold(void **state)
+{
+	static const char *const sql[] = { "SELECT t, 42, NULL, '' FROM x" };
+	char command[256];
+	struct slice text;
+
+	snprintf(command, sizeof(command),
+		"sqlite3 %s \"PRAGMA encoding = 'UTF-16le'; CREATE TABLE x (t TEXT); "
+		"INSERT INTO x VALUES ('caf\xc3\xa9')\"",
+		path);
+	assert_int_equal(system(command), 0);
+	CLEANUP(db_closep) struct db *db = open_db();
+	assert_int_equal(db_prepare(db, sql, 1, &err), 0);
+	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(db, 0);
+	assert_int_equal(stmt_step(q, &err), 1);
+	text = stmt_bytes(q, 0);
+	assert_int_equal(text.n, 5);
+	assert_memory_equal(text.p, "caf\xc3\xa9", 5);
+	assert_true(slice_eq(stmt_bytes(q, 1), "42"));
+	assert_null(stmt_bytes(q, 2).p);
+	assert_int_equal(stmt_bytes(q, 2).n, 0);
+	assert_int_equal(stmt_bytes(q, 3).n, 0);
+}
+
 static void a_failed_bind_comes_out_of_the_step(void **state)
 {
 	static const char *const sql[] = { "SELECT ?1" };
@@ -291,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DB_TEST(a_new_file_is_private_and_in_wal_mode),
 		DB_TEST(parameters_and_columns_come_back),
+		DB_TEST(bytes_are_utf8_whatever_the_column_and_the_file_hold),
 		DB_TEST(a_failed_bind_comes_out_of_the_step),
 		DB_TEST(wrong_sql_fails_when_it_is_prepared),
 		DB_TEST(a_missing_file_is_not_made_for_reading),
