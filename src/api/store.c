@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 
 /* For files beside the database that another program has to let go. */
 enum { OPEN_PATIENCE_MS = 5000, OPEN_PAUSE_MS = 50 };
+
+enum { TRIM_BYTES = 4 << 20 }; /* free memory from which on it is returned to the system */
 
 void store_label(const struct store *store, int64_t unix_ms, char text[static TIME_TEXT_MAX])
 {
@@ -173,6 +176,13 @@ static bool may_pass(const char *data_dir, const char *path, int r)
 		may_access(path, R_OK | W_OK);
 }
 
+/* Minutes may pass until something is written again, for which the same pages are of little use. */
+static void give_back_pages(struct store *store)
+{
+	if (db_release_cache(store->writer) > TRIM_BYTES)
+		(void)malloc_trim(0);
+}
+
 static int open_all(struct store *store, const char *data_dir, const char *path, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = OPEN_PAUSE_MS * 1000000L };
@@ -212,6 +222,7 @@ int store_open(const char *data_dir, const struct timezone_ *zone, struct store 
 	r = open_all(store, data_dir, path, err);
 	if (r < 0)
 		return r;
+	give_back_pages(store);
 	*ret_store = TAKE(store);
 	return 0;
 }
@@ -265,18 +276,29 @@ int store_ping(struct store *store)
 	return r < 0 ? r : 0;
 }
 
+void store_lock_writer(struct store *store)
+{
+	pthread_mutex_lock(&store->write_lock);
+}
+
+void store_unlock_writer(struct store *store)
+{
+	give_back_pages(store);
+	pthread_mutex_unlock(&store->write_lock);
+}
+
 int store_watermark(struct store *store, const char *cluster_id, int64_t *ret_ms, struct err *err)
 {
 	struct stmt *q;
 	int r;
 
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	q = db_stmt(store->writer, W_WATERMARK);
 	stmt_bind_text(q, 1, cluster_id);
 	r = stmt_step(q, err);
 	if (r >= 0)
 		*ret_ms = r ? stmt_i64(q, 0) : 0;
 	stmt_reset(q);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	return r < 0 ? r : 0;
 }

@@ -451,12 +451,12 @@ int store_backfill(struct store *store, int64_t now_ms, struct store_backfill_re
 	int r = 0;
 
 	backfill_init(&b, store, now_ms);
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	if (store->backfills)
 		r = run_part(&b, &result, err);
 	if (r >= 0)
 		store->backfills = result.more;
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	backfill_done(&b);
 	if (r >= 0)
 		*ret_result = result;

@@ -135,6 +135,10 @@ struct store {
 	bool locks_made;
 };
 
+/* The writing connection is its holder's until it is unlocked. */
+void store_lock_writer(struct store *store);
+void store_unlock_writer(struct store *store);
+
 /* A reading connection, waiting for a free one. Give it back. */
 struct db *store_take_reader(struct store *store);
 void store_return_reader(struct store *store, struct db *db);

@@ -68,9 +68,9 @@ int store_purge(struct store *store, int retention_days, int64_t now_ms,
 
 	if (!gmtime_r(&before, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
 		return err_set(err, -EINVAL, "retention of %d days", retention_days);
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	r = purge(store, now_s, before_s, date, &result, err);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	if (r >= 0)
 		*ret_result = result;
 	return r;

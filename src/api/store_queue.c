@@ -554,9 +554,9 @@ int store_queue_commit(struct store *store, const struct store_late *late, size_
 	struct store_step_result result = { 0 };
 	int r;
 
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	r = finish_all(store, late, n, &result, err);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	if (r >= 0)
 		*ret_result = result;
 	return r;
@@ -568,7 +568,7 @@ int store_queue_delay(struct store *store, const struct store_queued *window, co
 	struct stmt *q;
 	int r;
 
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	q = db_stmt(store->writer, W_QUEUE_DELAY);
 	stmt_bind_i64(q, 1, window->id);
 	stmt_bind_text(q, 2, lane);
@@ -576,6 +576,6 @@ int store_queue_delay(struct store *store, const struct store_queued *window, co
 	stmt_bind_i64(q, 4, not_before_ms);
 	r = stmt_run(q, err);
 	stmt_reset(q);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	return r;
 }

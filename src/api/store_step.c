@@ -391,10 +391,10 @@ int store_commit_step(struct store *store, const struct store_step *step,
 	backfill_init(&s.backfill, store, MAX(step->now_ms, step->end_ms));
 	if (r < 0)
 		err_errno(err, r, "cluster '%s'", step->cluster_id);
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	if (r >= 0)
 		r = run_step(&s, err);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	store_add_failed(&s.result, s.usage.n_failed, &s.usage.first_failure);
 	store_add_failed(&s.result, s.backfill.n_failed, &s.backfill.first_failure);
 	usage_step_done(&s.usage);
@@ -458,7 +458,7 @@ int store_set_admins(struct store *store, const struct strings *ceems,
 	int r;
 
 	store_label(store, now_ms, label);
-	pthread_mutex_lock(&store->write_lock);
+	store_lock_writer(store);
 	r = db_begin(db, err);
 	if (r >= 0)
 		r = delete_other_admins(db, ceems, grafana, grafana ? "" : grafana_tags, err);
@@ -470,6 +470,6 @@ int store_set_admins(struct store *store, const struct strings *ceems,
 		r = db_commit(db, err);
 	else
 		db_rollback(db);
-	pthread_mutex_unlock(&store->write_lock);
+	store_unlock_writer(store);
 	return r;
 }

@@ -195,6 +195,15 @@ void db_close(struct db *db)
 	free(db);
 }
 
+int64_t db_release_cache(struct db *db)
+{
+	int before = 0, highest;
+
+	(void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_CACHE_USED, &before, &highest, 0);
+	(void)sqlite3_db_release_memory(db->handle);
+	return before;
+}
+
 int db_exec(struct db *db, const char *sql, struct err *err)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);

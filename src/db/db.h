@@ -43,6 +43,9 @@ void db_set_wal_autocheckpoint(struct db *db, int pages);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close);
 
+/* Gives back the memory of pages that were read; returns how many bytes there were of them. */
+int64_t db_release_cache(struct db *db);
+
 /* Runs statements without parameters or results. */
 int db_exec(struct db *db, const char *sql, struct err *err);
 
