@@ -55,7 +55,8 @@ static bool asks_for_hidden_labels(struct visit *v)
 {
 	const struct gate_cluster cluster = visit_cluster_of(v);
 	struct gate_refusal refusal;
-	int r = gate_judge_hidden(&v->plan, &cluster, exchange_arena(v->x), &refusal);
+	int r = gate_judge_hidden(
+		&v->plan, v->request.path, &cluster, exchange_arena(v->x), &refusal);
 
 	if (r == -EACCES)
 		visit_refuse_as_the_gate_says(v, &refusal);

@@ -159,6 +159,24 @@ ok "values of a label" as_itself label/instance/values "match[]=m$M" "start=$((N
 PREFIX=/prometheus ok "behind the prefix of the data source's URL" as_itself query "query=m$M" "time=$NOW"
 CLUSTER=prefixed ok "behind the prefix of the server's URL" as_itself query "query=m$M" "time=$NOW"
 CLUSTER=hidden ok "without a label that is hidden" says '.data.result[0].metric == {__name__: "m", uuid: "7001", instance: "n1"}' ines query "query=m$M" "time=$NOW"
+# The same server behind a load balancer that knows of no prefix, and lets everybody ask anything else.
+OPEN=$(free_port)
+grep -v 'route_prefix\|ceems_api_server' "$T/config.yml" >"$T/open.yml"
+start open "$BIN/ceems_lb" --config.file="$T/open.yml" --web.listen-address="127.0.0.1:$OPEN"
+renamed() { # URL: the value of a hidden label under another name
+	# shellcheck disable=SC2016 # PromQL, not the shell's
+	curl -sS -m 20 -G -H 'X-Ceems-Cluster-Id: hidden' -H 'X-Grafana-User: ops' "$1" -w '%{http_code}' -o "$T/got" \
+		--data-urlencode 'query=label_replace(m{uuid="7001"},"x","$1","rack","(.*)")' -d "time=$NOW" >"$T/status"
+	grep r1 "$T/got"
+}
+ok "the server itself takes queries behind a prefix" renamed "http://127.0.0.1:$VM/prometheus/api/v1/query"
+ok "a load balancer without access control runs" wait_until 20 curl -sf "http://127.0.0.1:$OPEN/health"
+path_around() { ! renamed "$1" && [ "$(cat "$T/status")" = 403 ]; }
+for path in /api/v1/query /prometheus/api/v1/query /prometheus/api/v1/query/ /prometheus/api/v1/query_range; do
+	ok "which is no way around: $path" path_around "http://127.0.0.1:$OPEN$path"
+	ok "nor for administrators: $path" path_around "http://127.0.0.1:$PORT$path"
+done
+ok "it ends well" stop open
 posted() {
 	[ "$(curl -sS -m 20 -o "$T/got" -w '%{http_code}' -H 'X-Grafana-User: ines' -H 'X-Ceems-Cluster-Id: alpha' \
 		"http://127.0.0.1:$PORT/api/v1/query" --data-urlencode "query=m$M" -d "time=$NOW")" = 200 ] && jq -e '.data.result | length == 1' "$T/got"

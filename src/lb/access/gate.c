@@ -50,10 +50,10 @@ int gate_write(const struct gate_options *options, const struct gate_request *re
 		options, request, plan, lives, cluster, arena, ret_forward, ret_refusal);
 }
 
-int gate_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
-	struct arena *arena, struct gate_refusal *ret_refusal)
+int gate_judge_hidden(const struct gate_plan *plan, struct slice path,
+	const struct gate_cluster *cluster, struct arena *arena, struct gate_refusal *ret_refusal)
 {
-	return plan->parsed ? tsdb_judge_hidden(plan, cluster, arena, ret_refusal) : 0;
+	return plan->parsed ? tsdb_judge_hidden(plan, path, cluster, arena, ret_refusal) : 0;
 }
 
 static enum gate_filter by_last_segment(struct slice last)
@@ -80,6 +80,8 @@ int gate_filter_of_path(struct slice path, struct arena *arena, enum gate_filter
 		return r;
 	*ret_label = NULL;
 	while (slice_next(&rest, '/', &segment)) {
+		if (!segment.n)
+			continue;
 		last[0] = last[1];
 		last[1] = last[2];
 		last[2] = segment;

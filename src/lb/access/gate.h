@@ -162,17 +162,18 @@ int gate_write(const struct gate_options *options, const struct gate_request *re
 /*
  * Whether a request that goes on as it came (of administrators, or without access control) asks for
  * labels that its cluster hides, after gate_read(). What could not be read might, so it is refused
- * as well; paths that are for administrators are let through. Of GATE_TSDB. 0; -EACCES with a
- * refusal; -ENOMEM.
+ * as well. Paths that are for administrators are let through, except those whose answer would be
+ * filtered (gate_filter_of_path): a query behind a prefix that is not known here. Of GATE_TSDB. 0;
+ * -EACCES with a refusal; -ENOMEM.
  */
-int gate_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
-	struct arena *arena, struct gate_refusal *ret_refusal);
+int gate_judge_hidden(const struct gate_plan *plan, struct slice path,
+	const struct gate_cluster *cluster, struct arena *arena, struct gate_refusal *ret_refusal);
 
 /*
  * How the answer to a request that goes on as it came must be filtered (spec 2.12), by the end of
- * its raw path. The label is that of /label/NAME/values, decoded. -EBADMSG: a path that servers
- * read differently (escaped '/', "//", ".."), which should go nowhere if labels are hidden;
- * -ENOMEM.
+ * its raw path, where a '/' more makes no difference. The label is that of /label/NAME/values,
+ * decoded. -EBADMSG: a path that servers read differently (escaped '/', "//", ".."), which should
+ * go nowhere if labels are hidden; -ENOMEM.
  */
 int gate_filter_of_path(struct slice path, struct arena *arena, enum gate_filter *ret_filter,
 	const char **ret_label);

@@ -14,7 +14,7 @@ int tsdb_write(const struct gate_options *options, const struct gate_request *re
 	struct gate_refusal *ret_refusal);
 
 /* gate_judge_hidden() */
-int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
-	struct arena *arena, struct gate_refusal *ret_refusal);
+int tsdb_judge_hidden(const struct gate_plan *plan, struct slice path,
+	const struct gate_cluster *cluster, struct arena *arena, struct gate_refusal *ret_refusal);
 
 #endif

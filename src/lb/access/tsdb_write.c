@@ -63,8 +63,25 @@ static int judge_hidden(const struct tsdb_value *value, const struct gate_cluste
 	return -EACCES;
 }
 
-int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *cluster,
-	struct arena *arena, struct gate_refusal *ret_refusal)
+/* Of a path that is not known here: some servers take queries behind prefixes of their own. */
+static int judge_unknown_path(
+	struct slice path, struct arena *arena, struct gate_refusal *ret_refusal)
+{
+	enum gate_filter filter;
+	const char *label;
+	int r = gate_filter_of_path(path, arena, &filter, &label);
+
+	if (r == -EBADMSG)
+		return 0; /* it goes nowhere */
+	if (r < 0 || filter == GATE_FILTER_NONE)
+		return r;
+	*ret_refusal = (struct gate_refusal){ GATE_RESOURCE,
+		"what is asked for on this path cannot be told, and labels are hidden" };
+	return -EACCES;
+}
+
+int tsdb_judge_hidden(const struct gate_plan *plan, struct slice path,
+	const struct gate_cluster *cluster, struct arena *arena, struct gate_refusal *ret_refusal)
 {
 	const struct tsdb_request *parsed = plan->parsed;
 	int r = 0;
@@ -74,7 +91,7 @@ int tsdb_judge_hidden(const struct gate_plan *plan, const struct gate_cluster *c
 	if (parsed->reasons & 1U << GATE_RESOURCE) {
 		/* Some servers take any method where labels can be asked for. */
 		if (!parsed->match.route)
-			return 0;
+			return judge_unknown_path(path, arena, ret_refusal);
 		*ret_refusal = plan->refusal;
 		return -EACCES;
 	}
