@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "basic/str.h"
+
 static ssize_t read_some(int fd, void *data, size_t len)
 {
 	ssize_t n;
@@ -18,14 +20,10 @@ static ssize_t read_some(int fd, void *data, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf)
+static int read_all(int fd, size_t limit, struct buffer *buf)
 {
-	const int wait = dirfd == AT_FDCWD ? 0 : O_NONBLOCK;
-	CLEANUP(file_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | wait);
 	size_t start = buf->len;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		size_t room = limit + 1 - (buf->len - start);
 		char *p = buffer_reserve(buf, MIN(room, 16384));
@@ -46,6 +44,36 @@ int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf)
 			return -E2BIG;
 		}
 	}
+}
+
+int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf)
+{
+	const int wait = dirfd == AT_FDCWD ? 0 : O_NONBLOCK;
+	CLEANUP(file_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | wait);
+
+	return fd < 0 ? -errno : read_all(fd, limit, buf);
+}
+
+int file_read_nofollow(int dirfd, const char *path, size_t limit, struct buffer *buf)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	CLEANUP(file_closep) int at = -1;
+	struct slice rest = slice_from(path), part;
+
+	while (slice_next(&rest, '/', &part)) {
+		char name[NAME_MAX + 1];
+		int next;
+
+		if (!part.n || part.n > NAME_MAX || slice_eq(part, ".."))
+			return -EPERM;
+		snprintf(name, sizeof(name), "%.*s", (int)part.n, part.p);
+		next = openat(at < 0 ? dirfd : at, name, flags | (rest.p ? O_DIRECTORY : 0));
+		if (next < 0)
+			return -errno;
+		file_closep(&at);
+		at = next;
+	}
+	return at < 0 ? -ENOENT : read_all(at, limit, buf);
 }
 
 ssize_t file_read_small(int dirfd, const char *path, char *text, size_t cap)

@@ -19,6 +19,12 @@
 int file_read(int dirfd, const char *path, size_t limit, struct buffer *buf);
 
 /*
+ * The same of a relative path in a tree that somebody else made: no link in it is followed (-ELOOP,
+ * or -ENOTDIR on the way), and ".." leads nowhere (-EPERM).
+ */
+int file_read_nofollow(int dirfd, const char *path, size_t limit, struct buffer *buf);
+
+/*
  * Reads a small file into text (NUL added). Returns the length; -E2BIG if it does not fit in
  * cap - 1 bytes, -errno otherwise. No allocation: for the hot paths.
  */

@@ -280,6 +280,7 @@ bool tar_link_is_safe(const char *name, const char *target)
 {
 	struct slice rest = slice_from(name), part;
 	size_t depth = 0;
+	bool named = false;
 
 	if (!tar_name_is_safe(name) || target[0] == '/' || target[0] == '\0')
 		return false;
@@ -289,10 +290,10 @@ bool tar_link_is_safe(const char *name, const char *target)
 	rest = slice_from(target);
 	while (slice_next(&rest, '/', &part)) {
 		if (slice_eq(part, "..")) {
-			if (depth-- <= 1)
+			if (named || depth-- <= 1)
 				return false;
 		} else if (part.n > 0 && !slice_eq(part, ".")) {
-			depth++;
+			named = true;
 		}
 	}
 	return depth >= 1;

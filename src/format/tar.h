@@ -37,7 +37,11 @@ int tar_next(struct slice *rest, struct tar_entry *ret_entry);
 
 /* Relative, no empty, "." or ".." component: can be made below a folder. */
 bool tar_name_is_safe(const char *name);
-/* The link at name, with this target, leads to somewhere below the first component of name. */
+/*
+ * The link at name, with this target, leads to somewhere below the first component of name,
+ * whatever other links there are, if all are such: ".." stands only in front, where it counts real
+ * folders.
+ */
 bool tar_link_is_safe(const char *name, const char *target);
 
 #endif

@@ -215,7 +215,15 @@ refused up 'add("proc/../../up")' 'does not belong'
 refused absolute 'add("/proc/stat")' 'does not belong'
 refused program 'add("bin/nvidia-smi")' 'does not belong'
 refused link 'add("sys/a", tarfile.SYMTYPE, "../../up")' 'Operation not permitted'
+refused link-elsewhere 'add("kubernetes/x"); add("kubernetes/pods.json", tarfile.SYMTYPE, "x")' "'kubernetes/pods.json'"
+refused link-of-replies 'add("replies/redfish/0.body", tarfile.SYMTYPE, "1.body")' "'replies/redfish/0.body'"
+refused link-in-a-frame 'add("frames/000000000000/kubernetes/pods.json", tarfile.SYMTYPE, "x")' "'frames/000000000000/kubernetes/pods.json'"
+# By its text it stays inside; through the first one it leaves the folder.
+refused link-chain 'add("sys/p/q/r", tarfile.SYMTYPE, "../../x"); add("sys/x/f"); add("sys/l", tarfile.SYMTYPE, "p/q/r/../../../etc")' "'sys/l'"
 refused through 'add("sys/a", tarfile.SYMTYPE, "b"); add("sys/b/c"); add("sys/a/d")' "'sys/a/d'"
+hostile link-of-v1 'add("cgroup/cpu,cpuacct/tasks"); add("cgroup/cpu", tarfile.SYMTYPE, "cpu,cpuacct")'
+ok "a controller's other name stays" "$TOOL" replay "$T/link-of-v1.tar.gz" "$T/v1"
+ok "and leads to it" test -f "$T/v1/cgroup/cpu/tasks"
 refused frame 'add("frames/000000000000/../up")' 'does not belong'
 refused frame-program 'add("tools/ipmitool/0.out"); add("frames/000000000000/bin/ipmitool")' "'frames/000000000000/bin/ipmitool'"
 refused frame-tool 'add("frames/000000000000/tools/ipmitool/0.out")' "'frames/000000000000/tools/ipmitool/0.out'"

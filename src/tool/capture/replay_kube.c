@@ -40,7 +40,8 @@ static int tell_devices(void *ctx, const char *path, struct buffer *message)
 
 	if (!str_eq(path, "/v1.PodResourcesLister/List"))
 		return REPLAY_GRPC_UNIMPLEMENTED;
-	if (file_read(kube->dir_fd, CAPTURE_KUBE_DEVICES, CAPTURE_KUBE_MAX_BYTES, &json) < 0 ||
+	if (file_read_nofollow(kube->dir_fd, CAPTURE_KUBE_DEVICES, CAPTURE_KUBE_MAX_BYTES, &json) <
+			0 ||
 		kube_devices_json_message((struct slice){ buffer_text(&json), json.len }, message) <
 			0)
 		return REPLAY_GRPC_UNAVAILABLE;
@@ -109,7 +110,7 @@ bool replay_kube_answer(
 
 	if (!kube || !str_eq(http_request_path(req), "/api/v1/pods"))
 		return false;
-	r = file_read(kube->dir_fd, CAPTURE_KUBE_PODS, CAPTURE_KUBE_MAX_BYTES, &list);
+	r = file_read_nofollow(kube->dir_fd, CAPTURE_KUBE_PODS, CAPTURE_KUBE_MAX_BYTES, &list);
 	if (r < 0) {
 		http_response_text(res, 404, "no pods were captured\n");
 		return true;

@@ -62,7 +62,7 @@ static int read_part(int dir_fd, const char *name, unsigned i, const char *suffi
 	int r;
 
 	snprintf(path, sizeof(path), "replies/%s/%u.%s", name, i, suffix);
-	r = file_read(dir_fd, path, CAPTURE_FILE_MAX_BYTES, &text);
+	r = file_read_nofollow(dir_fd, path, CAPTURE_FILE_MAX_BYTES, &text);
 	if (r < 0)
 		return r;
 	ret_text->p = arena_strndup(arena, buffer_text(&text), text.len);

@@ -63,6 +63,28 @@ static void whole_files_are_appended(void **state)
 	assert_int_equal(buf.data[buf.len], 0);
 }
 
+static void links_are_not_followed_where_they_must_not_be(void **state)
+{
+	write_bytes(10);
+	assert_int_equal(mkdirat(dirfd_, "real", 0755), 0);
+	assert_int_equal(symlinkat("../file", dirfd_, "real/link"), 0);
+	assert_int_equal(symlinkat("real", dirfd_, "folder"), 0);
+	assert_int_equal(linkat(dirfd_, "file", dirfd_, "real/file", 0), 0);
+	assert_int_equal(file_read(dirfd_, "folder/link", 10, &buf), 0);
+	assert_int_equal(buf.len, 10);
+	assert_int_equal(file_read_nofollow(dirfd_, "file", 10, &buf), 0);
+	assert_int_equal(file_read_nofollow(dirfd_, "real/file", 10, &buf), 0);
+	assert_int_equal(buf.len, 30);
+	assert_int_equal(file_read_nofollow(dirfd_, "real/file", 9, &buf), -E2BIG);
+	assert_int_equal(file_read_nofollow(dirfd_, "real/link", 10, &buf), -ELOOP);
+	assert_int_equal(file_read_nofollow(dirfd_, "folder/file", 10, &buf), -ENOTDIR);
+	assert_int_equal(file_read_nofollow(dirfd_, "real/../file", 10, &buf), -EPERM);
+	assert_int_equal(file_read_nofollow(dirfd_, path, 10, &buf), -EPERM);
+	assert_int_equal(file_read_nofollow(dirfd_, "real/none", 10, &buf), -ENOENT);
+	assert_int_equal(file_read_nofollow(dirfd_, "", 10, &buf), -EPERM);
+	assert_int_equal(buf.len, 30);
+}
+
 static void files_over_the_limit_leave_the_buffer_as_it_was(void **state)
 {
 	buffer_puts(&buf, "before");
@@ -202,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FILE_TEST(whole_files_are_appended),
+		FILE_TEST(links_are_not_followed_where_they_must_not_be),
 		FILE_TEST(files_over_the_limit_leave_the_buffer_as_it_was),
 		FILE_TEST(empty_missing_unreadable_and_sizeless_files_are_told_apart),
 		FILE_TEST(a_pipe_in_a_tree_is_not_waited_for),

@@ -84,6 +84,10 @@ static void names_and_links_that_leave_the_tree_are_told(void **state)
 	assert_false(tar_link_is_safe("sys/a/b", "c/../../../../sys/x"));
 	assert_false(tar_link_is_safe("sys/a", "/etc/passwd"));
 	assert_false(tar_link_is_safe("a", "b/../../c"));
+	/* What stands in front of ".." may be a link. */
+	assert_false(tar_link_is_safe("sys/a", "b/c/d/../../e"));
+	assert_false(tar_link_is_safe("sys/a/b", "../c/.."));
+	assert_true(tar_link_is_safe("sys/a/b", "./.././c/d"));
 }
 
 int main(void)
