@@ -988,9 +988,14 @@ def case_tls_and_client_certificates():
                     ' client_ca_file: client.crt, client_auth_type: VerifyClientCertIfGiven}\n'
                     'http_server_config: {headers: {X-Frame-Options: deny}}\n')
         with setup(good, web_config=f'{folder}/web.yml') as (proxy, server):
-            data = proxy.ask(GET % b'/x')
+            with proxy.connect() as sock:
+                for part in (b'G', b'ET', GET[3:] % b'/x'):
+                    sock.sendall(part)
+                data = read_all(sock)
             check(data.startswith(b'HTTP/1.1 400') and
                   data.endswith(b'Client sent an HTTP request to an HTTPS server.\n'), f'{data!r}')
+            data = proxy.ask(b'neither the one nor the other')
+            check(b'HTTP' not in data, f'{data!r}')
             for with_cert in (False, True):
                 context = ssl.create_default_context(cafile=f'{folder}/server.crt')
                 if with_cert:
@@ -1124,6 +1129,9 @@ def case_faults_of_tls_servers():
             conn.sendall(b'garbage\r\n\r\n')
         elif b'/both' in head:
             conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc')
+        elif b'/line' in head:  # longer than the library takes; it says that there is no memory
+            conn.sendall(b'HTTP/1.1 200 OK\r\nX: ' + b'x' * 400000)
+            server.hold.wait(1)
     with tls_setup(serve, good, timeout_ms=800) as (proxy, first, second, _):
         data = proxy.ask(GET % b'/cut')
         check(data.endswith(b'someRESET') or b' 502 ' in data, f'{data!r}')
@@ -1137,6 +1145,10 @@ def case_faults_of_tls_servers():
             wait_for(lambda: sum(b'/hang' in h for h in first.heads) == 2, 'the request')
         wait_for(lambda: first.gone > before, 'the cancellation')
         check(len(second.heads) == 2, f'{second.heads}')
+        data = proxy.ask(b'POST /line HTTP/1.0\r\nContent-Length: 2\r\n\r\nab')
+        check(data.startswith(b'HTTP/1.1 503') and len(second.heads) == 2, f'sent twice: {data!r}')
+        check('result=broken why=Out of memory' in proxy.text(), proxy.text())
+        check(proxy.ask(b'GET /line HTTP/1.0\r\n\r\n').startswith(b'HTTP/1.1 200'), 'what is safe')
     # A name that its certificate doesn't have, and nobody at all: the next one is asked.
     with tls_setup(closed_port(), good) as (proxy, _, _, _):
         check(proxy.ask(b'POST /x HTTP/1.0\r\nContent-Length: 2\r\n\r\nab').startswith(b'HTTP/1.1 200'),

@@ -462,10 +462,22 @@ static bool was_kept(struct courier *p)
 				code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM));
 }
 
+/* Whether the server may have the request. The time is told only after the head has been sent. */
+static bool was_sent(struct courier *p)
+{
+	curl_off_t begun_us = 0;
+	long head_bytes = 0;
+
+	curl_easy_getinfo(p->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
+	if (begun_us || !is_refusal(p->item.result))
+		return begun_us > 0;
+	curl_easy_getinfo(p->easy, CURLINFO_REQUEST_SIZE, &head_bytes);
+	return head_bytes > 0;
+}
+
 static void finish(struct courier *p)
 {
 	struct exchange *x = p->item.x;
-	curl_off_t begun_us = 0;
 
 	if (p->item.result == CURLE_OK && x->answered) {
 		courier_abort(p);
@@ -476,16 +488,16 @@ static void finish(struct courier *p)
 		forward_cut(x);
 		return;
 	}
-	curl_easy_getinfo(p->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
 	snprintf(x->why, sizeof(x->why), "%.*s", (int)sizeof(x->why) - 1,
 		*p->why ? p->why : curl_easy_strerror(p->item.result));
 	if (was_kept(p) && forward_renew(x, false))
 		return;
-	if (is_refusal(p->item.result)) {
+	if (was_sent(p))
+		forward_failed(x, ATTEMPT_BROKEN, x->why);
+	else if (is_refusal(p->item.result))
 		forward_unfit(x);
-		return;
-	}
-	forward_failed(x, begun_us ? ATTEMPT_BROKEN : ATTEMPT_UNREACHABLE, x->why);
+	else
+		forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
 }
 
 void courier_run(struct courier *p)
