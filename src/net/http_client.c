@@ -361,7 +361,7 @@ int http_client_call(struct http_client *client, const struct http_call *call,
 	if (r < 0)
 		return r;
 	if (reply.status == 401 && http_client_uses_oauth2(client->config))
-		http_auth_forget_token(client);
+		http_auth_forget_token(client, auth.authorization);
 	*ret_reply = reply;
 	reply = (struct http_reply){ 0 };
 	return 0;

@@ -128,8 +128,11 @@ void http_reply_done(struct http_reply *reply);
  */
 int http_client_fields(
 	struct http_client *client, int64_t timeout_ms, struct buffer *ret_lines, struct err *err);
-/* The server answered 401 to them: a token is had anew next time. Doesn't block. */
-void http_client_fields_refused(struct http_client *client);
+/*
+ * The server answered 401 to these lines: a token is had anew next time, but once in some seconds
+ * at most. Doesn't block.
+ */
+void http_client_fields_refused(struct http_client *client, const char *lines);
 /* Whether those lines never change: no file and no token is behind them. */
 bool http_client_config_is_fixed(const struct http_client_config *config);
 /* Whether one of the kinds of authentication is configured. */

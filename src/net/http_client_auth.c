@@ -16,6 +16,9 @@ enum {
 	TOKEN_MARGIN_MS = 10000, /* so long before its end a token is replaced */
 	TOKEN_DEFAULT_S = 300, /* for servers that don't tell; RFC 6749 only recommends it */
 	TOKEN_LIFE_MAX_S = 30 * 24 * 3600,
+	/* A server that takes none, whatever it is, costs the token's server a request in so long.
+	 */
+	TOKEN_TRIED_MS = 5000,
 	MS_PER_S = 1000,
 };
 
@@ -175,7 +178,8 @@ static int fetch_token_locked(struct http_client *client, const char *secret, in
 	client->token = token;
 	http_secret_free(client->token_secret);
 	client->token_secret = strdup(secret);
-	client->token_end_ms = http_client_now_ms() +
+	client->token_had_ms = http_client_now_ms();
+	client->token_end_ms = client->token_had_ms +
 		MAX(life_s * MS_PER_S - TOKEN_MARGIN_MS, life_s * MS_PER_S / 2);
 	return 0;
 }
@@ -200,12 +204,14 @@ static int get_token(struct http_client *client, int64_t end_ms, int cancel_fd,
 	return r;
 }
 
-void http_auth_forget_token(struct http_client *client)
+void http_auth_forget_token(struct http_client *client, const char *used)
 {
 	/* Whoever holds it is getting another one, for as long as that takes. */
 	if (pthread_mutex_trylock(&client->token_lock) != 0)
 		return;
-	http_secret_free(TAKE(client->token));
+	if (client->token && strstr(used, client->token) &&
+		http_client_now_ms() - client->token_had_ms >= TOKEN_TRIED_MS)
+		http_secret_free(TAKE(client->token));
 	pthread_mutex_unlock(&client->token_lock);
 }
 

@@ -77,10 +77,10 @@ static int add_headers(const struct http_client_config *c, struct buffer *lines,
 	return 0;
 }
 
-void http_client_fields_refused(struct http_client *client)
+void http_client_fields_refused(struct http_client *client, const char *lines)
 {
 	if (http_client_uses_oauth2(client->config))
-		http_auth_forget_token(client);
+		http_auth_forget_token(client, lines);
 }
 
 int http_client_fields(

@@ -79,10 +79,10 @@ struct http_client {
 	struct http_handle *idle;
 	size_t n_idle;
 	struct http_tls_files tls, token_tls;
-	pthread_mutex_t token_lock; /* of the next three; held while a token is fetched */
+	pthread_mutex_t token_lock; /* of the next four; held while a token is fetched */
 	char *token;
 	char *token_secret; /* with which it was had */
-	int64_t token_end_ms; /* monotonic */
+	int64_t token_had_ms, token_end_ms; /* monotonic */
 };
 
 struct http_handle *http_handle_get(struct http_client *client);
@@ -100,8 +100,11 @@ struct http_auth {
 int http_auth_get(struct http_client *client, int64_t end_ms, int cancel_fd,
 	struct http_auth *ret_auth, struct err *err);
 void http_auth_done(struct http_auth *auth);
-/* The server didn't take the token: get another one next time. */
-void http_auth_forget_token(struct http_client *client);
+/*
+ * The server didn't take the token in used, a header's text: get another one next time, unless
+ * there is one already or this one was had just now.
+ */
+void http_auth_forget_token(struct http_client *client, const char *used);
 
 /* A trimmed file, relative to directory (NULL: the working directory). Free with secret_free(). */
 int http_secret_read(const char *directory, const char *path, char **ret_text, struct err *err);

@@ -242,7 +242,7 @@ ok "counts as soon as it is" wait_until 30 sees missing '.[5] == "Bearer now"'
 ok "headers of the configuration, from a file too" sees headers '.[6] == "another"' -H 'X-One: mine'
 ok "the server doesn't take this token" gets 401 oauth2
 token tok2
-ok "so another one is had" sees oauth2 '.[5] == "Bearer tok2"'
+ok "so another one is had" wait_until 30 sees oauth2 '.[5] == "Bearer tok2"'
 ok "without a token nothing is asked" says notoken 'oauth2: the token server answered 404|no access_token'
 
 # Proxies.

@@ -203,7 +203,7 @@ void forward_answered(struct exchange *x)
 
 	x->head_us = proxy_now_us();
 	if (x->loop->answer.status == 401 && u->unsettled)
-		http_client_fields_refused(u->client);
+		http_client_fields_refused(u->client, buffer_text(&x->credentials));
 	tell(x, ATTEMPT_ANSWERED, "");
 }
 

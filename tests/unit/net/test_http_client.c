@@ -101,7 +101,9 @@ static void handler(void *ctx, struct http_request *req, struct http_response *r
 {
 	const char *path = http_request_path(req);
 
-	if (str_starts(path, "/echo")) {
+	if (str_eq(path, "/refuse")) {
+		http_response_text(res, 401, "no\n");
+	} else if (str_starts(path, "/echo")) {
 		echo(req, res);
 	} else if (str_eq(path, "/token")) {
 		issue_token(req, res);
@@ -540,6 +542,9 @@ static void tokens_are_fetched_once_and_again_when_refused(void **state)
 		assert_int_equal(call_path(s.client, "/echo"), 0);
 		assert_true(reply_has("Authorization=Bearer token1-a b-me\n"));
 	}
+	/* Who takes no token at all is no reason to ask for one each time. */
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(call_path(s.client, "/refuse"), 0);
 	assert_int_equal(atomic_load(&token_requests), 1);
 	write_text("oauth", "wrong");
 	assert_int_equal(call_path(s.client, "/echo"), -EACCES);
