@@ -377,13 +377,24 @@ static void run(struct program *p)
 	sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
 }
 
+/* What requests that were cut off may still use ends with them. */
+static void drop_states(struct program *p)
+{
+	state_unref(p->lb.state);
+	while (p->retired) {
+		struct state *next = p->retired->next;
+
+		state_unref(p->retired);
+		p->retired = next;
+	}
+}
+
 static void stop(struct program *p)
 {
 	if (p->cancel_fd >= 0)
 		eventfd_write(p->cancel_fd, 1);
 	proxy_stop(p->lb.proxy, STOP_GRACE_MS);
-	state_unref(p->lb.state);
-	free_retired(p);
+	drop_states(p);
 	settings_unref(p->settings);
 	users_free(p->lb.users);
 	metrics_free(p->lb.metrics);

@@ -167,7 +167,7 @@ void state_rest(struct state *s)
 	for (int kind = 0; kind < N_GATE_KINDS; kind++)
 		pools_stop(s->pools[kind]);
 	if (s->owners)
-		owners_forget(s->owners);
+		owners_forget(s->owners, true);
 }
 
 struct state *state_ref(struct state *s)

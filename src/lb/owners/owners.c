@@ -28,6 +28,8 @@ struct owners {
 	struct answer_cache *cache;
 	int64_t checked_ms; /* the database; monotonic like all times here */
 	int64_t retry_ms; /* not before; 0: nothing is wrong */
+	bool forgets; /* keeps no answers */
+	bool told_too_large;
 	struct owners_stats stats;
 };
 
@@ -137,7 +139,8 @@ static int key_of(const struct owners_question *q, struct arena *arena, struct s
 
 static void keep_locked(struct owners *o, struct slice key, const struct answer *answer)
 {
-	answer_cache_put(o->cache, key, now_ms(o) + o->config.keep_ms, answer);
+	if (!o->forgets)
+		answer_cache_put(o->cache, key, now_ms(o) + o->config.keep_ms, answer);
 }
 
 /* 1: the answer is there. 0: the source must be asked. -EBUSY: it is locked. -errno: it failed. */
@@ -161,9 +164,12 @@ static int db_failed_locked(struct owners *o, int r, const struct err *err)
 {
 	if (r == -ENOMEM)
 		return r;
-	/* What was asked is at fault, and costs nobody else an answer. */
+	/* What was asked is at fault, and costs nobody else an answer, nor the log a line each. */
 	if (r == -E2BIG) {
-		log_warn(o->config.log, "ownership of units can't be looked up", LOG_ERR(err));
+		if (!o->told_too_large)
+			log_warn(o->config.log, "ownership of units can't be looked up",
+				LOG_ERR(err));
+		o->told_too_large = true;
 		return 0;
 	}
 	/* Once it was waited for in vain, the lock is not waited for again by each request. */
@@ -400,9 +406,10 @@ int owners_clusters(
 	return r;
 }
 
-void owners_forget(struct owners *o)
+void owners_forget(struct owners *o, bool for_good)
 {
 	pthread_mutex_lock(&o->lock);
+	o->forgets |= for_good;
 	answer_cache_clear(o->cache);
 	pthread_mutex_unlock(&o->lock);
 }

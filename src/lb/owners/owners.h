@@ -62,8 +62,8 @@ int owners_is_admin(struct owners *owners, const char *user, bool may_block, boo
 int owners_clusters(
 	struct owners *owners, struct arena *arena, struct strings *ret_clusters, struct err *err);
 
-/* Drops all remembered answers. */
-void owners_forget(struct owners *owners);
+/* Drops all remembered answers. for_good: none is kept any more, nor those being looked up now. */
+void owners_forget(struct owners *owners, bool for_good);
 
 /* For /metrics: hits, misses, denials, failures since the start; entries now. */
 struct owners_stats {

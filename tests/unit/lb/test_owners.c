@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static struct arena arena;
 static struct owners *owners;
 static int64_t now_ns; /* each look at the clock moves it on */
 static int64_t step_ns;
+static struct log logger = { .fd = -1, .level = LOG_LEVEL_INFO };
 
 static int64_t tick(void *ctx)
 {
@@ -57,6 +59,7 @@ static void open_owners(void)
 		.keep_ms = 5000,
 		.max_answers = 1000,
 		.clock = &clock_,
+		.log = &logger,
 		.cancel_fd = -1,
 	};
 
@@ -65,6 +68,7 @@ static void open_owners(void)
 
 static int set_up(void **state)
 {
+	logger.clock = &clock_;
 	now_ns = 1000000000;
 	step_ns = 20 * 1000000;
 	arena_init(&arena, 4 << 20);
@@ -385,15 +389,40 @@ static void bare_memory_is_no_permission(void **state)
 static void a_unit_of_too_many_rows_costs_nobody_an_answer(void **state)
 {
 	struct owners_stats stats;
+	char text[4096];
+	ssize_t n;
 
+	logger.fd = memfd_create("log", MFD_CLOEXEC);
 	sample_sql(sample.path,
 		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4100) "
 		"INSERT INTO units (cluster_id, uuid, project, started_at, started_at_ts, "
 		"ended_at_ts) SELECT 'alpha', '7009', 'p1', i, i, i + 1 FROM n");
-	assert_int_equal(ask("ines", "alpha", "7009", NULL), OWNERS_UNAVAILABLE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask("ines", "alpha", "7009", NULL), OWNERS_UNAVAILABLE);
+	n = pread(logger.fd, text, sizeof(text) - 1, 0);
+	text[MAX(n, 0)] = '\0';
+	assert_non_null(strstr(text, "more than 4096 rows"));
+	assert_null(strstr(strchr(text, '\n') + 1, "more than 4096 rows"));
+	close(logger.fd);
+	logger.fd = -1;
 	owners_stats(owners, &stats);
 	assert_false(stats.failing);
 	assert_int_equal(ask("omar", "alpha", "7002", NULL), OWNERS_ALLOW);
+}
+
+static void one_that_is_replaced_keeps_no_answers(void **state)
+{
+	struct owners_stats stats;
+
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_ALLOW);
+	owners_forget(owners, false);
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_ALLOW);
+	owners_stats(owners, &stats);
+	assert_int_equal(stats.entries, 1);
+	owners_forget(owners, true);
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_ALLOW);
+	owners_stats(owners, &stats);
+	assert_int_equal(stats.entries, 0);
 }
 
 #define OWNERS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -418,6 +447,7 @@ int main(void)
 		OWNERS_TEST(a_database_that_was_closed_well_can_be_read_in_a_closed_directory),
 		OWNERS_TEST(a_unit_of_too_many_rows_costs_nobody_an_answer),
 		OWNERS_TEST(bare_memory_is_no_permission),
+		OWNERS_TEST(one_that_is_replaced_keeps_no_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,7 +273,7 @@ static size_t fail_each(const struct request *r)
 		unsigned before = served;
 		int status;
 
-		owners_forget(lb.state->owners);
+		owners_forget(lb.state->owners, false);
 		lb.state->pools[GATE_TSDB]->v[0].servers[0]->alive = true;
 		alloc_fail_at(++nth);
 		status = send_request(r);
