@@ -8,21 +8,19 @@
 
 #include "basic/macros.h"
 
-enum { RECORD_HEAD_BYTES = 5, DRAIN_BYTES = 4096, DRAINS_MAX = 16 };
+enum { DRAIN_BYTES = 4096, DRAINS_MAX = 16 };
 
-/* What a request begins with, as long as the head of a TLS record. */
-static const char request_starts[][RECORD_HEAD_BYTES + 1] = { "GET /", "HEAD ", "POST ", "PUT /",
+static const char request_starts[][HTTP_PLAIN_BYTES + 1] = { "GET /", "HEAD ", "POST ", "PUT /",
 	"OPTIO", "DELET", "PATCH" };
 
 static const char answer[] = "HTTP/1.0 400 Bad Request\r\n"
 			     "Content-Type: text/plain; charset=utf-8\r\n"
-			     "Connection: close\r\n\r\n"
-			     "Client sent an HTTP request to an HTTPS server.\n";
+			     "Connection: close\r\n\r\n" HTTP_PLAIN_TEXT;
 
-static bool begins_request(const void *data)
+bool http_plain_begins(const void *data)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(request_starts); i++) {
-		if (memcmp(data, request_starts[i], RECORD_HEAD_BYTES) == 0)
+		if (memcmp(data, request_starts[i], HTTP_PLAIN_BYTES) == 0)
 			return true;
 	}
 	return false;
@@ -45,16 +43,32 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *data, size_t size)
 	const int fd = (int)(intptr_t)transport;
 	const ssize_t n = recv(fd, data, size, 0);
 
-	if (n == RECORD_HEAD_BYTES && begins_request(data)) {
+	if (n == HTTP_PLAIN_BYTES && http_plain_begins(data)) {
 		drain(fd);
 		(void)send(fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	return n;
 }
 
+/* As the library's, which it doesn't give back. */
+static ssize_t pull_all(gnutls_transport_ptr_t transport, void *data, size_t size)
+{
+	return recv((int)(intptr_t)transport, data, size, 0);
+}
+
+static int on_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+	const gnutls_datum_t *message)
+{
+	gnutls_transport_set_pull_function(session, pull_all);
+	return 0;
+}
+
 void http_plain_answer(gnutls_session_t session, int fd)
 {
 	/* Reads of another kind are left to who set them up. */
-	if (gnutls_transport_get_int(session) == fd)
-		gnutls_transport_set_pull_function(session, pull);
+	if (gnutls_transport_get_int(session) != fd)
+		return;
+	gnutls_transport_set_pull_function(session, pull);
+	gnutls_handshake_set_hook_function(
+		session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE, on_hello);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lb/proxy/internal.h"
+#include "net/http_plain.h"
 
 enum { MS_PER_S = 1000, TLS_RECORD_HANDSHAKE = 22 };
 
@@ -343,12 +344,11 @@ int client_flush(struct client *c)
 /* A client that speaks plain HTTP where TLS is asked for is told so. */
 static bool looks_plain(struct client *c)
 {
-	unsigned char first;
+	char start[HTTP_PLAIN_BYTES] = { 0 };
+	ssize_t n = recv(c->io.fd, start, sizeof(start), MSG_PEEK);
 
-	if (recv(c->io.fd, &first, 1, MSG_PEEK) != 1)
-		return false;
-	c->tls_checked = true;
-	return first != TLS_RECORD_HANDSHAKE;
+	c->tls_checked = n == sizeof(start) || (n > 0 && start[0] == TLS_RECORD_HANDSHAKE);
+	return n == sizeof(start) && http_plain_begins(start);
 }
 
 static bool begin_tls(struct client *c)
@@ -357,7 +357,7 @@ static bool begin_tls(struct client *c)
 	int r = -ENOMEM;
 
 	if (looks_plain(c)) {
-		answer_refuse(c, NULL, 400, "Client sent an HTTP request to an HTTPS server.\n");
+		answer_refuse(c, NULL, 400, HTTP_PLAIN_TEXT);
 		return true;
 	}
 	if (!c->tls_checked) {

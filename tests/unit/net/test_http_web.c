@@ -4,6 +4,7 @@
 
 #include <crypt.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -434,6 +435,36 @@ static void plain_http_on_a_tls_port_is_told_so(void **state)
 	stop(NULL);
 }
 
+/* Who is beyond the handshake gets no answer in plain text into it. */
+static void plain_http_in_a_session_is_no_request(void **state)
+{
+	gnutls_session_t session;
+	gnutls_certificate_credentials_t credentials;
+	struct buffer reply;
+	int fd, r;
+
+	start_with("tls_server_config: {cert_file: server.pem, key_file: server.key}\n");
+	fd = raw_connect(port);
+	assert_int_equal(gnutls_init(&session, GNUTLS_CLIENT), 0);
+	assert_int_equal(gnutls_certificate_allocate_credentials(&credentials), 0);
+	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+	gnutls_set_default_priority(session);
+	gnutls_transport_set_int(session, fd);
+	do {
+		r = gnutls_handshake(session);
+	} while (r < 0 && !gnutls_error_is_fatal(r));
+	assert_int_equal(r, 0);
+	buffer_init(&reply, 0);
+	raw_puts(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(raw_read_all(fd, &reply, RAW_TIMEOUT_MS));
+	assert_null(memmem(reply.data, reply.len, "400 Bad", 7));
+	buffer_done(&reply);
+	gnutls_deinit(session);
+	gnutls_certificate_free_credentials(credentials);
+	close(fd);
+	stop(NULL);
+}
+
 static void stalled_handshakes_are_cut(void **state)
 {
 	struct buffer reply;
@@ -605,6 +636,7 @@ int main(void)
 		TEST(tls_is_spoken_when_a_certificate_is_set),
 		TEST(names_other_than_the_urls_can_be_verified),
 		TEST(plain_http_on_a_tls_port_is_told_so),
+		TEST(plain_http_in_a_session_is_no_request),
 		TEST(stalled_handshakes_are_cut),
 		TEST(versions_can_be_limited),
 		TEST(suites_and_curves_can_be_listed),
