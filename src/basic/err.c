@@ -2,8 +2,6 @@
 #include "basic/err.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,17 +17,20 @@ static void finish(struct err *err, int r, int wanted)
 	}
 }
 
+int err_vset(struct err *err, int r, const char *format, va_list args)
+{
+	if (err)
+		finish(err, r, vsnprintf(err->text, sizeof(err->text), format, args));
+	return r;
+}
+
 int err_set(struct err *err, int r, const char *format, ...)
 {
 	va_list args;
-	int n;
 
-	if (!err)
-		return r;
 	va_start(args, format);
-	n = vsnprintf(err->text, sizeof(err->text), format, args);
+	err_vset(err, r, format, args);
 	va_end(args);
-	finish(err, r, n);
 	return r;
 }
 

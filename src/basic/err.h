@@ -6,6 +6,7 @@
 #ifndef CEEMS_BASIC_ERR_H
 #define CEEMS_BASIC_ERR_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "basic/macros.h"
@@ -19,6 +20,8 @@ struct err {
 
 /* Stores the sentence and returns r, so that 'return err_set(err, -EINVAL, "...")' works. */
 int err_set(struct err *err, int r, const char *format, ...) PRINTF_FORMAT(3, 4);
+
+int err_vset(struct err *err, int r, const char *format, va_list args) PRINTF_FORMAT(3, 0);
 
 /* Like err_set(), with ': ' and the system's words for r appended. */
 int err_errno(struct err *err, int r, const char *format, ...) PRINTF_FORMAT(3, 4);

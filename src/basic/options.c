@@ -223,7 +223,8 @@ static int take_long(struct parser *p, const char *word)
 		if (def && def->type == OPTION_BOOL)
 			return take_option(p, def, values, true, attached);
 	}
-	return err_set(&p->err, -EINVAL, "unknown long flag '--%.*s'", (int)MIN(len, 200), name);
+	return err_set(
+		&p->err, -EINVAL, "unknown long flag '--%.*s'", (int)MIN(len, ERR_TEXT_MAX), name);
 }
 
 static int take_short(struct parser *p, const char *word)
@@ -552,14 +553,12 @@ void options_done(struct options *opt)
 int options_complain(
 	const struct program_def *program, const char *argv0, FILE *errors, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
-	struct err err;
+	struct err err; /* one line, whatever was on the command line */
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	err_vset(&err, -EINVAL, format, args);
 	va_end(args);
-	err_set(&err, -EINVAL, "%s", text); /* one line, whatever was on the command line */
 	print_reason(program, argv0, errors, err.text, false);
 	return -EINVAL;
 }

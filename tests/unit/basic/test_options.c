@@ -387,6 +387,26 @@ static void errors_are_one_line_whatever_is_typed(void **state)
 	REFUSED("unknown long flag", "--\x1b[31m");
 }
 
+static void reason_that_is_cut_shows_it(void **state)
+{
+	static char flag[3000] = "--";
+	const size_t shown = strlen("prog: error: ") + ERR_TEXT_MAX - 1;
+	size_t len;
+	FILE *f;
+
+	memset(flag + 2, 'x', sizeof(flag) - 3);
+	assert_int_equal(TOOL(flag), -EINVAL);
+	assert_non_null(strstr(err, "xxx..., try --help\n"));
+	assert_int_equal(RUN(flag), -EINVAL);
+	assert_non_null(strstr(err, "xxx...\n"));
+	forget();
+	f = open_memstream(&err, &len);
+	assert_int_equal(options_complain(&tool_program, "prog", f, "%s", flag), -EINVAL);
+	fclose(f);
+	assert_int_equal(len, shown + 1);
+	assert_string_equal(err + shown - 6, "xxx...\n");
+}
+
 static void tool_without_arguments_prints_its_usage(void **state)
 {
 	assert_int_equal(TOOL(), OPTIONS_DONE);
@@ -501,6 +521,7 @@ int main(void)
 		TEST(completions_fit_what_was_typed),
 		TEST(argument_files_stand_for_their_lines),
 		TEST(errors_are_one_line_whatever_is_typed),
+		TEST(reason_that_is_cut_shows_it),
 		TEST(tool_without_arguments_prints_its_usage),
 		TEST(tool_reads_commands_of_several_words),
 		TEST(tool_errors_name_the_program_and_the_way_out),
