@@ -72,6 +72,7 @@ static inline struct fuzz_api *fuzz_api(void)
 	static const struct clock clock = { fuzz_now, fuzz_now, NULL };
 	static struct fuzz_api f;
 	struct timezone_ *zone = NULL;
+	struct store *store = NULL;
 	char dir[] = "/dev/shm/ceems-fuzz-XXXXXX", file[80];
 	struct arena arena;
 
@@ -87,7 +88,8 @@ static inline struct fuzz_api *fuzz_api(void)
 		.route_prefix = "/", .zone = zone, .clock = &clock, .version = "0"
 	};
 	fuzz_check(api_init(&f.api, &f.config, NULL) >= 0);
-	fuzz_check(store_open(dir, zone, &f.api.store, NULL) >= 0);
+	fuzz_check(store_open(dir, zone, &store, NULL) >= 0);
+	f.api.store = store;
 	fuzz_add(f.api.store, &arena, "a", "mira", "astro", "1");
 	fuzz_add(f.api.store, &arena, "b", FUZZ_SECRET, "secret" FUZZ_SECRET, FUZZ_SECRET);
 	fuzz_add(f.api.store, &arena, "c", FUZZ_SECRET, "astro", FUZZ_SECRET);

@@ -255,6 +255,17 @@ static void refuse_method(struct api_request *req, struct api_response *res, boo
 		res->status = 405;
 }
 
+/* While there is no store nobody's rights are known, and no data. */
+static void refuse_for_now(const struct api_route *route, struct api *api, struct api_request *req,
+	struct api_response *res)
+{
+	if (route->flags & API_CORS)
+		cors_headers(api, req, res);
+	json_headers(req, res);
+	api_header(req, res, "Retry-After", "60");
+	api_error(req, res, 503, "unavailable", API_UPGRADING);
+}
+
 static void answer(struct api *api, const struct api_route *route, struct api_request *req,
 	struct api_response *res)
 {
@@ -264,6 +275,10 @@ static void answer(struct api *api, const struct api_route *route, struct api_re
 	}
 	if (!(route->flags & API_ANY_METHOD) && !only_reads(req)) {
 		refuse_method(req, res, route->flags & API_CORS);
+		return;
+	}
+	if (!(route->flags & API_ROOTED) && !api->store) {
+		refuse_for_now(route, api, req, res);
 		return;
 	}
 	if (!may_pass(api, route, req, res))

@@ -17,7 +17,8 @@
 
 struct api {
 	const struct api_server_config *config;
-	struct store *store;
+	/* NULL while it is opened, which takes long when it has to be upgraded. */
+	struct store *_Atomic store;
 	struct rate_limit *rate_limit; /* NULL: none */
 	struct result_cache *usage_cache;
 	struct pattern *cors_origin; /* NULL: any */
@@ -91,6 +92,7 @@ void api_text(struct api_request *req, struct api_response *res, int status, con
 typedef void (*api_handler_fn)(struct api *api, struct api_request *req, struct api_response *res);
 
 #define API_ROOT "/api/v1"
+#define API_UPGRADING "the database is being upgraded; the log tells how far it is"
 
 enum api_route_flags {
 	API_ROOTED = 1 << 0, /* not below {prefix}/api/v1, and no envelope */

@@ -206,7 +206,7 @@ static int add_database(const struct api *api, struct exposition *out)
 	static const char *const files[][2] = { { "database", "ceems.db" },
 		{ "wal", "ceems.db-wal" } };
 	const char *dir = api->config->data_dir;
-	int r = ADD(out, DB_UP, store_ping(api->store) >= 0, NULL);
+	int r = ADD(out, DB_UP, api->store && store_ping(api->store) >= 0, NULL);
 
 	if (r >= 0 && api->config->damaged)
 		r = ADD(out, DB_DAMAGED, atomic_load(api->config->damaged), NULL);
@@ -296,7 +296,7 @@ static int add_all(
 	if (r >= 0)
 		r = process_metrics_add(out, (double)api->stats->start_ns / 1e9);
 	/* A store that doesn't answer is told by its own metric. */
-	if (r >= 0 &&
+	if (r >= 0 && api->store &&
 		(store_get_watermarks(api->store, add_update, &updates, err) == -ENOMEM ||
 			store_get_backlogs(api->store, add_backlog, &updates, err) == -ENOMEM))
 		r = -ENOMEM;

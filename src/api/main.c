@@ -3,7 +3,7 @@
  * ceems_api_server. Order of the start (spec api-server.md 1.1): the configuration is read,
  * directories are made and sockets bound with the rights that the program was started with; then
  * these are given up; then the database, managers and updaters are opened; only then are threads
- * made.
+ * made. But if the database has to be upgraded, which takes minutes, HTTP says so meanwhile.
  */
 #include <errno.h>
 #include <limits.h>
@@ -33,6 +33,10 @@ enum {
 	THREADS_MIN = 4,
 	THREADS_MAX = 64,
 	MS_PER_DAY = 24 * 3600 * 1000,
+	PATIENCE_MS = 300, /* of clients, while the database is upgraded */
+	PROGRESS_MS = 10 * 1000, /* between records of the log about it */
+	MS_PER_S = 1000,
+	NS_PER_MS = 1000000,
 };
 
 struct program {
@@ -51,6 +55,10 @@ struct program {
 	struct backup *backup;
 	struct housekeeping *housekeeping;
 	atomic_bool damaged; /* the database */
+	bool serving;
+	struct err serve_failure;
+	int64_t opening_ms,
+		said_ms; /* when the database was begun to be opened, and the log told */
 	int cancel_fd; /* readable when the program stops */
 	sigset_t stop_signals;
 };
@@ -250,6 +258,60 @@ static int drop_privileges(struct program *p, struct err *err)
 	return daemon_drop_privileges(&p->flags.daemon, &plan, &p->log, &p->privilege, err);
 }
 
+static int64_t now_ms(void)
+{
+	return clock_monotonic_ns(clock_system()) / NS_PER_MS;
+}
+
+static int serve(struct program *p, struct err *err)
+{
+	int r = p->serving ? 0 : api_server_serve(p->server, err);
+
+	p->serving = r >= 0;
+	return r;
+}
+
+static bool watch_upgrade(void *ctx, const struct store_upgrade_step *step)
+{
+	struct program *p = ctx;
+	const int64_t now = now_ms();
+
+	if (daemon_is_stopping(&p->stop_signals))
+		return true;
+	if (now - p->opening_ms < PATIENCE_MS)
+		return false;
+	if (!p->said_ms || now - p->said_ms >= PROGRESS_MS) {
+		log_info(&p->log, "the database is being upgraded", LOG_STR("step", step->name),
+			LOG_INT("steps_done", (int64_t)step->done),
+			LOG_INT("steps", (int64_t)step->n),
+			LOG_INT("seconds", (now - p->opening_ms) / MS_PER_S));
+		p->said_ms = now;
+	}
+	return serve(p, &p->serve_failure) < 0;
+}
+
+static int open_store(struct program *p, struct err *err)
+{
+	const struct store_watch watch = { p, watch_upgrade };
+	int r;
+
+	p->opening_ms = now_ms();
+	r = store_open_watched(p->data_dir, p->zone, &watch, &p->store, err);
+	if (r == -ECANCELED && p->serve_failure.code) {
+		*err = p->serve_failure;
+		return err->code;
+	}
+	if (r < 0)
+		return r;
+	if (p->said_ms)
+		log_info(&p->log, "the database is upgraded",
+			LOG_INT("seconds", (now_ms() - p->opening_ms) / MS_PER_S));
+	store_set_wal_autocheckpoint(
+		p->store, (int)MIN(MAX(p->config.data.wal_autocheckpoint, 1), INT_MAX));
+	api_server_use(p->server, p->store);
+	return 0;
+}
+
 static int open_sources(struct program *p, struct err *err)
 {
 	const struct admins_env admins = {
@@ -348,16 +410,13 @@ static int start(struct program *p, struct err *err)
 	if (r >= 0)
 		r = drop_privileges(p, err);
 	if (r >= 0)
-		r = store_open(p->data_dir, p->zone, &p->store, err);
-	if (r >= 0)
-		store_set_wal_autocheckpoint(
-			p->store, (int)MIN(MAX(p->config.data.wal_autocheckpoint, 1), INT_MAX));
+		r = open_store(p, err);
 	if (r >= 0)
 		r = open_sources(p, err);
 	if (r >= 0)
 		r = open_collect(p, err);
 	if (r >= 0)
-		r = api_server_serve(p->server, p->store, err);
+		r = serve(p, err);
 	if (r >= 0)
 		r = admins_start(p->admins, err);
 	if (r >= 0)
@@ -402,7 +461,8 @@ int main(int argc, char **argv)
 	p.log = daemon_log(&p.flags.daemon);
 	arena_init(&p.arena, CONFIG_ARENA_BYTES);
 	r = start(&p, &err);
-	if (r < 0)
+	/* A stop in the middle of an upgrade is none of its failures. */
+	if (r < 0 && !(r == -ECANCELED && daemon_is_stopping(&p.stop_signals)))
 		status = daemon_fail(&err);
 	else
 		daemon_wait_for_stop(&p.log, &p.stop_signals);

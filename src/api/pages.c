@@ -102,8 +102,9 @@ static void put_others(struct health *h)
 			put_cluster(h, h->cluster_ids->v[i], 0);
 }
 
+/* problem: NULL if it is well. */
 static void json_health(
-	struct api *api, struct api_request *req, struct api_response *res, bool healthy)
+	struct api *api, struct api_request *req, struct api_response *res, const char *problem)
 {
 	struct health h = { .json = json_writer(res->body),
 		.now_ms = api_now_s(api) * MS_PER_S,
@@ -112,24 +113,24 @@ static void json_health(
 
 	api_header(req, res, "Content-Type", "application/json");
 	api_header(req, res, "X-Content-Type-Options", "nosniff");
-	res->status = healthy ? 200 : 503;
+	res->status = problem ? 503 : 200;
 	json_writer_open_object(&h.json);
 	json_writer_key(&h.json, "status");
-	json_writer_string(&h.json, healthy ? "success" : "error");
+	json_writer_string(&h.json, problem ? "error" : "success");
 	json_writer_key(&h.json, "data");
 	json_writer_open_array(&h.json);
 	/* A store that cannot be read is what the status tells. */
-	if (healthy && store_get_watermarks(api->store, put_watermark, &h, &err) < 0)
+	if (!problem && store_get_watermarks(api->store, put_watermark, &h, &err) < 0)
 		log_error(api->config->log, "a request failed", LOG_STR("path", req->path),
 			LOG_ERR(&err));
-	else if (healthy)
+	else if (!problem)
 		put_others(&h);
 	json_writer_close_array(&h.json);
-	if (!healthy) {
+	if (problem) {
 		json_writer_key(&h.json, "errorType");
 		json_writer_string(&h.json, "unavailable");
 		json_writer_key(&h.json, "error");
-		json_writer_string(&h.json, "the database does not answer");
+		json_writer_string(&h.json, problem);
 	}
 	json_writer_close_object(&h.json);
 	buffer_putc(res->body, '\n');
@@ -148,14 +149,18 @@ static bool wants_json(const struct api_request *req)
 
 void api_get_health(struct api *api, struct api_request *req, struct api_response *res)
 {
-	bool healthy = store_ping(api->store) >= 0;
+	const char *problem = NULL;
 
+	if (!api->store)
+		problem = API_UPGRADING;
+	else if (store_ping(api->store) < 0)
+		problem = "the database does not answer";
 	if (wants_json(req))
-		json_health(api, req, res, healthy);
-	else if (healthy)
+		json_health(api, req, res, problem);
+	else if (!problem)
 		api_text(req, res, 200, "CEEMS API Server is healthy");
 	else
-		api_text(req, res, 503, "KO");
+		api_text(req, res, 503, api->store ? "KO" : "KO: " API_UPGRADING);
 }
 
 void api_get_swagger(struct api *api, struct api_request *req, struct api_response *res)

@@ -115,11 +115,15 @@ int api_server_open(
 	return 0;
 }
 
-int api_server_serve(struct api_server *server, struct store *store, struct err *err)
+void api_server_use(struct api_server *server, struct store *store)
+{
+	server->api.store = store;
+}
+
+int api_server_serve(struct api_server *server, struct err *err)
 {
 	struct api_identity_config *identity = &server->config.identity;
 
-	server->api.store = store;
 	server->api.http_stats = http_stats;
 	server->api.http_ctx = server->http;
 	identity->own_uid = geteuid();

@@ -2,8 +2,8 @@
 /*
  * The HTTP API (spec api-server.md 5) on the HTTP server of src/net.
  *
- * The order at start: api_server_open() takes the listeners, then the program changes its user and
- * opens the store, then api_server_serve() answers.
+ * The order at start: api_server_open() takes the listeners, then the program changes its user,
+ * then api_server_serve() answers, with 503 for what needs the store until api_server_use().
  */
 #ifndef CEEMS_API_SERVER_H
 #define CEEMS_API_SERVER_H
@@ -45,8 +45,9 @@ struct api_server;
 /* Strings, lists, zone, clock and log are borrowed until api_server_stop(). */
 int api_server_open(
 	const struct api_server_config *config, struct api_server **ret_server, struct err *err);
-/* The store is borrowed until api_server_stop(). */
-int api_server_serve(struct api_server *server, struct store *store, struct err *err);
+int api_server_serve(struct api_server *server, struct err *err);
+/* Borrowed until api_server_stop(). Before or after api_server_serve(), once. */
+void api_server_use(struct api_server *server, struct store *store);
 int api_server_port(const struct api_server *server, size_t listener);
 /* Lets running requests finish for at most grace_ms. NULL is fine. */
 void api_server_stop(struct api_server *server, int64_t grace_ms);

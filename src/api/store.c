@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/store_backfill.h"
+#include "api/store_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/migrations.h"
 #include "basic/clock.h"
 #include "format/json_writer.h"
 
@@ -42,33 +41,6 @@ void store_json_list(struct buffer *out, const struct strings *list)
 	json_writer_close_array(&w);
 }
 
-/*
- * If CEEMS 0.10.2 was the last to write (usage has a later label than our watermarks), the window
- * that it reached counts for every cluster that is known: it steps through all of them together.
- */
-static int adopt_watermarks(struct store *store, struct err *err)
-{
-	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(store->writer, W_LATEST_LABELS), *put = NULL;
-	const char *usage, *own;
-	int64_t end_ms;
-	int r;
-
-	r = stmt_step(q, err);
-	if (r < 0)
-		return r;
-	usage = stmt_text(q, 0);
-	own = stmt_text(q, 1);
-	if (!usage || (own && strcmp(usage, own) <= 0))
-		return 0;
-	/* What is no time says nothing about the window. */
-	if (time_parse_ldt(store->zone, slice_from(usage), &end_ms) < 0)
-		return 0;
-	put = db_stmt(store->writer, W_ADOPT_WATERMARKS);
-	stmt_bind_i64(put, 1, end_ms);
-	stmt_bind_text(put, 2, usage);
-	return stmt_run(put, err);
-}
-
 int store_fill_members(struct store *store, struct err *err)
 {
 	static const int statements[] = { W_FILL_MEMBERS, W_CLEAR_CHANGED };
@@ -83,31 +55,12 @@ int store_fill_members(struct store *store, struct err *err)
 	return r;
 }
 
-static int open_writer(struct store *store, const char *path, struct err *err)
+static int open_writer(
+	struct store *store, const char *path, const struct store_watch *watch, struct err *err)
 {
-	int64_t known = 0;
-	int r;
+	int r = db_open(path, DB_READ_WRITE, &store->writer, err);
 
-	r = db_open(path, DB_READ_WRITE, &store->writer, err);
-	if (r >= 0)
-		r = db_migrate(store->writer, api_migrations, api_migrations_count, err);
-	if (r >= 0)
-		r = db_begin(store->writer, err);
-	if (r >= 0)
-		r = db_query_i64(store->writer,
-			"SELECT count(*) FROM sqlite_schema WHERE name = 'ceems_backfills'", &known,
-			err);
-	if (r >= 0)
-		r = db_exec(store->writer, api_own_tables, err);
-	if (r >= 0)
-		r = db_prepare(store->writer, store_writer_sql, N_WRITER_STATEMENTS, err);
-	if (r >= 0)
-		r = backfill_plan(store, !known, err);
-	if (r >= 0)
-		r = adopt_watermarks(store, err);
-	if (r >= 0)
-		r = store_fill_members(store, err);
-	return r < 0 ? r : db_commit(store->writer, err);
+	return r < 0 ? r : store_upgrade(store, watch, err);
 }
 
 static int open_readers(struct store *store, const char *path, struct err *err)
@@ -183,14 +136,15 @@ static void give_back_pages(struct store *store)
 		(void)malloc_trim(0);
 }
 
-static int open_all(struct store *store, const char *data_dir, const char *path, struct err *err)
+static int open_all(struct store *store, const char *data_dir, const char *path,
+	const struct store_watch *watch, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = OPEN_PAUSE_MS * 1000000L };
 	int64_t until_ns = clock_monotonic_ns(clock_system()) + OPEN_PATIENCE_MS * 1000000L;
 	int r;
 
 	for (;;) {
-		r = open_writer(store, path, err);
+		r = open_writer(store, path, watch, err);
 		if (r >= 0)
 			r = open_readers(store, path, err);
 		if (r >= 0 || !may_pass(data_dir, path, r))
@@ -202,8 +156,8 @@ static int open_all(struct store *store, const char *data_dir, const char *path,
 	}
 }
 
-int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
-	struct err *err)
+int store_open_watched(const char *data_dir, const struct timezone_ *zone,
+	const struct store_watch *watch, struct store **ret_store, struct err *err)
 {
 	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
 	char path[PATH_MAX];
@@ -219,12 +173,18 @@ int store_open(const char *data_dir, const struct timezone_ *zone, struct store 
 	pthread_mutex_init(&store->read_lock, NULL);
 	pthread_cond_init(&store->reader_free, NULL);
 	store->locks_made = true;
-	r = open_all(store, data_dir, path, err);
+	r = open_all(store, data_dir, path, watch, err);
 	if (r < 0)
 		return r;
 	give_back_pages(store);
 	*ret_store = TAKE(store);
 	return 0;
+}
+
+int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
+	struct err *err)
+{
+	return store_open_watched(data_dir, zone, NULL, ret_store, err);
 }
 
 void store_set_wal_autocheckpoint(struct store *store, int pages)

@@ -28,6 +28,24 @@ struct store;
  */
 int store_open(const char *data_dir, const struct timezone_ *zone, struct store **ret_store,
 	struct err *err);
+/*
+ * The same for who doesn't want to wait unknowingly: a file of another program, or of an older one,
+ * with millions of units takes minutes.
+ */
+struct store_upgrade_step {
+	const char *name;
+	size_t done, n; /* steps before this one, and in all */
+};
+struct store_watch {
+	void *ctx;
+	/*
+	 * Called now and then while a step goes through many rows, by the caller's thread. true:
+	 * -ECANCELED, the step is undone, and the next opening goes on with it.
+	 */
+	bool (*cancelled)(void *ctx, const struct store_upgrade_step *step);
+};
+int store_open_watched(const char *data_dir, const struct timezone_ *zone,
+	const struct store_watch *watch, struct store **ret_store, struct err *err);
 /* SQLite's wal_autocheckpoint, 1000 pages if it isn't set. Before other threads use the store. */
 void store_set_wal_autocheckpoint(struct store *store, int pages);
 void store_close(struct store *store);

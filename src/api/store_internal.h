@@ -116,6 +116,9 @@ enum {
 };
 
 extern const char *const store_writer_sql[N_WRITER_STATEMENTS];
+/* Indexes of ours on tables of CEEMS 0.10.2, and what became of older ones; idempotent. */
+extern const char *const store_index_sql[];
+extern const size_t store_index_sql_count;
 extern const char *const store_reader_sql[N_READER_STATEMENTS];
 
 /* Columns of W_UNIT, W_USAGE and W_DAILY: the row's id, then the metrics. */
@@ -138,6 +141,9 @@ struct store {
 /* The writing connection is its holder's until it is unlocked. */
 void store_lock_writer(struct store *store);
 void store_unlock_writer(struct store *store);
+
+/* Brings a file up to date that the writer has just opened. watch: NULL, or as for store_open(). */
+int store_upgrade(struct store *store, const struct store_watch *watch, struct err *err);
 
 /* A reading connection, waiting for a free one. Give it back. */
 struct db *store_take_reader(struct store *store);

@@ -67,6 +67,20 @@
 	"JOIN ceems_window_units u ON u.window_id = q.window_id "                           \
 	"JOIN ceems_windows w ON w.id = q.window_id GROUP BY 1, 2, 3, 4"
 
+const char *const store_index_sql[] = {
+	"DROP INDEX IF EXISTS ceems_units_uuid",
+	"DROP INDEX IF EXISTS ceems_units_updated",
+	"CREATE INDEX IF NOT EXISTS ceems_units_user_ended ON units (username, ended_at)",
+	"CREATE INDEX IF NOT EXISTS ceems_units_ended ON units (ended_at)",
+	"CREATE INDEX IF NOT EXISTS ceems_units_project_updated "
+	"ON units (cluster_id, project, last_updated_at)",
+	"CREATE INDEX IF NOT EXISTS ceems_units_running ON units (username) WHERE ended_at_ts = 0",
+	"CREATE INDEX IF NOT EXISTS ceems_usage_project ON usage (cluster_id, project)",
+	"CREATE INDEX IF NOT EXISTS ceems_daily_usage_project "
+	"ON daily_usage (cluster_id, project, last_updated_at)",
+};
+const size_t store_index_sql_count = ARRAY_SIZE(store_index_sql);
+
 const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_WATERMARK] = "SELECT end_ms FROM ceems_watermarks WHERE cluster_id = ?1",
 	[W_SET_WATERMARK] =

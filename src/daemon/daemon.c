@@ -106,6 +106,15 @@ void daemon_wait_for_stop(const struct log *log, const sigset_t *signals)
 	sigprocmask(SIG_UNBLOCK, signals, NULL);
 }
 
+bool daemon_is_stopping(const sigset_t *signals)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	sigandset(&pending, &pending, signals);
+	return !sigisemptyset(&pending);
+}
+
 int daemon_fail(const struct err *err)
 {
 	err_print(err, stderr);

@@ -55,6 +55,9 @@ int daemon_drop_privileges(const struct daemon_flags *flags, struct privilege_pl
 /* Waits for one of the signals and logs it. A second one ends the process at once. */
 void daemon_wait_for_stop(const struct log *log, const sigset_t *signals);
 
+/* Whether one of the signals came already; daemon_wait_for_stop() is at its end at once then. */
+bool daemon_is_stopping(const sigset_t *signals);
+
 /* The exit status of a start that failed, which err tells. */
 int daemon_fail(const struct err *err);
 

@@ -15,6 +15,7 @@ enum {
 	STATEMENTS_MAX = 256,
 	VALUE_MAX_BYTES = 64 << 20, /* of one text in the database */
 	FILE_MODE = 0640,
+	WATCH_STEPS = 10000, /* of a statement's program: about a thousand rows */
 };
 
 struct stmt {
@@ -28,6 +29,8 @@ struct db {
 	char *path;
 	struct stmt *stmts;
 	size_t n_stmts;
+	bool (*watch)(void *ctx);
+	void *watch_ctx;
 };
 
 static const struct {
@@ -181,6 +184,20 @@ void db_set_busy_timeout(struct db *db, int timeout_ms)
 void db_set_wal_autocheckpoint(struct db *db, int pages)
 {
 	sqlite3_wal_autocheckpoint(db->handle, pages);
+}
+
+static int watch(void *ctx)
+{
+	const struct db *db = ctx;
+
+	return db->watch(db->watch_ctx);
+}
+
+void db_set_watch(struct db *db, bool (*fn)(void *ctx), void *ctx)
+{
+	db->watch = fn;
+	db->watch_ctx = ctx;
+	sqlite3_progress_handler(db->handle, WATCH_STEPS, fn ? watch : NULL, db);
 }
 
 void db_close(struct db *db)

@@ -5,7 +5,7 @@
  *
  * Error codes: -ENOSPC (disk or page limit full), -EROFS, -EIO, -EBUSY (locked for longer than the
  * busy time-out), -EUCLEAN (the file is no database or is damaged), -EEXIST (a constraint),
- * -ENOMEM, -E2BIG, -EACCES, -ENOENT, -EINVAL (wrong SQL).
+ * -ENOMEM, -E2BIG, -EACCES, -ENOENT, -ECANCELED (db_set_watch()), -EINVAL (wrong SQL).
  */
 #ifndef CEEMS_DB_DB_H
 #define CEEMS_DB_DB_H
@@ -40,6 +40,11 @@ void db_set_busy_timeout(struct db *db, int timeout_ms);
 /* After how many pages of the WAL a commit writes them to the database, as far as readers let it.
  */
 void db_set_wal_autocheckpoint(struct db *db, int pages);
+/*
+ * Calls fn now and then while a statement goes through many rows, in the statement's thread. true
+ * ends the statement with -ECANCELED. fn may not use the connection; NULL: nobody is called.
+ */
+void db_set_watch(struct db *db, bool (*fn)(void *ctx), void *ctx);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close);
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What this program keeps beyond CEEMS 0.10.2, which ignores it: run at every start.
+-- What this program keeps beyond CEEMS 0.10.2, which ignores it: run at every start. Its indexes on
+-- tables of CEEMS 0.10.2 are in store_sql.c, as each takes a while and is a step of its own.
 
 -- The end of the last window that was stored for each cluster. label is the latest text that was
 -- written as usage.last_updated_at; a later one there was written by another program.
@@ -60,16 +61,6 @@ CREATE TABLE IF NOT EXISTS ceems_missing (
 CREATE INDEX IF NOT EXISTS ceems_missing_none ON ceems_missing (n) WHERE n <= 0;
 
 -- Triggers keep tables of ours right whoever writes. They use nothing that a stock SQLite lacks.
-DROP INDEX IF EXISTS ceems_units_uuid;
-DROP INDEX IF EXISTS ceems_units_updated;
-CREATE INDEX IF NOT EXISTS ceems_units_user_ended ON units (username, ended_at);
-CREATE INDEX IF NOT EXISTS ceems_units_ended ON units (ended_at);
-CREATE INDEX IF NOT EXISTS ceems_units_project_updated
-	ON units (cluster_id, project, last_updated_at);
-CREATE INDEX IF NOT EXISTS ceems_units_running ON units (username) WHERE ended_at_ts = 0;
-CREATE INDEX IF NOT EXISTS ceems_usage_project ON usage (cluster_id, project);
-CREATE INDEX IF NOT EXISTS ceems_daily_usage_project
-	ON daily_usage (cluster_id, project, last_updated_at);
 
 -- projects.users, one row for each name; but not yet of the projects in ceems_projects_changed. (A
 -- trigger that opened the JSON lists would need functions, which a careful connection denies it.)
@@ -121,13 +112,13 @@ CREATE TABLE IF NOT EXISTS ceems_accounts (
 CREATE UNIQUE INDEX IF NOT EXISTS ceems_accounts_names
 	ON ceems_accounts (cluster_id, project, username);
 
--- Once, when the table is new.
+-- Once, when the table is new: the join goes through no units otherwise.
 INSERT INTO ceems_accounts (cluster_id, project, username, groupname, resource_manager,
 	num_units, num_ended)
 SELECT coalesce(cluster_id, ''), coalesce(project, ''), coalesce(username, ''),
 	coalesce(max(groupname), ''), coalesce(max(resource_manager), ''), count(*),
 	count(CASE WHEN ended_at_ts > 0 THEN 1 END)
-FROM units WHERE NOT EXISTS (SELECT 1 FROM ceems_accounts) GROUP BY 1, 2, 3;
+FROM (SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM ceems_accounts)) CROSS JOIN units GROUP BY 1, 2, 3;
 
 CREATE TRIGGER IF NOT EXISTS ceems_unit_added AFTER INSERT ON units BEGIN
 	INSERT INTO ceems_accounts (cluster_id, project, username, groupname, resource_manager,

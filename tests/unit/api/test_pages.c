@@ -376,6 +376,38 @@ static void threads_are_shown_to_localhost_only(void **state)
 	assert_int_equal(c.status, 404);
 }
 
+/* Before the store is there. */
+static void an_upgrade_is_told_and_nothing_answered_from_it(void **state)
+{
+	c.api.store = NULL;
+	assert_non_null(strstr(get("/health"), "KO: the database is being upgraded"));
+	assert_int_equal(c.status, 503);
+	assert_non_null(strstr(get("/health?format=json"),
+		"{\"status\":\"error\",\"data\":[],\"errorType\":\"unavailable\","
+		"\"error\":\"the database is being upgraded"));
+	assert_int_equal(c.status, 503);
+	assert_non_null(strstr(get("/metrics"), "ceems_api_server_database_up 0\n"));
+	assert_int_equal(c.status, 200);
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
+		char target[256];
+
+		snprintf(target, sizeof(target), "%s%s", route->flags & API_ROOTED ? "" : API_ROOT,
+			route->path);
+		api_client_get(&c, "boss", target);
+		if (route->flags & API_ROOTED)
+			continue;
+		assert_int_equal(c.status, 503);
+		assert_true(has_header("Retry-After: 60\n"));
+		assert_true(has_header("Content-Type: application/json\n"));
+		assert_non_null(strstr(buffer_text(&c.body),
+			"\"errorType\":\"unavailable\",\"error\":\"the database is being upgraded"));
+	}
+	c.api.store = s.store;
+	get("/health");
+	assert_int_equal(c.status, 200);
+}
+
 static void bad_prefixes_are_refused(void **state)
 {
 	static const char *const bad[] = { "x", "/x/", "", "//", "/x//y", "/../x" };
@@ -407,6 +439,7 @@ int main(void)
 		PAGE_TEST(demo_units_are_of_all_kinds),
 		PAGE_TEST(demo_usage_is_of_many_people),
 		PAGE_TEST(threads_are_shown_to_localhost_only),
+		PAGE_TEST(an_upgrade_is_told_and_nothing_answered_from_it),
 		PAGE_TEST(bad_prefixes_are_refused),
 	};
 

@@ -38,8 +38,9 @@ static int setup(void **state)
 	sample_store_fill(&s);
 	assert_int_equal(address_parse(SLICE("127.0.0.1"), &loopback.address), 0);
 	c = config();
-	if (api_server_open(&c, &server, &err) < 0 || api_server_serve(server, s.store, &err) < 0)
+	if (api_server_open(&c, &server, &err) < 0 || api_server_serve(server, &err) < 0)
 		fail_msg("%s", err.text);
+	api_server_use(server, s.store);
 	return 0;
 }
 
