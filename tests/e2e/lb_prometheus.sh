@@ -100,7 +100,8 @@ ok "nor does an offset" at_offset
 
 ok "administrators see all else" says '.data.result | length == 4' ops query query=m "time=$NOW"
 # shellcheck disable=SC2016 # PromQL, not the shell's
-for query in 'sum by (rack) (m)' 'label_replace(m, "x", "$1", "rack", "(.*)")' 'm{rack="r9"}'; do
+for query in 'sum by (rack) (m)' 'label_replace(m, "x", "$1", "rack", "(.*)")' 'm{rack="r9"}' \
+	'm == label_replace(m, "rack", "r9", "", "")' 'm and count_values("rack", m)'; do
 	ok "nobody asks for hidden labels: $query" says '.status == "error" and (.detail | contains("rack"))' ops query "query=$query" "time=$NOW"
 done
 form_refused() {

@@ -63,45 +63,68 @@ static int look_at_selector(struct search *s, const struct promql_node *node)
 	return r;
 }
 
-/* Which arguments of a function are names of labels that it reads. */
-static bool reads_labels(const char *function, size_t *ret_first, size_t *ret_end)
+/*
+ * Which arguments of a function are names of labels, from the second one on. Those that it sets
+ * count as well: a series that equals another one with a label set to a guess has that value.
+ */
+static bool names_labels(const char *function, size_t *ret_end, size_t *ret_other)
 {
 	static const struct {
 		const char *function;
-		size_t first, end;
+		size_t end;
+		size_t other; /* one that is no name; 0: none */
 	} rows[] = {
-		{ "label_join", 3, SIZE_MAX },
-		{ "label_replace", 3, 4 },
-		{ "sort_by_label", 1, SIZE_MAX },
-		{ "sort_by_label_desc", 1, SIZE_MAX },
+		{ "label_join", SIZE_MAX, 2 },
+		{ "label_replace", 4, 2 },
+		{ "sort_by_label", SIZE_MAX, 0 },
+		{ "sort_by_label_desc", SIZE_MAX, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!str_eq(function, rows[i].function))
 			continue;
-		*ret_first = rows[i].first;
 		*ret_end = rows[i].end;
+		*ret_other = rows[i].other;
 		return true;
 	}
 	return false;
 }
 
+static int look_at_argument(
+	struct search *s, const struct promql_node *arg, const struct promql_node *node)
+{
+	while (arg->kind == PROMQL_NODE_PAREN)
+		arg = arg->paren;
+	return arg->kind == PROMQL_NODE_STRING ? look_at(s, arg->string, node) : 0;
+}
+
 static int look_at_call(struct search *s, const struct promql_node *node)
 {
-	size_t first, end;
+	size_t end, other;
 	int r = 0;
 
-	if (!reads_labels(node->call.function, &first, &end))
+	if (!names_labels(node->call.function, &end, &other))
 		return 0;
-	for (size_t i = first; r >= 0 && i < node->call.n_args && i < end; i++) {
-		const struct promql_node *arg = node->call.args[i];
-
-		while (arg->kind == PROMQL_NODE_PAREN)
-			arg = arg->paren;
-		if (arg->kind == PROMQL_NODE_STRING)
-			r = look_at(s, arg->string, node);
-	}
+	for (size_t i = 1; r >= 0 && i < node->call.n_args && i < end; i++)
+		if (i != other)
+			r = look_at_argument(s, node->call.args[i], node);
 	return r;
+}
+
+static int look_at_aggregation(struct search *s, const struct promql_node *node)
+{
+	int r = 0;
+
+	/* It chooses by a hash of all labels, by which a value can be found out at leisure. */
+	if (str_eq(node->aggregation.op, "limit_ratio"))
+		r = look_at(s, slice_from(s->hidden->v[0]), node);
+	/* The label that count_values() sets. */
+	if (r >= 0 && node->aggregation.param)
+		r = look_at_argument(s, node->aggregation.param, node);
+	/* without() only drops it. */
+	return r < 0 || node->aggregation.without
+		? r
+		: look_at_list(s, &node->aggregation.labels, node);
 }
 
 static int look(void *ctx, struct promql_node *node)
@@ -116,9 +139,7 @@ static int look(void *ctx, struct promql_node *node)
 		r = look_at_list(s, &node->binary.matching.labels, node);
 		return r < 0 ? r : look_at_list(s, &node->binary.matching.include, node);
 	case PROMQL_NODE_AGGREGATION:
-		/* without() only drops it. */
-		return node->aggregation.without ? 0
-						 : look_at_list(s, &node->aggregation.labels, node);
+		return look_at_aggregation(s, node);
 	case PROMQL_NODE_CALL:
 		return look_at_call(s, node);
 	case PROMQL_NODE_NUMBER:

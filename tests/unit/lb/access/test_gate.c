@@ -474,12 +474,19 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 		"label_join(m{uuid=\"1\"},\"x\",\",\",\"job\",\"rack\")",
 		"sort_by_label(m{uuid=\"1\"},\"job\",\"rack\")",
 		"sort_by_label_desc(m{uuid=\"1\"},\"rack\")",
+		/* A guess, set and compared. */
+		"m{uuid=\"1\"}==label_replace(m{uuid=\"1\"},\"rack\",\"r1\",\"\",\"\")",
+		"m{uuid=\"1\"}==label_replace(m{uuid=\"1\"},(\"rack\"),\"r1\",\"\",\"\")",
+		"m{uuid=\"1\"}==label_join(m{uuid=\"1\"},\"rack\",\"\",\"job\")",
+		"m{uuid=\"1\"}and count_values(\"rack\",m{uuid=\"1\"})",
+		"limit_ratio(0.5,m{uuid=\"1\"})",
 		"count(1 < bool scalar(count by (rack) (m{uuid=\"1\"})) or m{uuid=\"1\"})" };
 	static const char *const passed[] = { "sum without (rack) (m{uuid=\"1\"})",
 		"m{uuid=\"1\",instance=~\".*\"}",
-		"label_replace(m{uuid=\"1\"},\"rack\",\"$1\",\"job\",\"(.*)\")",
-		"label_join(m{uuid=\"1\"},\"rack\",\"rack\",\"job\")",
-		"count_values(\"rack\",m{uuid=\"1\"})", "rack{uuid=\"1\"}", "m{uuid=\"1\"}" };
+		"label_replace(m{uuid=\"1\"},\"x\",\"rack\",\"job\",\"rack\")",
+		"label_join(m{uuid=\"1\"},\"x\",\"rack\",\"job\")",
+		"count_values(\"x\",m{uuid=\"1\"})", "limitk(1,m{uuid=\"1\"})", "rack{uuid=\"1\"}",
+		"m{uuid=\"1\"}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(refused) + ARRAY_SIZE(passed); i++) {
 		const bool refuse = i < ARRAY_SIZE(refused);
