@@ -171,15 +171,20 @@ static void ask_settings(struct private *p)
 	struct tsdb_settings settings = { 0 };
 	struct tsdb *tsdb;
 	struct err err;
+	int r;
 
 	if (p->server.kind != GATE_TSDB ||
 		tsdb_new(p->config->web.url, &p->config->web.client, "ceems/tsdb", &tsdb, &err) < 0)
 		return;
 	tsdb_set_timeout(tsdb, SETTINGS_TIMEOUT_MS);
-	if (tsdb_settings(tsdb, &settings, &err) < 0)
+	r = tsdb_settings(tsdb, &settings, &err);
+	tsdb_free(tsdb);
+	/* Those that it had are a better guess than none. */
+	if (r < 0) {
 		log_debug(p->log, "settings of the server can't be had",
 			LOG_STR("backend", p->server.name), LOG_ERR(&err));
-	tsdb_free(tsdb);
+		return;
+	}
 	p->server.retention_ms = settings.retention_ms;
 	p->server.lookback_ms = settings.lookback_delta_ms;
 }

@@ -31,11 +31,13 @@ own() {
 	series 902 ines 30 $A $B
 	series 902 ines 40 $E 0
 	series 7001 ines 50 $A 0
+	series 903 ines 60 $((C - 15)) 0
 }
 others() {
 	series 900 omar-secret 31337000 $A $B
 	series 901 omar-secret 31337300 $E 0
 	series 902 omar-secret 31337600 $C $D
+	series 903 omar-secret 31337900 $A $C
 }
 load() { # NAME PORT
 	{ sort -s -t'{' -k1,1; echo '# EOF'; } >"$T/$1.metrics"
@@ -57,6 +59,8 @@ unit alpha 902 p1 $((NOW - A)) $((NOW - B))
 unit alpha 902 p2 $((NOW - C)) $((NOW - D))
 unit alpha 902 p1 $((NOW - E))
 unit alpha 7001 p1 $((NOW - A))
+unit alpha 903 p2 $((NOW - A)) $((NOW - C))
+unit alpha 903 p1 $((NOW - C))
 R
 cat >"$T/config.yml" <<C
 ceems_lb:

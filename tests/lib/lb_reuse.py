@@ -3,7 +3,7 @@
 """Asks for times at which an id was somebody else's: lb_reuse.py LB_PORT OWN_PORT ALL_PORT NOW N [SEED]
 
 LB_PORT: ceems_lb for user ines before a Prometheus (ALL_PORT) where the ids 900, 901 and 902 were also another
-user's. OWN_PORT: a Prometheus that never held the other user's units. An instant query that is answered must
+user's, as was 903 until CHANGE. OWN_PORT: a Prometheus that never held the other user's units. An instant query that is answered must
 have the second one's answer; of a range query each point that is answered must be there; what /series and the
 like say must be a part of it. Prints TAP.
 """
@@ -17,17 +17,20 @@ import urllib.parse
 LB, OWN, ALL, NOW, N = (int(a) for a in sys.argv[1:6])
 SEED = int(sys.argv[6]) if len(sys.argv) > 6 else random.randrange(10**9)
 R = random.Random(SEED)
+CHANGE = NOW - 7200
 SECRETS = (b"omar-secret", b"31337")
 FUNCTIONS = ("max_over_time", "min_over_time", "last_over_time", "sum_over_time", "count_over_time", "rate", "delta", "changes",
              "present_over_time", "absent_over_time", "quantile_over_time")
 
 
 def moment():
+    if R.random() < 0.1:
+        return CHANGE + R.randrange(40)
     return NOW - R.randrange(16000) + R.randrange(1000)
 
 
 def selector():
-    unit = R.choice(('="900"', '="901"', '="902"', '="7001"', '=~"900|7001"', '=~"90[012]"', '=~"901|902"'))
+    unit = R.choice(('="900"', '="903"', '="901"', '="902"', '="7001"', '=~"900|7001"', '=~"90[012]"', '=~"901|902"'))
     return R.choice(("gauge", "same", "")) + "{uuid" + unit + R.choice(("", "", ',instance="n1"')) + "}"
 
 
@@ -108,6 +111,9 @@ for _ in range(N):
         parameters = [("query", vector(2)), ("start", start), ("end", start + R.randrange(9000)), ("step", R.choice((60, 97, 600)))]
     else:
         parameters = [("match[]", selector()), ("start", start), ("end", start + R.randrange(9000))]
+    # Servers that don't know it look back as far as ever.
+    if path.startswith("query"):
+        parameters += R.choice(([], [("lookback_delta", R.choice(("1ms", "10s", "2m", "20m")))]))
     status, body = lb.ask(path, parameters)
     if status == 403:
         refused[path] = refused.get(path, 0) + 1

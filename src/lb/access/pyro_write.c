@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What goes on to Pyroscope: the values that were understood, written anew. */
 #include <errno.h>
+#include <math.h>
 
 #include "basic/macros.h"
 #include "lb/access/cut.h"
@@ -9,6 +10,9 @@
 #include "lb/access/pyro_request.h"
 #include "lb/access/pyroscope.h"
 #include "lb/access/text.h"
+
+static const int64_t MS_PER_S = 1000, MS_PER_DAY = 24 * 3600 * 1000,
+		     STEP_MAX_MS = (int64_t)10000 * 366 * 24 * 3600 * 1000;
 
 struct writer {
 	const struct gate_request *request;
@@ -52,6 +56,48 @@ static int cut_times(struct writer *w, bool by_index, int64_t *start_ms, int64_t
 	return r < 0 ? r : 1;
 }
 
+/*
+ * The same where points are made of steps: the first one has what was in the step before the start
+ * (Pyroscope's SelectSeries).
+ */
+static int cut_steps(struct writer *w, int64_t step_ms, int64_t *start_ms, int64_t *end_ms)
+{
+	const int64_t asked_ms = MAX(*start_ms - step_ms, -PARAM_TIME_MAX_MS);
+	int64_t read_ms = asked_ms;
+	int r = cut_times(w, false, &read_ms, end_ms);
+
+	if (r <= 0)
+		return r;
+	if (read_ms != asked_ms)
+		*start_ms = MAX(*start_ms, read_ms + step_ms);
+	if (*start_ms > *end_ms)
+		return refuse(w, GATE_LIFETIME,
+			"a step of the request reads times at which the id of a unit was another "
+			"unit's");
+	return r;
+}
+
+/* Of a message; 0: it has none. What is no number, or below 0, is taken for the longest. */
+static int64_t step_of(const struct pyro_body *body)
+{
+	const struct pyro_value *step = pyro_body_find(body, PYRO_DOUBLE);
+	const double ms = step ? ceil(step->real * MS_PER_S) : 0;
+
+	return ms >= 0 && ms < (double)STEP_MAX_MS ? (int64_t)ms : STEP_MAX_MS;
+}
+
+/*
+ * Of render's time line: a 1500th of the time, of 15 s at least, rounded up to less than twice, and
+ * to a year where it is longer than six weeks.
+ */
+static int64_t step_of_render(int64_t from_ms, int64_t to_ms)
+{
+	const int64_t part_ms = (to_ms - from_ms) / 1500;
+
+	return part_ms > 40 * MS_PER_DAY ? MAX(366 * MS_PER_DAY, 2 * part_ms)
+					 : MAX(2 * part_ms, 15 * MS_PER_S);
+}
+
 static void widen_hint(struct writer *w, int64_t start_ms, int64_t end_ms)
 {
 	w->forward.reach_start_ms = MIN(w->forward.reach_start_ms, start_ms);
@@ -65,7 +111,12 @@ static int cut_body(struct writer *w, struct pyro_body *body)
 	const struct pyro_value *end = pyro_body_find(body, PYRO_END);
 	int64_t from = start && start->number ? start->number : -PARAM_TIME_MAX_MS;
 	int64_t to = end && end->number ? end->number : PARAM_TIME_MAX_MS;
-	int r = cut_times(w, body->message->by_index, &from, &to);
+	const int64_t step_ms = step_of(body);
+	int r;
+
+	from = MIN(MAX(from, -PARAM_TIME_MAX_MS), PARAM_TIME_MAX_MS);
+	r = step_ms ? cut_steps(w, step_ms, &from, &to)
+		    : cut_times(w, body->message->by_index, &from, &to);
 
 	if (r >= 0 && from != -PARAM_TIME_MAX_MS)
 		r = pyro_body_set(body, PYRO_START, from, w->arena);
@@ -95,8 +146,10 @@ static int prepare_render(struct writer *w, struct pyro_render *render)
 	int64_t to = render->until_given ? render->until_ms : w->request->now_ms;
 	int r = add_cluster(w, render->query);
 
-	if (r >= 0)
+	if (r >= 0 && !render->from_given)
 		r = cut_times(w, false, &from, &to);
+	if (r >= 0)
+		r = cut_steps(w, step_of_render(from, to), &from, &to);
 	if (r > 0) {
 		render->from_given = render->until_given = true;
 		render->from_ms = from;

@@ -167,9 +167,9 @@ static struct reach_query evaluation(const struct writer *w)
 		query.start_ms = start->number;
 	if (!instant && end)
 		query.end_ms = end->number;
-	/* 0 is the server's default. */
-	if (lookback && lookback->number)
-		query.lookback_ms = lookback->number / NS_PER_MS + 1;
+	/* A server that doesn't know this parameter looks back as far as ever. */
+	if (lookback)
+		query.lookback_ms = MAX(query.lookback_ms, (lookback->number - 1) / NS_PER_MS + 1);
 	return query;
 }
 
@@ -314,6 +314,9 @@ static int put_value(struct writer *w, const struct param *param, const struct t
 			return refuse(w, GATE_TOO_LARGE, "the query is too long");
 	} else if (was_cut(w, param->kind, &number)) {
 		param_print(param->kind, number, text);
+	} else if (!value && param->kind == PARAM_LOOKBACK && w->exact_lookback_ms) {
+		/* The server's own may be longer than is known here. */
+		param_print(param->kind, w->exact_lookback_ms * NS_PER_MS, text);
 	} else if (!value) {
 		return 0;
 	} else if (param->kind == PARAM_TEXT) {

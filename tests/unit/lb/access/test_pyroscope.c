@@ -519,6 +519,52 @@ static void times_of_an_earlier_owner_are_cut(void **state)
 		GATE_LIFETIME, "another unit's");
 }
 
+static bool starts_at(const char *ms)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "\"start\":\"%s\"", ms);
+	return memmem(forward.body.p, forward.body.n, text, strlen(text)) != NULL;
+}
+
+/* Pyroscope's first point has what was in the step before the start. */
+static void steps_before_the_start_are_read_too(void **state)
+{
+	static const struct gate_life own = { 1800000000000, INT64_MAX };
+	static const struct gate_life foreign = { 1799999000000, 1800000000000 };
+	static const struct {
+		const char *step, *start;
+	} rows[] = { { "15", "1800000015001" }, { "0.0001", "1800000000002" },
+		{ "600", "1800000600001" } };
+	static const char *const bad[] = { "3600.1", "1e300", "-1" };
+
+#define SERIES(method, start, step)                                                     \
+	call_json(method,                                                               \
+		arena_printf(&arena,                                                    \
+			"{\"labelSelector\":\"{service_name=\\\"7001\\\"}\",\"start\":" \
+			"\"%s\",\"end\":\"1800003600000\",\"step\":%s}",                \
+			start, step))
+	lives_now = (struct gate_unit_lives){ &own, 1, &foreign, 1 };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(SERIES("SelectSeries", "1800000000001", rows[i].step), 0);
+		assert_true(starts_at(rows[i].start));
+		assert_int_equal(SERIES("SelectHeatmap", "1800000000001", rows[i].step), 0);
+		assert_true(starts_at(rows[i].start));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_refused(SERIES("SelectSeries", "1800000000001", bad[i]), GATE_LIFETIME,
+			"another unit's");
+	/* Late enough, nothing is cut. */
+	assert_int_equal(SERIES("SelectSeries", "1800000700000", "600"), 0);
+	assert_true(starts_at("1800000700000"));
+	assert_int_equal(render("query=" TYPE "{service_name=\"7001\"}&from=1800000001"
+				"&until=1800003600"),
+		0);
+	assert_query(
+		"query=" TYPE "{service_name=\"7001\"}&from=1800000015001&until=1800003600000");
+#undef SERIES
+}
+
 static void the_clusters_own_label_is_added(void **state)
 {
 	cluster.label = "ceems_id";
@@ -584,6 +630,7 @@ int main(void)
 		CASE(render_is_bound),
 		CASE(times_of_render_are_understood),
 		CASE(times_of_an_earlier_owner_are_cut),
+		CASE(steps_before_the_start_are_read_too),
 		CASE(the_clusters_own_label_is_added),
 		TEST(the_tables_are_sound),
 	};
