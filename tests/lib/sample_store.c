@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/migrations.h"
 #include "basic/file.h"
 #include "unit_test.h"
 
@@ -43,6 +44,23 @@ void sample_store_forget(struct sample_store *s)
 			"SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_schema "
 			"WHERE name LIKE 'ceems\\_%' ESCAPE '\\' ORDER BY type = 'table'"));
 	sample_sql(s->path, statements);
+}
+
+void sample_store_age(struct sample_store *s, int version)
+{
+	struct db *db = NULL;
+	struct err err;
+
+	store_close(s->store);
+	s->store = NULL;
+	sample_sql(s->path, "DROP TABLE IF EXISTS ceems_watermarks");
+	sample_sql(s->path,
+		"PRAGMA writable_schema = 1; DELETE FROM sqlite_schema; "
+		"PRAGMA writable_schema = 0; VACUUM");
+	if (db_open(s->path, DB_READ_WRITE, &db, &err) < 0 ||
+		(version > 0 && db_migrate(db, api_migrations, (size_t)version, &err) < 0))
+		fail_msg("%s", err.text);
+	db_close(db);
 }
 
 void sample_store_close(struct sample_store *s)

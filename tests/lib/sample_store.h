@@ -25,6 +25,8 @@ void sample_store_open(struct sample_store *s); /* empty */
 void sample_store_reopen(struct sample_store *s);
 /* Leaves what CEEMS 0.10.2 would: its tables, without any of ours. To be opened again. */
 void sample_store_forget(struct sample_store *s);
+/* Makes it an empty file of an older version of the schema, 0 to 9; not open. */
+void sample_store_age(struct sample_store *s, int version);
 void sample_store_close(struct sample_store *s); /* removes everything */
 
 /* Three windows from T0 on for each cluster, and the administrators. */

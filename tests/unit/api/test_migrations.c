@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Databases of CEEMS of every age open, keep their contents and end at version 9. */
-#include "api/migrations.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +9,6 @@
 
 static struct sample_store s;
 static struct err err;
-
-/* A file of an older version, made by the steps up to it. */
-static void make_old(int version)
-{
-	struct db *db = NULL;
-
-	store_close(s.store);
-	s.store = NULL;
-	sample_sql(s.path, "DROP TABLE ceems_watermarks");
-	sample_sql(s.path,
-		"PRAGMA writable_schema = 1; DELETE FROM sqlite_schema; "
-		"PRAGMA writable_schema = 0; VACUUM");
-	assert_int_equal(db_open(s.path, DB_READ_WRITE, &db, &err), 0);
-	if (version > 0 && db_migrate(db, api_migrations, (size_t)version, &err) < 0)
-		fail_msg("%s", err.text);
-	db_close(db);
-}
 
 static int setup(void **state)
 {
@@ -102,7 +83,7 @@ static void a_new_file_has_the_specified_schema(void **state)
 static void every_older_version_becomes_version_9(void **state)
 {
 	for (int version = 0; version <= 9; version++) {
-		make_old(version);
+		sample_store_age(&s, version);
 		if (version >= 1)
 			sample_sql(
 				s.path, "INSERT INTO units (uuid, cluster_id) VALUES ('7', 'a')");
@@ -123,7 +104,7 @@ static void every_older_version_becomes_version_9(void **state)
 
 static void administrators_of_both_sources_become_one_row(void **state)
 {
-	make_old(7);
+	sample_store_age(&s, 7);
 	sample_sql(s.path,
 		"INSERT INTO admin_users (source, users, last_updated_at) VALUES "
 		"('ceems', '[\"ann\",\"\",\"both\"]', 't1'), ('grafana', '[\"both\",\"gus\"]', 't2'), "
@@ -139,7 +120,7 @@ static void dirty_and_newer_files_are_refused_untouched(void **state)
 {
 	struct store *again = NULL;
 
-	make_old(8);
+	sample_store_age(&s, 8);
 	sample_sql(s.path, "UPDATE schema_migrations SET dirty = 1");
 	assert_int_equal(store_open(s.dir, s.zone, &again, &err), -EUCLEAN);
 	assert_non_null(strstr(err.text, "dirty"));
@@ -162,7 +143,7 @@ static void a_file_of_ceems_opens_and_goes_on(void **state)
 	struct unit *u;
 	int64_t ms;
 
-	make_old(9);
+	sample_store_age(&s, 9);
 	sample_sql(s.path,
 		"INSERT INTO units (resource_manager, cluster_id, uuid, name, project, groupname, "
 		"username, created_at, started_at, ended_at, created_at_ts, started_at_ts, ended_at_ts, "

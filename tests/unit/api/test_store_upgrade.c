@@ -143,6 +143,26 @@ static void units_that_are_stored_between_two_starts_count(void **state)
 		"1");
 }
 
+/* Its step 6 makes an index. */
+static void a_migration_that_is_ended_is_undone(void **state)
+{
+	struct watched w = { .last = 2 }, again = { 0 };
+
+	sample_store_age(&s, 5);
+	sample_sql(s.path,
+		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " MANY_UNITS
+		") INSERT INTO units (cluster_id, uuid, username) SELECT 'a', i, 'mira' FROM n");
+	assert_int_equal(open_it(&w), -ECANCELED);
+	assert_string_equal(w.names, "migrations;");
+	assert_string_equal(
+		sample_query(s.path, "SELECT version || ',' || dirty FROM schema_migrations"),
+		"5,0");
+	assert_int_equal(open_it(&again), 0);
+	assert_string_equal(
+		sample_query(s.path, "SELECT version || ',' || dirty FROM schema_migrations"),
+		"9,0");
+}
+
 static void a_file_that_is_ours_is_opened_without_more_ado(void **state)
 {
 	struct watched w = { 0 }, again = { 0 };
@@ -161,6 +181,7 @@ int main(void)
 		UPGRADE_TEST(an_upgrade_goes_on_wherever_it_was_ended),
 		UPGRADE_TEST(each_step_counts),
 		UPGRADE_TEST(units_that_are_stored_between_two_starts_count),
+		UPGRADE_TEST(a_migration_that_is_ended_is_undone),
 		UPGRADE_TEST(a_file_that_is_ours_is_opened_without_more_ado),
 	};
 
