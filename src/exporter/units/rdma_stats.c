@@ -257,23 +257,48 @@ static int keep_row(struct rows *rows, enum kind kind, const struct rdma_row *fr
 	return 0;
 }
 
+/* How many rows were kept, or -errno. */
+static int keep_rows(struct rows *rows, enum kind kind, struct slice output)
+{
+	bool (*const next)(struct slice *,
+		struct rdma_row *) = rdma_is_json(output) ? rdma_object_next : rdma_row_next;
+	const size_t before = rows->n;
+	struct rdma_row row;
+	int r = 0;
+
+	while (r >= 0 && next(&output, &row))
+		r = keep_row(rows, kind, &row);
+	return r < 0 ? r : (int)(rows->n - before);
+}
+
+/*
+ * As JSON, in which processes may be called anything; as text by a command that has no JSON. That
+ * the command can't be made to refuse JSON by what processes are called: whether it begins so
+ * depends on nothing else.
+ */
 static int read_kind(
 	struct rdma_stats *stats, enum kind kind, int cancel_fd, struct rows *rows, struct err *err)
 {
-	const char *const args[] = { kinds[kind].what[0], kinds[kind].what[1], kinds[kind].what[2],
-		NULL };
-	struct rdma_row row;
-	struct buffer out;
-	struct slice rest;
+	const char *const args[] = { "-j", kinds[kind].what[0], kinds[kind].what[1],
+		kinds[kind].what[2], NULL };
+	CLEANUP(buffer_done) struct buffer out;
 	int r, kept = 0;
 
 	buffer_init(&out, OUTPUT_MAX_BYTES);
-	r = run(stats, args, false, cancel_fd, &out, err);
-	rest = (struct slice){ buffer_text(&out), out.len };
-	while (r >= 0 && kept >= 0 && rdma_row_next(&rest, &row))
-		kept = keep_row(rows, kind, &row);
-	buffer_done(&out);
-	return kept < 0 ? err_errno(err, kept, "rdma %s %s %s", args[0], args[1], args[2]) : r;
+	for (size_t skipped = 0; skipped <= 1; skipped++) {
+		struct slice output;
+
+		buffer_clear(&out);
+		r = run(stats, args + skipped, false, cancel_fd, &out, err);
+		if (r < 0 && (r != -EIO || skipped))
+			return r;
+		output = (struct slice){ buffer_text(&out), out.len };
+		if (r >= 0)
+			kept = keep_rows(rows, kind, output);
+		if (kept || (r >= 0 && rdma_is_json(output)))
+			break;
+	}
+	return kept < 0 ? err_errno(err, kept, "rdma %s %s %s", args[1], args[2], args[3]) : 0;
 }
 
 static int by_pid(const void *a, const void *b)

@@ -168,19 +168,29 @@ void anonymise_name(const struct anonymiser *a, struct slice name, struct buffer
 	put_hashed(a, "anon", name, out);
 }
 
-/* Of rdma(8): "pid 7 comm NAME". */
+/* Of rdma(8): "pid 7 comm NAME", or "pid":7,"comm":"NAME", in which bytes may be escaped. */
 static size_t replace_comm(const struct anonymiser *a, struct slice rest, struct buffer *out)
 {
-	static const char key[] = "comm ";
-	size_t n = sizeof(key) - 1;
+	static const char *const keys[] = { "comm ", "comm\":\"" };
 
-	if (rest.n <= n || memcmp(rest.p, key, n) != 0)
-		return 0;
-	while (n < rest.n && rest.p[n] > ' ')
-		n++;
-	buffer_puts(out, key);
-	put_hashed(a, "anon", (struct slice){ rest.p + sizeof(key) - 1, n - sizeof(key) + 1 }, out);
-	return n;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const size_t key = strlen(keys[i]);
+		size_t n = key;
+
+		if (rest.n <= n || memcmp(rest.p, keys[i], n) != 0)
+			continue;
+		if (i == 0)
+			while (n < rest.n && rest.p[n] > ' ')
+				n++;
+		else
+			while (n < rest.n && rest.p[n] != '"')
+				n += rest.p[n] == '\\' ? 2 : 1;
+		n = MIN(n, rest.n);
+		buffer_puts(out, keys[i]);
+		put_hashed(a, "anon", (struct slice){ rest.p + key, n - key }, out);
+		return n;
+	}
+	return 0;
 }
 
 static size_t replace_value(const struct anonymiser *a, struct slice rest, struct buffer *out)

@@ -24,9 +24,10 @@ static const struct {
 	{ "nvidia-smi",
 		{ "--query --xml-format", "-L", "vgpu --query",
 			NVIDIA_SMI_READINGS " --format=csv,noheader,nounits" } },
+	/* As text nobody can tell where the name of a process ends. */
 	{ "rdma",
-		{ "resource show mr", "resource show cq", "resource show qp",
-			"statistic qp show" } },
+		{ "-j resource show mr", "-j resource show cq", "-j resource show qp",
+			"-j statistic qp show" } },
 	{ "rocm-smi",
 		{ "--showproductname --showserial --showbus --showcomputepartition "
 		  "--showmemorypartition --json" } },

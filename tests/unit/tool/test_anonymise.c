@@ -35,6 +35,8 @@ static void nothing_that_names_somebody_stays(void **state)
 		{ "Serial\t\t: 00000000abcd\n", "abcd" },
 		{ "<process_name>/home/ada/bin/x</process_name>", "ada" },
 		{ "on NODE7.example.org:", "NODE7" },
+		{ "pid 7 comm ada.x\n", "ada" },
+		{ "\"pid\":7,\"comm\":\"\\\"of ada\"}", "ada" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

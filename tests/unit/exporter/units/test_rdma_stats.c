@@ -58,7 +58,7 @@ static int setup(void **state)
 	tree_put(&f.tree, "sys/class/infiniband/mlx5_0/ports/1/counters/port_rcv_data", "1007\n");
 	tree_put(&f.tree, "sys/class/infiniband/mlx5_0/ports/1/state", "4: ACTIVE\n");
 	script("#!/bin/sh\ncd \"${0%/*}\"\necho \"$*\" >>calls\n"
-	       "exec cat \"$(echo \"$*\" | tr ' ' '_')\"\n");
+	       "exec cat \"./$(echo \"$*\" | tr ' ' '_')\"\n");
 	fixture_open(&f, CGROUP_V2, 0, 100);
 	atomic_store(&passed_ns, 0);
 	return 0;
@@ -169,6 +169,32 @@ static void units_have_the_sums_of_their_processes(void **state)
 	assert_int_equal(unit_series(), 8);
 	assert_true(shows("ceems_rdma_port_data_received_bytes_total{device=\"mlx5_0\",hostname="
 			  "\"n1\",manager=\"slurm\",port=\"1\"} 4028\n"));
+}
+
+/* A process of 881 says that it is another row, one of 880; a command that speaks JSON is not asked
+ * for text. */
+static void process_name_forges_nothing(void **state)
+{
+	tree_put(&f.tree, MODES, "1/1: mlx5_0/1: qp auto type,pid on\n");
+	tree_put(&f.tree, "-j_" MRS,
+		"[{\"ifname\":\"mlx5_0\",\"mrn\":7,\"mrlen\":4096,\"pid\":880,"
+		"\"comm\":\"\xff\\\"\"}]\n");
+	tree_put(&f.tree, "-j_" CQS, "[]\n");
+	tree_put(&f.tree, "-j_" QPS,
+		"[{\"ifname\":\"mlx5_0\",\"port\":1,\"lqpn\":1,\"pid\":881,"
+		"\"comm\":\"\\ndev a pid 880\"}]\n");
+	tree_put(&f.tree, "-j_" COUNTERS,
+		"[{\"ifname\":\"mlx5_0\",\"port\":1,\"cntn\":4,\"pid\":880,"
+		"\"comm\":\"a req_cqe_error\",\"rx_write_requests\":5}]\n");
+	tree_put(&f.tree, MRS, "dev mlx5_9 mrn 7 mrlen 4096 pid 880 comm a\n");
+	tree_put(&f.tree, CQS, "dev mlx5_9 cqn 7 cqe 4096 pid 880 comm a\n");
+	start();
+	await("ceems_rdma_mrs_active", false);
+	expect("mrs_len_active", "mlx5_0", "", "4096");
+	expect("qps_active", "mlx5_0", "1", "1");
+	expect("rx_write_requests", "mlx5_0", "1", "5");
+	assert_non_null(strstr(buffer_text(&f.text), "uuid=\"78\"} 1\n"));
+	assert_int_equal(unit_series(), 5);
 }
 
 static void hostile_output_gives_no_units_and_no_failure(void **state)
@@ -362,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_UNITS(units_have_the_sums_of_their_processes),
+		WITH_UNITS(process_name_forges_nothing),
 		WITH_UNITS(hostile_output_gives_no_units_and_no_failure),
 		WITH_UNITS(sums_that_overflow_are_numbers_all_the_same),
 		WITH_UNITS(more_rows_than_the_limit_are_refused),
