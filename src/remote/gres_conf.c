@@ -154,7 +154,8 @@ static int add_share(struct gres_conf *conf, enum gres_device_kind kind, uint64_
 				return -ENOMEM;
 			conf->shares = more;
 		}
-		conf->shares[conf->n_shares++] = (struct gres_share){ kind, number, count };
+		conf->shares[conf->n_shares++] =
+			(struct gres_share){ .kind = kind, .number = number, .count = count };
 	}
 	return 0;
 }
@@ -198,6 +199,7 @@ static int add_row(struct gres_conf *conf, const struct row *row)
 {
 	CLEANUP(buffer_done) struct buffer files = { 0 };
 	enum gres_device_kind kind = GRES_ALL;
+	const size_t first = conf->n_shares;
 	struct slice rest, file;
 	uint64_t count;
 	int r = 0;
@@ -211,7 +213,16 @@ static int add_row(struct gres_conf *conf, const struct row *row)
 	rest = (struct slice){ buffer_text(&files), files.len };
 	while (r >= 0 && slice_next(&rest, '|', &file))
 		r = add_file(conf, file, count, &kind);
+	for (size_t i = first; i < conf->n_shares; i++) {
+		conf->shares[i].nth = i - first;
+		conf->shares[i].n = conf->n_shares - first;
+	}
 	return r;
+}
+
+uint64_t gres_even_part(uint64_t count, uint64_t nth, uint64_t n)
+{
+	return count / n + (nth >= n - count % n);
 }
 
 static int parse_text(struct parse *p, struct slice text);

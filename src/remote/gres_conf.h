@@ -31,8 +31,14 @@ enum gres_device_kind {
 struct gres_share {
 	enum gres_device_kind kind;
 	uint64_t number;
-	uint64_t count; /* parts */
+	uint64_t count; /* parts, as the row tells them */
+	/* Slurm splits those of a row evenly over its n devices: slurmd -G tells. 0 for GRES_ALL.
+	 */
+	uint64_t nth, n;
 };
+
+/* The parts that the nth of n devices gets of a count: the last ones get what is left. */
+uint64_t gres_even_part(uint64_t count, uint64_t nth, uint64_t n);
 
 struct gres_conf { /* zero-initialised is empty */
 	bool sharing; /* a row of shard or mps is for this node */

@@ -288,6 +288,7 @@ static int by_size(const void *a, const void *b)
 struct pot {
 	size_t device;
 	int64_t instance;
+	uint64_t even; /* of what is left: as far as Slurm's split goes */
 	uint64_t left, given;
 };
 
@@ -308,31 +309,40 @@ static size_t make_pots(struct pot *pots, const struct resolve *r)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct gpu_hold *h = &r->holds[i];
 
+		struct slurm_gpu_shares shares = { 0 };
+
 		if (pot_of(pots, n, h))
 			continue;
-		pots[n++] = (struct pot){ h->device, h->instance,
-			r->slurm ? slurm_gpus_shares(r->slurm, &r->list->v[h->device], h->instance)
-				 : 0,
-			0 };
+		if (r->slurm)
+			shares = slurm_gpus_shares(r->slurm, r->list, h->device, h->instance);
+		pots[n++] = (struct pot){ h->device, h->instance, .even = shares.even,
+			.left = shares.count };
 	}
 	return n;
 }
 
-static void give(struct resolve *r, struct pot *pots, size_t n, const struct gpu_request *q)
+static void give(
+	struct resolve *r, struct pot *pots, size_t n, const struct gpu_request *q, bool evenly)
 {
 	uint64_t wanted = q->shares;
 
+	for (size_t i = 0; i < r->n; i++)
+		if (r->holds[i].request == q)
+			wanted -= r->holds[i].shares;
 	for (size_t i = 0; i < r->n; i++) {
 		struct gpu_hold *h = &r->holds[i];
 		struct pot *pot;
+		uint64_t shares;
 
 		if (h->request != q)
 			continue;
 		pot = pot_of(pots, n, h);
-		h->shares = MIN(wanted, pot->left);
-		pot->given += h->shares;
-		pot->left -= h->shares;
-		wanted -= h->shares;
+		shares = MIN(wanted, evenly ? pot->even : pot->left);
+		h->shares += shares;
+		pot->given += shares;
+		pot->even -= MIN(shares, pot->even);
+		pot->left -= shares;
+		wanted -= shares;
 	}
 }
 
@@ -343,8 +353,11 @@ static void share(struct resolve *r, struct pot *pots, size_t n, const struct gp
 		for (size_t i = 0; i < b->n_requests; i++)
 			order[i] = &b->requests[i];
 		qsort(order, b->n_requests, sizeof(*order), by_size);
-		for (size_t i = 0; i < b->n_requests; i++)
-			give(r, pots, n, order[i]);
+		/* More than Slurm's split has is no job's; the reference gives it up to the count.
+		 */
+		for (int evenly = 1; evenly >= 0; evenly--)
+			for (size_t i = 0; i < b->n_requests; i++)
+				give(r, pots, n, order[i], evenly);
 	} else {
 		for (size_t i = 0; i < r->n; i++) {
 			r->holds[i].shares = r->holds[i].count;

@@ -165,24 +165,42 @@ static bool cap_is_of(const struct slurm_gpu_cap *cap, const struct gpu_device *
 		cap->device.compute_instance == instance->compute_instance;
 }
 
-uint64_t slurm_gpus_shares(
-	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance)
+/* How many devices and instances come before it, or before the end of the list, which n is. */
+static uint64_t place_of(const struct gpu_list *list, size_t device, int64_t instance)
 {
-	const struct gpu_instance *part = instance >= 0 ? &device->instances[instance] : NULL;
-	const bool is_nvidia = device->vendor == GPU_VENDOR_NVIDIA;
-	uint64_t count = 0;
+	uint64_t place = instance > 0 ? (uint64_t)instance : 0;
 
-	if (!part && device->is_cut)
-		return 0;
+	for (size_t i = 0; i < device; i++)
+		place += list->v[i].is_cut ? list->v[i].n_instances : 1;
+	return place;
+}
+
+struct slurm_gpu_shares slurm_gpus_shares(const struct slurm_gpus *slurm,
+	const struct gpu_list *list, size_t device, int64_t instance)
+{
+	const struct gpu_device *d = &list->v[device];
+	const struct gpu_instance *part = instance >= 0 ? &d->instances[instance] : NULL;
+	const bool is_nvidia = d->vendor == GPU_VENDOR_NVIDIA;
+	const struct gres_share *found = NULL;
+
+	if (!part && d->is_cut)
+		return (struct slurm_gpu_shares){ 0 };
 	for (size_t i = 0; i < slurm->gres.n_shares; i++) {
 		const struct gres_share *s = &slurm->gres.shares[i];
 
 		if (s->kind == GRES_ALL ||
 			(s->kind == GRES_MINOR && is_nvidia && !part &&
-				s->number == device_minor(device)) ||
+				s->number == device_minor(d)) ||
 			(s->kind == GRES_CAP && is_nvidia && part &&
-				cap_is_of(&slurm->caps[i], device, part)))
-			count = s->count;
+				cap_is_of(&slurm->caps[i], d, part)))
+			found = s;
 	}
-	return count;
+	if (!found)
+		return (struct slurm_gpu_shares){ 0 };
+	if (found->kind == GRES_ALL)
+		return (struct slurm_gpu_shares){ found->count,
+			gres_even_part(found->count, place_of(list, device, instance),
+				place_of(list, list->n, -1)) };
+	return (struct slurm_gpu_shares){ found->count,
+		gres_even_part(found->count, found->nth, found->n) };
 }

@@ -48,8 +48,12 @@ void slurm_gpus_find_caps(struct slurm_gpus *slurm, const struct host_root *host
 const char *slurm_gpus_index(
 	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance);
 
-/* Into how many parts it is shared; 0 = it isn't. */
-uint64_t slurm_gpus_shares(
-	const struct slurm_gpus *slurm, const struct gpu_device *device, int64_t instance);
+/* Of a device (instance < 0) or an instance of it; zero: it isn't shared. */
+struct slurm_gpu_shares {
+	uint64_t count; /* its row's */
+	uint64_t even; /* its even part of that, which is what Slurm gives away of it */
+};
+struct slurm_gpu_shares slurm_gpus_shares(const struct slurm_gpus *slurm,
+	const struct gpu_list *list, size_t device, int64_t instance);
 
 #endif

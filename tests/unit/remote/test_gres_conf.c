@@ -56,6 +56,30 @@ static void rows_of_this_node_are_read_as_slurm_does(void **state)
 	assert_int_equal(conf.n_shares, 0);
 }
 
+/* What 'slurmd -G' of Slurm 22.05 tells of four devices and of two files of them. */
+static void counts_are_split_evenly(void **state)
+{
+	static const uint64_t parts[] = { 7, 7, 8, 8 };
+
+	for (uint64_t i = 0; i < 4; i++) {
+		assert_int_equal(gres_even_part(30, i, 4), parts[i]);
+		assert_int_equal(gres_even_part(32, i, 4), 8);
+		assert_int_equal(gres_even_part(1, i, 4), i == 3);
+	}
+	assert_int_equal(gres_even_part(UINT64_MAX, 0, 1), UINT64_MAX);
+	parse("Name=shard Count=4 File=/dev/nvidia7\n"
+	      "Name=shard Count=16 File=/dev/nvidia[0-1]\nName=mps Count=32\n",
+		"n1");
+	assert_int_equal(conf.n_shares, 4);
+	for (size_t i = 1; i < 3; i++) {
+		share_is(i, GRES_MINOR, i - 1, 16);
+		assert_int_equal(conf.shares[i].nth, i - 1);
+		assert_int_equal(conf.shares[i].n, 2);
+	}
+	assert_int_equal(conf.shares[0].n, 1);
+	assert_int_equal(conf.shares[3].n, 0);
+}
+
 static void files_are_lists_and_ranges(void **state)
 {
 	parse("Name=shard Count=2k File=/dev/nvidia[0-1,5],/dev/nvidia7", "n1");
@@ -146,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(rows_of_this_node_are_read_as_slurm_does, teardown),
+		cmocka_unit_test_teardown(counts_are_split_evenly, teardown),
 		cmocka_unit_test_teardown(files_are_lists_and_ranges, teardown),
 		cmocka_unit_test_teardown(what_shares_nothing_is_left_out, teardown),
 		cmocka_unit_test_teardown(files_that_include_themselves_end, teardown),

@@ -216,6 +216,27 @@ static void jobs_of_equal_size_are_served_by_number(void **state)
 	flags_are(f, "slurm", "100 2 0.125\n20 2 0.75\n3 2 0.125\n");
 }
 
+/* 8 for each of four: job 1 has 8 of both of its devices, not 16 of the first and none of the
+ * other. */
+static void count_of_all_devices_is_split_as_slurm_does(void **state)
+{
+	struct fixture *f = *state;
+	const struct gpu_ref both[] = { { GPU_REF_INDEX, "2", 1 }, { GPU_REF_INDEX, "3", 1 } };
+	const struct gpu_ref first = { GPU_REF_INDEX, "0", 1 };
+	struct gpu_request requests[] = { { { "slurm", "", "1" }, both, 2, 12 },
+		{ { "slurm", "", "2" }, &both[1], 1, 4 }, { { "slurm", "", "3" }, &first, 1, 30 },
+		{ { "slurm", "", "4" }, &first, 1, 1 } };
+	char path[128];
+
+	open_nvidia(f);
+	tree_put(&f->tree, "gres.conf", "Name=shard Count=32\n");
+	snprintf(path, sizeof(path), "%s/gres.conf", f->tree.path);
+	assert_int_equal(gpus_set_slurm(f->gpus, "", path), 0);
+	assert_int_equal(gpus_bind(f->gpus, "slurm", requests, 4), 0);
+	flags_are(f, "slurm",
+		"1 2 1\n1 3 0.5\n2 3 0.5\n3 0 0.967741935483871\n4 0 0.03225806451612903\n");
+}
+
 static void nothing_of_it_leaks_when_memory_ends(void **state)
 {
 	struct fixture *f = *state;
@@ -398,6 +419,7 @@ int main(void)
 		WITH_HOST(a_beginning_of_a_uuid_has_to_be_unique),
 		WITH_HOST(who_has_a_gpu_that_is_cut_has_its_parts_and_no_others),
 		WITH_HOST(jobs_of_equal_size_are_served_by_number),
+		WITH_HOST(count_of_all_devices_is_split_as_slurm_does),
 		WITH_HOST(nothing_of_it_leaks_when_memory_ends),
 		WITH_HOST(a_running_tool_tells_power_and_parts_go_by_slices),
 		WITH_HOST(a_tool_that_does_not_go_on_lists_the_power),
