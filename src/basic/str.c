@@ -5,13 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-bool slice_eq(struct slice a, const char *b)
-{
-	size_t n = strlen(b);
-
-	return a.n == n && (n == 0 || memcmp(a.p, b, n) == 0);
-}
-
 bool str_starts(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -200,17 +193,26 @@ size_t str_utf8_put(char out[static 4], uint32_t code)
 	return 4;
 }
 
+size_t str_utf8_length(const char *text, size_t len)
+{
+	uint64_t eight;
+	uint32_t code;
+	size_t i = 0, n;
+
+	for (;;) {
+		while (len - i >= sizeof(eight)) {
+			memcpy(&eight, text + i, sizeof(eight));
+			if (eight & UINT64_C(0x8080808080808080))
+				break;
+			i += sizeof(eight);
+		}
+		if (i == len || !(n = str_utf8_next(text + i, len - i, &code)))
+			return i;
+		i += n;
+	}
+}
+
 bool str_is_utf8(const char *text, size_t len)
 {
-	uint32_t code;
-
-	while (len) {
-		size_t n = str_utf8_next(text, len, &code);
-
-		if (!n)
-			return false;
-		text += n;
-		len -= n;
-	}
-	return true;
+	return str_utf8_length(text, len) == len;
 }

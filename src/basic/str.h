@@ -27,7 +27,14 @@ static inline bool str_eq(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-bool slice_eq(struct slice a, const char *b);
+/* The length of a literal is known when this is compiled, and most that differ do so at once. */
+static inline bool slice_eq(struct slice a, const char *b)
+{
+	if (!a.n)
+		return !*b;
+	return *a.p == *b && a.n == strlen(b) && memcmp(a.p, b, a.n) == 0;
+}
+
 bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 struct slice slice_trim(struct slice s); /* space, tab, CR, LF, VT, FF at both ends */
@@ -54,6 +61,8 @@ int slice_to_i64(struct slice s, int64_t *ret_value);
 /* Also takes fractions and exponents ("1e3"), not hex, not "nan" or "inf". */
 int slice_to_double(struct slice s, double *ret_value);
 
+/* How many bytes at the start are UTF-8; eight at a time as long as they are ASCII. */
+size_t str_utf8_length(const char *text, size_t len);
 bool str_is_utf8(const char *text, size_t len);
 
 /* The length of the UTF-8 sequence at the start of len > 0 bytes, and its code point; 0 if there is

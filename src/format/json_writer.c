@@ -119,31 +119,11 @@ void json_writer_double(struct json_writer *w, double value)
 	}
 }
 
-/* How many bytes at the start are UTF-8; eight at a time as long as they are ASCII. */
-static size_t utf8_length(const char *text, size_t len)
-{
-	uint64_t eight;
-	uint32_t code;
-	size_t i = 0, n;
-
-	for (;;) {
-		while (len - i >= sizeof(eight)) {
-			memcpy(&eight, text + i, sizeof(eight));
-			if (eight & UINT64_C(0x8080808080808080))
-				break;
-			i += sizeof(eight);
-		}
-		if (i == len || !(n = str_utf8_next(text + i, len - i, &code)))
-			return i;
-		i += n;
-	}
-}
-
 void json_writer_raw(struct json_writer *w, const char *json, size_t len)
 {
 	begin_item(w);
 	while (len) {
-		size_t n = utf8_length(json, len);
+		size_t n = str_utf8_length(json, len);
 
 		buffer_append(w->out, json, n);
 		if (n < len) {

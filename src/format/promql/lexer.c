@@ -201,7 +201,7 @@ static int lex_string(struct lexer *l)
 }
 
 struct symbol {
-	const char *text;
+	const char *text; /* one or two characters */
 	enum promql_token_kind kind;
 	enum promql_level since;
 };
@@ -248,10 +248,10 @@ static const struct symbol *find_symbol(
 	const struct slice here = rest(l);
 
 	for (size_t i = 0; i < n_symbols; i++) {
-		const size_t n = strlen(symbols[i].text);
+		const char *text = symbols[i].text;
 
-		if (symbols[i].since <= l->level && here.n >= n &&
-			memcmp(here.p, symbols[i].text, n) == 0)
+		if (*here.p == *text && (!text[1] || (here.n > 1 && here.p[1] == text[1])) &&
+			symbols[i].since <= l->level)
 			return &symbols[i];
 	}
 	return NULL;

@@ -42,14 +42,31 @@ static void put_slice(struct buffer *out, struct slice s)
 	buffer_append(out, s.p, s.n);
 }
 
+/* How many bytes at the start stand for themselves in a string. */
+static size_t plain_length(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~' && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_string(struct buffer *out, struct slice s)
 {
 	buffer_putc(out, '"');
 	for (size_t i = 0; i < s.n;) {
-		const unsigned char c = (unsigned char)s.p[i];
+		const size_t plain = plain_length((struct slice){ s.p + i, s.n - i });
+		unsigned char c;
 		uint32_t code = 0;
-		const size_t n = str_utf8_next(s.p + i, s.n - i, &code);
+		size_t n;
 
+		buffer_append(out, s.p + i, plain);
+		i += plain;
+		if (i == s.n)
+			break;
+		c = (unsigned char)s.p[i];
+		n = str_utf8_next(s.p + i, s.n - i, &code);
 		if (c == '"' || c == '\\')
 			buffer_printf(out, "\\%c", c);
 		else if (c == '\n')
@@ -58,7 +75,7 @@ static void put_string(struct buffer *out, struct slice s)
 			buffer_puts(out, "\\r");
 		else if (c == '\t')
 			buffer_puts(out, "\\t");
-		else if (!n || c < 0x20 || c == 0x7f)
+		else if (n <= 1)
 			buffer_printf(out, "\\x%02x", c);
 		else if (code == REPLACEMENT)
 			buffer_puts(out, "\\ufffd");

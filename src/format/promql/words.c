@@ -57,7 +57,7 @@ static const struct promql_word_row rows[] = {
 const struct promql_word_row *promql_word_find(struct slice text, enum promql_level level)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strlen(rows[i].text) == text.n &&
+		if (*rows[i].text == (*text.p | 0x20) && strlen(rows[i].text) == text.n &&
 			strncasecmp(rows[i].text, text.p, text.n) == 0)
 			return rows[i].since <= level ? &rows[i] : NULL;
 	}

@@ -121,10 +121,10 @@ void form_escape(struct buffer *out, struct slice text)
 		return;
 	for (size_t i = 0; i < text.n; i++) {
 		const unsigned char c = (unsigned char)text.p[i];
-		const char escape[3] = { '%', digits[c >> 4], digits[c & 15] };
 
 		if (is_unreserved((char)c))
 			continue;
+		const char escape[3] = { '%', digits[c >> 4], digits[c & 15] };
 		buffer_append(out, text.p + plain, i - plain);
 		buffer_append(out, escape, sizeof(escape));
 		plain = i + 1;
