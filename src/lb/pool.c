@@ -17,15 +17,21 @@ struct pool *pools_find(const struct pools *pools, const char *id)
 	return find((struct pools *)pools, id);
 }
 
-/* A server of the same cluster and address as before; the one being there longer counts. */
-static bool was_alive(const struct pools *before, const char *id, const struct server *server)
+/* What was known of a server of the same cluster and address; the one being there longer counts. */
+static void take_over(struct server *server, const struct pools *before, const char *id)
 {
 	const struct pool *pool = before ? pools_find(before, id) : NULL;
 
-	for (size_t i = 0; pool && i < pool->n; i++)
-		if (str_eq(pool->servers[i]->name, server->name))
-			return pool->servers[i]->alive;
-	return true;
+	for (size_t i = 0; pool && i < pool->n; i++) {
+		const struct server *old = pool->servers[i];
+
+		if (!str_eq(old->name, server->name))
+			continue;
+		server->alive = old->alive;
+		server->retention_ms = old->retention_ms;
+		server->lookback_ms = old->lookback_ms;
+		return;
+	}
 }
 
 static int add_hidden_labels(
@@ -64,7 +70,7 @@ static int add_server(struct pools *pools, struct pool *pool, struct settings *s
 			LOG_STR("id", pool->id), LOG_ERR(&why));
 		return 0;
 	}
-	server->alive = was_alive(before, pool->id, server);
+	take_over(server, before, pool->id);
 	pool->servers[pool->n++] = server;
 	log_debug(log, "Backend added", LOG_STR("backend_type", server_kind_name(pools->kind)),
 		LOG_STR("strategy", pools->strategy->name), LOG_STR("cluster_id", pool->id),
@@ -200,7 +206,10 @@ int64_t pool_lookback_ms(const struct pool *pool)
 {
 	int64_t longest_ms = 0;
 
-	for (size_t i = 0; i < pool->n; i++)
-		longest_ms = MAX(longest_ms, pool->servers[i]->lookback_ms);
+	for (size_t i = 0; i < pool->n; i++) {
+		const int64_t ms = pool->servers[i]->lookback_ms;
+
+		longest_ms = MAX(longest_ms, ms ? ms : GATE_LOOKBACK_DEFAULT_MS);
+	}
 	return longest_ms;
 }

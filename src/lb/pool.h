@@ -43,7 +43,7 @@ struct pool *pools_find(const struct pools *pools, const char *id);
 struct server *pool_pick(const struct pools *pools, struct pool *pool, uint64_t *tried,
 	int64_t reach_start_ms, int64_t now_ms);
 
-/* The longest that its servers look back for a sample; 0: not known. */
+/* The longest that its servers look back for a sample; the default for those that don't tell. */
 int64_t pool_lookback_ms(const struct pool *pool);
 
 #endif

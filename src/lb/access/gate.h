@@ -116,6 +116,8 @@ enum {
 	/* /series, /labels, /label/NAME/values answer by whole blocks of the storage: up to 31 d.
 	 */
 	GATE_INDEX_MARGIN_DAYS = 31,
+	/* Of a server that doesn't tell how far it looks back. */
+	GATE_LOOKBACK_DEFAULT_MS = 5 * 60 * 1000,
 };
 
 /* What the plan's cluster wants. */
@@ -124,7 +126,8 @@ struct gate_cluster {
 	 * NULL: none is. */
 	const char *label;
 	struct strings hidden_labels; /* filter_labels of its servers, all together */
-	int64_t lookback_ms; /* of its servers (--query.lookback-delta); 0: 5 min */
+	/* The longest of its servers (--query.lookback-delta); 0: the default. */
+	int64_t lookback_ms;
 };
 
 /* What parts of the answer need work: spec 2.12. */

@@ -14,7 +14,6 @@
 
 enum {
 	NS_PER_MS = 1000000,
-	LOOKBACK_DEFAULT_MS = 5 * 60 * 1000,
 	MS_PER_DAY = 24 * 3600 * 1000,
 	INDEX_DAYS_MAX = 39,
 };
@@ -160,7 +159,7 @@ static struct reach_query evaluation(const struct writer *w)
 		.end_ms = instant ? now : PARAM_TIME_MAX_MS,
 		.step_ns = step ? step->number : 0,
 		.lookback_ms = w->cluster->lookback_ms ? w->cluster->lookback_ms
-						       : LOOKBACK_DEFAULT_MS,
+						       : GATE_LOOKBACK_DEFAULT_MS,
 	};
 
 	if (!instant && start)

@@ -131,10 +131,14 @@ static void what_is_known_of_servers_outlives_a_reload(void **state)
 	struct settings *next = load(yaml);
 	struct pools *after;
 
+	pools_find(pools, "alpha")->servers[1]->lookback_ms = 900000;
+	pools_find(pools, "alpha")->servers[1]->retention_ms = 5000;
 	server_report(pools_find(pools, "alpha")->servers[1], ATTEMPT_UNREACHABLE, "test");
 	assert_int_equal(pools_new(next, GATE_TSDB, pools, NULL, &after, NULL), 0);
 	assert_true(pools_find(after, "alpha")->servers[0]->alive);
 	assert_false(pools_find(after, "alpha")->servers[1]->alive);
+	assert_int_equal(pools_find(after, "alpha")->servers[1]->lookback_ms, 900000);
+	assert_int_equal(pools_find(after, "alpha")->servers[1]->retention_ms, 5000);
 	pools_free(after);
 	settings_unref(next);
 }
@@ -143,9 +147,15 @@ static void the_longest_look_back_counts(void **state)
 {
 	struct pool *alpha = pools_find(pools, "alpha");
 
-	assert_int_equal(pool_lookback_ms(alpha), 0);
+	assert_int_equal(pool_lookback_ms(alpha), 300000);
+	alpha->servers[1]->lookback_ms = 900000;
+	assert_int_equal(pool_lookback_ms(alpha), 900000);
+	/* Of the others it is not known. */
 	alpha->servers[1]->lookback_ms = 7;
-	assert_int_equal(pool_lookback_ms(alpha), 7);
+	assert_int_equal(pool_lookback_ms(alpha), 300000);
+	alpha->servers[0]->lookback_ms = 7;
+	alpha->servers[2]->lookback_ms = 8;
+	assert_int_equal(pool_lookback_ms(alpha), 8);
 }
 
 #define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
