@@ -10,8 +10,8 @@ enum {
 	QUEUE_ARENA_BYTES = 1 << 20,
 	EARLY_PARTS = 8, /* of the shortest window that an updater can fill */
 	EARLY_WINDOWS_MAX = 8 * EARLY_PARTS, /* that wait */
-	/* That wait: well below GROUP_UNITS_MAX, so that parts don't fail to become a whole. */
-	EARLY_UNITS_MAX = 200000,
+	/* That wait, with this part and the next window: not to be more than can be joined. */
+	EARLY_UNITS_MAX = 300000,
 };
 
 static const size_t step_arena_bytes = (size_t)4 << 30;
@@ -235,6 +235,7 @@ static int commit(struct cluster *cluster, const struct store_step *step,
 	if (in->manager->stored)
 		in->manager->stored(in->state, window);
 	log_stored(cluster, window, &result);
+	cluster->last_units = (int64_t)step->units->n;
 	if (step->queue_lanes->n)
 		return cluster_look_at_queue(cluster, err);
 	cluster_complete(cluster, window, step->units);
@@ -342,7 +343,7 @@ static bool may_go_early(const struct cluster *cluster, const struct limits *lim
 		if (cluster->lane_states[i].failing.n)
 			return false;
 	return cluster->queue.windows < EARLY_WINDOWS_MAX &&
-		cluster->queue.units < EARLY_UNITS_MAX &&
+		cluster->queue.units + 2 * cluster->last_units <= EARLY_UNITS_MAX &&
 		limits->early_end_ms - cluster->watermark_ms >= limits->early_min_ms;
 }
 

@@ -42,6 +42,7 @@ struct cluster {
 	struct ticker *ticker;
 	bool known; /* watermark_ms was read */
 	bool recalled; /* the manager knows what runs as far as the database knows */
+	int64_t last_units; /* of the last window; 0 at first */
 	int64_t watermark_ms;
 	int64_t origin_ms; /* no unit is listed from before it; 0: no such time */
 	struct failing failing;

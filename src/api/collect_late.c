@@ -11,7 +11,7 @@ enum {
 	BACKOFF_DOUBLINGS_MAX = 10,
 	BACKOFF_MAX_MS = 24 * 3600 * MS,
 	GROUP_MAX = 128, /* windows that are joined */
-	GROUP_UNITS_MAX = 500000, /* in them: some 2 KB of memory each */
+	GROUP_UNITS_MAX = 1000000, /* in them: some 2 KB of memory each */
 };
 
 int cluster_look_at_queue(struct cluster *cluster, struct err *err)

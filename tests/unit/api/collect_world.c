@@ -27,6 +27,13 @@ static int64_t realtime(void *ctx)
 	return ((struct world *)ctx)->now_s * 1000000000;
 }
 
+static const char crowd[] = "crowd";
+
+static bool is_job(const struct unit *unit)
+{
+	return unit->uuid != crowd;
+}
+
 static int world_fetch(void *state, const struct window *window, struct arena *arena,
 	struct unit_list *units, struct err *err)
 {
@@ -51,6 +58,8 @@ static int world_fetch(void *state, const struct window *window, struct arena *a
 			(double)sacct_window_seconds(unit->started_at_ms, unit->ended_at_ms,
 				window->since_ms, window->start_ms, window->end_ms));
 	}
+	for (int i = 0; i < w->crowd; i++)
+		unit_list_push(units, arena)->uuid = crowd;
 	return 0;
 }
 
@@ -200,7 +209,8 @@ static void queue_window(struct world *w, const struct store_step *step, const c
 				       step->end_ms, 0, w->window_units } };
 	snprintf(q->lane, sizeof(q->lane), "%s", lane);
 	for (size_t i = 0; i < step->units->n; i++)
-		q->jobs[q->n++] = (size_t)(find_job(w, step->units->v[i].uuid) - w->jobs);
+		if (is_job(&step->units->v[i]))
+			q->jobs[q->n++] = (size_t)(find_job(w, step->units->v[i].uuid) - w->jobs);
 }
 
 static int world_commit(void *ctx, const struct store_step *step,
@@ -218,8 +228,11 @@ static int world_commit(void *ctx, const struct store_step *step,
 	assert_true(step->end_ms > step->start_ms && step->end_ms % MS == 0);
 	for (size_t i = 0; i < step->units->n; i++) {
 		const struct unit *unit = &step->units->v[i];
-		struct job *job = find_job(w, unit->uuid);
+		struct job *job;
 
+		if (!is_job(unit))
+			continue;
+		job = find_job(w, unit->uuid);
 		job->stored_seconds += metric_map_get(
 			&unit->metrics[TOTAL_TIME_SECONDS], "walltime");
 		job->stored_end_ms = unit->ended_at_ms;

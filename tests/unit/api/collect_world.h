@@ -48,6 +48,7 @@ struct world {
 	int gpu_error; /* of the second updater, as updater_error of the first */
 	struct waiting queue[QUEUE_MAX];
 	int64_t queue_units; /* is added to what the queue says of itself */
+	int crowd; /* units beside the jobs, which nobody looks at */
 	int64_t window_units; /* that each window says to have */
 	size_t most_joined; /* windows that got their metrics together */
 	int64_t told_end_ms; /* of the last window that the updater was told to be complete */

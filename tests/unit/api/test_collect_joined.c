@@ -55,7 +55,7 @@ static void parts_of_a_window_are_few_when_units_are_many(void **state)
 	struct world *w = world_new();
 
 	w->timing.min_window_ms = 160 * MS;
-	w->window_units = 60000;
+	w->window_units = 100000;
 	for (int i = 0; i < 300; i++) {
 		w->now_s += 20;
 		collect_tick(w->collect, 0);
@@ -65,6 +65,24 @@ static void parts_of_a_window_are_few_when_units_are_many(void **state)
 	assert_true(w->shortest_asked_ms >= 160 * MS);
 	world_run_minutes(w, 10);
 	world_assert_counted_once(w);
+	world_free(w);
+}
+
+/* One part of them alone would be more than can be joined with the rest of its window. */
+static void a_window_of_very_many_units_has_no_parts(void **state)
+{
+	struct world *w = world_new();
+
+	w->timing.min_window_ms = 160 * MS;
+	w->crowd = 150000;
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	for (int i = 0; i < 10; i++) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+		assert_int_equal(world_waiting_in(w, "u"), 0);
+	}
+	assert_true(w->shortest_ms >= 160 * MS);
 	world_free(w);
 }
 
@@ -79,7 +97,7 @@ static void windows_are_joined_as_far_as_memory_goes(void **state)
 		w->now_s += 20;
 		collect_tick(w->collect, 0);
 	}
-	w->window_units = 200000;
+	w->window_units = 400000;
 	w->most_joined = 0;
 	for (size_t i = 0; i < QUEUE_MAX; i++)
 		w->queue[i].window.n_units = w->window_units;
@@ -158,6 +176,7 @@ int main(void)
 		TEST(early_windows_are_joined_though_an_updater_was_added),
 		TEST(a_neighbour_that_was_set_aside_is_joined),
 		TEST(parts_of_a_window_are_few_when_units_are_many),
+		TEST(a_window_of_very_many_units_has_no_parts),
 		TEST(windows_are_joined_as_far_as_memory_goes),
 		TEST(no_updater_is_asked_about_a_shorter_window_than_it_can_use),
 		TEST(windows_are_joined_over_failures_and_restarts),
