@@ -55,6 +55,16 @@ char *buffer_reserve(struct buffer *buf, size_t more)
 	return buf->data + buf->len;
 }
 
+void buffer_shrink(struct buffer *buf)
+{
+	char *data = buf->data ? realloc(buf->data, buf->len + 1) : NULL;
+
+	if (!data)
+		return;
+	buf->data = data;
+	buf->cap = buf->len + 1;
+}
+
 void buffer_append(struct buffer *buf, const void *data, size_t len)
 {
 	char *p = buffer_reserve(buf, len);

@@ -27,6 +27,8 @@ void buffer_clear(struct buffer *buf); /* keeps the memory */
 /* Room for more bytes behind len; NULL (and a sticky error) if that cannot be had. */
 char *buffer_reserve(struct buffer *buf, size_t more);
 
+/* Gives back the room behind the text, for one that will wait. */
+void buffer_shrink(struct buffer *buf);
 void buffer_append(struct buffer *buf, const void *data, size_t len);
 void buffer_printf(struct buffer *buf, const char *format, ...) PRINTF_FORMAT(2, 3);
 void buffer_vprintf(struct buffer *buf, const char *format, va_list args);

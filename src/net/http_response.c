@@ -145,6 +145,7 @@ static struct MHD_Response *make(struct http_request *req)
 			res, "Content-Encoding", format == GZIP_GZIP ? "gzip" : "deflate");
 	if (res->next)
 		return http_stream_new(req, format);
+	buffer_shrink(&res->body);
 	built = MHD_create_response_from_buffer(
 		res->body.len, res->body.data, MHD_RESPMEM_MUST_FREE);
 	if (built)

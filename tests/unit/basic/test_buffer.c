@@ -42,6 +42,21 @@ static void room_that_is_not_used_is_no_text(void **state)
 	buffer_done(&buf);
 }
 
+static void room_behind_the_text_can_be_given_back(void **state)
+{
+	CLEANUP(buffer_done) struct buffer buf;
+
+	buffer_init(&buf, 0);
+	buffer_shrink(&buf);
+	assert_null(buf.data);
+	buffer_puts(&buf, "abc");
+	buffer_shrink(&buf);
+	assert_int_equal(buf.cap, 4);
+	assert_string_equal(buffer_text(&buf), "abc");
+	buffer_putc(&buf, 'd');
+	assert_string_equal(buffer_text(&buf), "abcd");
+}
+
 static void limit_is_exact_and_the_error_sticks(void **state)
 {
 	CLEANUP(buffer_done) struct buffer buf;
@@ -90,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(text_grows_and_ends_with_a_zero),
 		TEST(room_that_is_not_used_is_no_text),
+		TEST(room_behind_the_text_can_be_given_back),
 		TEST(limit_is_exact_and_the_error_sticks),
 		TEST(failing_malloc_sticks_and_keeps_what_was_there),
 	};
