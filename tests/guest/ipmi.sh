@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tests/guest/ipmi.sh [DIR]: the ipmi_dcmi collector with a real /dev/ipmi0: OpenIPMI's BMC simulator with DCMI
-# (bmc_dcmi.c) behind QEMU's KCS device and Debian's kernel, under TCG. DIR (/var/tmp/ceems-guest-ipmi) keeps
-# the kernel. CEEMS_BUILD is a build without sanitizers (build/release, as 'make' leaves it). Prints TAP. Not
-# part of test.sh: it takes a minute and needs qemu-system-x86, openipmi, libopenipmi-dev,
-# freeipmi-tools, busybox-static, cpio, kmod and gcc.
+# (bmc_dcmi.c) behind QEMU's KCS device and Debian's kernel, under TCG; the device is captured, too, and the exporter
+# plays the capture. DIR (/var/tmp/ceems-guest-ipmi) keeps the kernel. CEEMS_BUILD is a build without sanitizers
+# (build/release, as 'make' leaves it). Prints TAP. Not part of test.sh: it takes two minutes and needs
+# qemu-system-x86, openipmi, libopenipmi-dev, freeipmi-tools, busybox-static, cpio, kmod and gcc.
 set -u
 CEEMS_SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 export CEEMS_SOURCE CEEMS_BUILD=${CEEMS_BUILD:-$CEEMS_SOURCE/build/release}
@@ -45,7 +45,7 @@ KERNEL=$(compgen -G "$DIR/kernel/boot/vmlinuz-*" | tail -n 1)
 VERSION=${KERNEL##*/vmlinuz-}
 mkdir -p root/bin root/usr/sbin root/proc root/sys root/dev root/etc root/tmp "root/lib/modules/$VERSION"
 cp "$(command -v busybox)" root/bin/
-for program in "$CEEMS_BUILD/ceems_exporter" "$(command -v ipmi-dcmi)"; do
+for program in "$CEEMS_BUILD/ceems_exporter" "$CEEMS_BUILD/ceems_tool" "$(command -v ipmi-dcmi)"; do
 	cp "$program" root/usr/sbin/
 	ldd "$program" | grep -oE '/[^ ]+' | while read -r library; do
 		mkdir -p "root$(dirname "$library")" && cp -L "$library" "root$library"
@@ -104,6 +104,36 @@ up
 echo "GUEST tool $(values)"
 sed 's/^/LOG /' /tmp/log
 down tool
+# The device is captured, and what it answers changes meanwhile; then the capture is played, and the BMC hangs.
+up --collector.ipmi_dcmi.force-native-mode
+echo "GUEST ask 340 156 624 298 1"
+until_values "340 156 624 298 1" "before the capture"
+down before
+ceems_tool capture --no-tools --collector.ipmi_dcmi.device=/dev/ipmi0 --duration=15s --output=/tmp/c.tar.gz >/tmp/log 2>&1 &
+C=$!
+until ls -l /proc/$C/fd | grep -q ipmi0 || ! kill -0 $C; do usleep 100000; done
+echo "GUEST ask 345 156 624 298 1"
+wait $C
+echo "GUEST captured status $?"
+sed 's/^/LOG /' /tmp/log
+echo "GUEST stop"
+ceems_tool replay --speed=0.5 /tmp/c.tar.gz /tmp/n >/tmp/replay 2>/tmp/log &
+C=$!
+until grep -q ceems_exporter /tmp/replay || ! kill -0 $C; do usleep 100000; done
+sed 's/^/LOG /' /tmp/replay /tmp/log
+ceems_exporter() {
+	command ceems_exporter --collector.disable-defaults --collector.ipmi_dcmi.poll-interval=1s --collector.ipmi_dcmi.max-age=5s \
+		--web.listen-address=127.0.0.1:9010 "$@"
+}
+eval "$(cat /tmp/replay) 2>/tmp/log &"
+P=$!
+until get >/dev/null 2>&1 || ! kill -0 $P; do usleep 100000; done
+echo "GUEST played $(values)"
+until_values "345 156 624 298 1" "played what changed"
+sed 's/^/LOG /' /tmp/log
+kill $P $C
+wait
+echo "GUEST cont"
 poweroff -f
 I
 chmod 755 root/init
@@ -111,7 +141,7 @@ chmod 755 root/init
 
 # --- run: the guest asks for changes of the BMC
 echo "312 156 624 298 1" >power
-timeout 120 qemu-system-x86_64 -accel tcg -cpu max -M pc -m 1024 -nographic -no-reboot -nic none -kernel "$KERNEL" -initrd initrd \
+timeout 300 qemu-system-x86_64 -accel tcg -cpu max -M pc -m 1024 -nographic -no-reboot -nic none -kernel "$KERNEL" -initrd initrd \
 	-append "console=ttyS0 quiet panic=-1" -chardev "socket,id=ipmi0,host=127.0.0.1,port=$PORT,reconnect=2" \
 	-device ipmi-bmc-extern,id=bmc0,chardev=ipmi0 -device isa-ipmi-kcs,bmc=bmc0 </dev/null 2>&1 | sed -u 's|\r$||' | while read -r line; do
 	printf '%s\n' "$line" >>console
@@ -136,4 +166,7 @@ ok "it stops" said "native status 0"
 ok "FreeIPMI's tool is found and its values are in the first scrape" said "tool 330 156 624 298 1"
 ok "it is run as root" logged 'command=/usr/sbin/ipmi-dcmi way="as is" user=root'
 ok "it stops" said "tool status 0"
+ok "the device is captured" said "captured status 0"
+ok "the exporter plays what it answered first, with a BMC that hangs" said "played 340 156 624 298 1"
+ok "and what it answered then" said "played what changed"
 done_testing
