@@ -36,10 +36,14 @@ struct scrape {
 	const struct log *log;
 };
 
+/* What a collector can't do without: the start ends if it is missing. */
+enum { COLLECTOR_NEEDS_PROCFS = 1, COLLECTOR_NEEDS_SYSFS = 2 };
+
 struct collector {
 	const char *name; /* --collector.NAME */
 	const char *help; /* "Enable the NAME collector (HELP)." */
 	bool default_on;
+	unsigned needs;
 	const struct metric *metrics; /* every family that it can emit */
 	size_t n_metrics;
 	const struct option_def *options; /* its own flags; offsets into a struct of options_size */

@@ -211,6 +211,16 @@ void exporter_answered(struct exporter *exporter, int64_t start_ns)
 	pthread_mutex_unlock(&exporter->lock);
 }
 
+/* spec exporter-node.md, --path.*: these collectors fail the start, others find nothing. */
+static int check_roots(const struct host_root *host, unsigned needs, struct err *err)
+{
+	if ((needs & COLLECTOR_NEEDS_PROCFS) && host->procfs_error < 0)
+		return err_errno(err, host->procfs_error, "opening directory '%s'", host->procfs);
+	if ((needs & COLLECTOR_NEEDS_SYSFS) && host->sysfs_error < 0)
+		return err_errno(err, host->sysfs_error, "opening directory '%s'", host->sysfs);
+	return 0;
+}
+
 static int open_collectors(
 	struct exporter *e, const struct exporter_config *config, struct err *err)
 {
@@ -218,12 +228,13 @@ static int open_collectors(
 		const struct collector *c = config->choices[i].collector;
 		struct running *running = &e->running[e->n_running];
 		void *state = NULL;
-		int r = 0;
+		int r;
 
 		if (!config->choices[i].on)
 			continue;
 		running->options = config->choices[i].options;
-		if (c->open)
+		r = check_roots(config->host, c->needs, err);
+		if (r >= 0 && c->open)
 			r = c->open(&e->env, running->options, &state, err);
 		if (r < 0)
 			return err_prefix(err, r, "collector %s", c->name);

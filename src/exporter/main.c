@@ -104,6 +104,13 @@ static void log_flags(const struct program *p)
 			LOG_STR("flags", buffer_text(&names)));
 }
 
+static void log_missing(const struct program *p, const char *path, int error)
+{
+	if (error < 0)
+		log_warn(&p->log, "there is nothing to read in a directory", LOG_STR("path", path),
+			LOG_STR("err", err_name(error)));
+}
+
 static int open_collectors(struct program *p, struct err *err)
 {
 	const struct exporter_flags *f = &p->flags;
@@ -125,6 +132,8 @@ static int open_collectors(struct program *p, struct err *err)
 
 	if (r < 0)
 		return r;
+	log_missing(p, p->host.procfs, p->host.procfs_error);
+	log_missing(p, p->host.sysfs, p->host.sysfs_error);
 	names = exporter_collectors(p->exporter);
 	log_info(&p->log, "enabled collectors");
 	for (size_t i = 0; i < names.n; i++)

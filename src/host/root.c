@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "basic/file.h"
 #include "basic/path.h"
@@ -19,13 +19,29 @@ static char *cleaned(const char *path)
 	return clean;
 }
 
-/* Absent is -1 with r = 0 when the directory may be absent. */
-static int open_dir(const char *path, bool may_miss, int *ret_fd, struct err *err)
+/* A directory in which there never is anything: nobody else can get at one that is removed. */
+static int open_nothing(void)
+{
+	char path[] = "/tmp/ceems-nothing-XXXXXX";
+	int fd;
+
+	if (!mkdtemp(path))
+		return -1;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rmdir(path);
+	return fd;
+}
+
+static int open_dir(const char *path, int *ret_fd, int *ret_error, struct err *err)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 && !may_miss)
-		return err_errno(err, -errno, "opening directory '%s'", path);
+	if (fd < 0) {
+		*ret_error = -errno;
+		fd = open_nothing();
+	}
+	if (fd < 0)
+		return err_errno(err, *ret_error, "opening directory '%s'", path);
 	*ret_fd = fd;
 	return 0;
 }
@@ -46,11 +62,11 @@ int host_root_open(struct host_root *root, const char *procfs, const char *sysfs
 	if (!root->procfs || !root->sysfs || !root->cgroupfs)
 		r = err_errno(err, -ENOMEM, "host paths");
 	if (r >= 0)
-		r = open_dir(root->procfs, false, &root->procfs_fd, err);
+		r = open_dir(root->procfs, &root->procfs_fd, &root->procfs_error, err);
 	if (r >= 0)
-		r = open_dir(root->sysfs, false, &root->sysfs_fd, err);
+		r = open_dir(root->sysfs, &root->sysfs_fd, &root->sysfs_error, err);
 	if (r >= 0)
-		r = open_dir(root->cgroupfs, true, &root->cgroupfs_fd, err);
+		root->cgroupfs_fd = open(root->cgroupfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r < 0)
 		host_root_close(root);
 	return r;

@@ -62,6 +62,19 @@ ok "the choices of a flag are told" fails 'must be one of nvidia,amd,nogpu, got'
 ok "an unknown user is refused" fails "no user 'nobody-has-this-name'" --security.run-as-user=nobody-has-this-name
 no_procfs() { local PATHS=(--path.procfs="$T/nothing"); fails "$T/nothing"; }
 ok "a missing procfs is refused" no_procfs
+no_sysfs() { local PATHS=(--path.sysfs="$T/nothing"); fails "$T/nothing" --collector.disable-defaults "$@"; }
+for name in rapl infiniband cray_pm_counters; do
+	ok "so is a missing sysfs with $name" no_sysfs --collector.$name
+done
+without_sysfs() {
+	local PATHS=(--path.procfs="$TREE/proc" --path.sysfs="$T/nothing" --path.cgroupfs="$TREE/cgroup")
+	up nosys --no-security.drop-privileges --collector.disable-defaults --collector.meminfo --collector.ledger "$@"
+}
+ok "others do without one" without_sysfs
+ok "it is said" logged nosys "path=$T/nothing"
+ok "once" [ "$(grep -cF "$T/nothing" "$T/nosys.log")" = 1 ]
+ok "and what there is is shown" has 'ceems_scrape_collector_success{collector="meminfo"} 1'
+ok "it ends well" stop nosys
 
 ok "a missing web config is refused" fails "$T/web.yml" --web.config.file="$T/web.yml"
 printf 'no_such_key: 1\n' >"$T/bad.yml"

@@ -138,6 +138,7 @@ const struct collector collector_cpu = {
 	.name = "cpu",
 	.help = "CPU time of the node",
 	.default_on = true,
+	.needs = COLLECTOR_NEEDS_PROCFS,
 	.metrics = metrics,
 	.n_metrics = N_METRICS,
 	.open = cpu_open,

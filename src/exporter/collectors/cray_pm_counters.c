@@ -128,6 +128,7 @@ static int cray_collect(void *state, struct scrape *s)
 const struct collector collector_cray_pm_counters = {
 	.name = "cray_pm_counters",
 	.help = "power counters of HPE Cray machines",
+	.needs = COLLECTOR_NEEDS_SYSFS,
 	.metrics = metrics,
 	.n_metrics = N_METRICS,
 	.open = cray_open,

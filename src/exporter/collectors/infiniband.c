@@ -210,6 +210,7 @@ static int infiniband_collect(void *state, struct scrape *s)
 const struct collector collector_infiniband = {
 	.name = "infiniband",
 	.help = "state and counters of RDMA devices",
+	.needs = COLLECTOR_NEEDS_SYSFS,
 	.metrics = metrics,
 	.n_metrics = N_METRICS,
 	.collect = infiniband_collect,

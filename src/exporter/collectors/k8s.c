@@ -211,6 +211,7 @@ static void k8s_stop(void *state)
 const struct collector collector_k8s = {
 	.name = "k8s",
 	.help = "pods of Kubernetes",
+	.needs = COLLECTOR_NEEDS_PROCFS,
 	.metrics = unit_metrics,
 	.n_metrics = N_UNIT_METRICS,
 	.options = options,

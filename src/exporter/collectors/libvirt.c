@@ -109,6 +109,7 @@ static int libvirt_collect(void *state, struct scrape *s)
 const struct collector collector_libvirt = {
 	.name = "libvirt",
 	.help = "virtual machines of libvirt",
+	.needs = COLLECTOR_NEEDS_PROCFS,
 	.metrics = unit_metrics,
 	.n_metrics = N_UNIT_METRICS,
 	.options = options,

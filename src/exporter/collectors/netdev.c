@@ -135,6 +135,7 @@ static int netdev_collect(void *state, struct scrape *s)
 const struct collector collector_netdev = {
 	.name = "netdev",
 	.help = "counters of network interfaces",
+	.needs = COLLECTOR_NEEDS_PROCFS,
 	.metrics = metrics,
 	.n_metrics = NET_DEV_COLUMNS,
 	.options = options,

@@ -179,6 +179,7 @@ const struct collector collector_rapl = {
 	.name = "rapl",
 	.help = "RAPL energy counters and power limits",
 	.default_on = true,
+	.needs = COLLECTOR_NEEDS_SYSFS,
 	.metrics = metrics,
 	.n_metrics = N_METRICS,
 	.options = options,

@@ -111,6 +111,7 @@ static int slurm_collect(void *state, struct scrape *s)
 const struct collector collector_slurm = {
 	.name = "slurm",
 	.help = "jobs of Slurm",
+	.needs = COLLECTOR_NEEDS_PROCFS,
 	.metrics = unit_metrics,
 	.n_metrics = N_UNIT_METRICS_WITHOUT_BLKIO,
 	.options = options,
