@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "api/metric_map.h"
+#include "format/json_check.h"
 
 enum { ROW_ARENA_BYTES = 16 << 20 };
 
@@ -111,7 +112,7 @@ static void put_json(struct api_answer *a, const struct store_column *column, st
 
 	/* SQLite takes what stands before a NUL for the whole. */
 	text.n = text.n ? strnlen(text.p, text.n) : 0;
-	if (is_empty(text) || text.p[0] != (is_list ? '[' : '{')) {
+	if (is_empty(text) || text.p[0] != (is_list ? '[' : '{') || !json_is_valid(text)) {
 		if (!column->always)
 			return;
 		if (!slice_eq(text, "[]"))

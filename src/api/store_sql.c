@@ -245,7 +245,6 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 	[W_PURGE_ESTIMATES] = "DELETE FROM ceems_estimates WHERE to_ms < 1000 * ?1",
 };
 
-#define JSON_OBJECT(column) "CASE WHEN json_valid(" column ") THEN " column " END"
 #define LIST(text) "(SELECT value FROM json_each(" text "))"
 #define ANY_OR_IN(column, parameter) "(" parameter " IS NULL OR " column " IN " LIST(parameter) ")"
 
@@ -326,9 +325,7 @@ const char *const store_writer_sql[N_WRITER_STATEMENTS] = {
 		"?10") " UNION ALL " SHARES_OF_RANGE("ceems_usage_quarters", "?11",             \
 		"?12") " UNION ALL " SHARES_OF_RANGE("ceems_usage_quarters", "?13", "?14")
 
-#define USER_COLUMNS                                                    \
-	"SELECT uid, cluster_id, resource_manager, name, " JSON_OBJECT( \
-		"projects") ", " JSON_OBJECT("tags")
+#define USER_COLUMNS "SELECT uid, cluster_id, resource_manager, name, projects, tags"
 #define STATS                                                                        \
 	"SELECT cluster_id, max(resource_manager), count(*), sum(ended_at_ts > 0), " \
 	"sum(ended_at_ts = 0), count(DISTINCT project), count(DISTINCT username) FROM units "
@@ -378,8 +375,7 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 	[R_UNIT] =
 		"SELECT cluster_id, resource_manager, uuid, name, project, groupname, username, "
 		"created_at, started_at, ended_at, created_at_ts, started_at_ts, ended_at_ts, elapsed, "
-		"state, " JSON_OBJECT("allocation") ", " METRICS ", " JSON_OBJECT(
-			"tags") " FROM units WHERE id = ?1",
+		"state, allocation, " METRICS ", tags FROM units WHERE id = ?1",
 
 	[R_OWNERS] = "SELECT DISTINCT project, username FROM units WHERE cluster_id = ?1 "
 		     "AND project <> '' AND username <> ''",
@@ -408,11 +404,10 @@ const char *const store_reader_sql[N_READER_STATEMENTS] = {
 		"name", "?2") " AND " IN_CLUSTERS " ORDER BY cluster_id, name",
 	[R_ADMINS] = USER_COLUMNS " FROM admin_users ORDER BY id",
 	[R_PROJECTS] =
-		"SELECT uid, cluster_id, resource_manager, name, " JSON_OBJECT("users") ", " JSON_OBJECT(
-			"tags") " FROM projects WHERE CASE WHEN ?1 IS NULL "
-				"THEN coalesce(users <> '[]', 0) ELSE (cluster_id, name) IN " MEMBERSHIPS(
-					"?1") " END AND " ANY_OR_IN("name",
-					"?3") " AND " IN_CLUSTERS " ORDER BY cluster_id, name",
+		"SELECT uid, cluster_id, resource_manager, name, users, tags FROM projects WHERE CASE WHEN ?1 IS NULL "
+		"THEN coalesce(users <> '[]', 0) ELSE (cluster_id, name) IN " MEMBERSHIPS(
+			"?1") " END AND " ANY_OR_IN("name", "?3") " AND " IN_CLUSTERS
+								  " ORDER BY cluster_id, name",
 	[R_CLUSTERS] = "SELECT cluster_id, max(resource_manager) FROM ceems_accounts "
 		       "WHERE num_units > 0 GROUP BY cluster_id ORDER BY cluster_id",
 
