@@ -259,7 +259,8 @@ static int teardown(void **state)
 	pthread_mutex_lock(&api.lock);
 	api.closing = true;
 	pthread_mutex_unlock(&api.lock);
-	k8s_devices_stop(devices);
+	if (devices) /* there are none where a test failed before */
+		k8s_devices_stop(devices);
 	if (kubelet)
 		grpc_peer_stop(kubelet);
 	kubelet = NULL;
@@ -518,6 +519,9 @@ static void a_closed_socket_gets_an_entry_for_us_that_goes_with_us(void **state)
 
 	if (getuid() != 0)
 		skip();
+#ifdef __SANITIZE_THREAD__
+	skip(); /* It can't follow the threads of a process that one with threads has forked. */
+#endif
 	set_items(POD("ml", "train", UID_A));
 	tree_put(&f.tree, "pods", "ml train GPU-a\n");
 	put_pod(UID_A);
