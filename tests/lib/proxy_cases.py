@@ -281,16 +281,16 @@ def setup(*serves, **options):
 
 
 def closed_port():
-    """A server's URL where nobody listens."""
-    with socket.create_server(('127.0.0.1', 0)) as s:
-        port = s.getsockname()[1]
+    """A server's URL where nobody listens, nor can as long as it is in use."""
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
 
     class Nobody:
-        url = f'http://127.0.0.1:{port}'
+        url = f'http://127.0.0.1:{s.getsockname()[1]}'
         hold = threading.Event()
 
         def close(self):
-            pass
+            s.close()
     return Nobody()
 
 

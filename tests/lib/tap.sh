@@ -47,6 +47,14 @@ done_testing() {
 	[ "$TAP_FAILED" = 0 ]
 }
 
+# jq 1.6 calls it a success if there was nothing to read, as when curl failed in front of it.
+jq() {
+	local out
+
+	[ "${1:-}" = -e ] || { command jq "$@"; return; }
+	out=$(command jq "$@") && [ -n "$out" ] && printf '%s\n' "$out"
+}
+
 wait_until() {
 	local end=$((SECONDS + $1))
 	shift
