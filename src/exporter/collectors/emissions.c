@@ -59,27 +59,6 @@ struct emissions {
 	struct source sources[]; /* of all providers at most */
 };
 
-static struct emission_settings settings_from_environment(const struct clock *clock)
-{
-	/* As Go programs look for them. */
-	const char *http = getenv("HTTP_PROXY"), *https = getenv("HTTPS_PROXY"),
-		   *none = getenv("NO_PROXY");
-
-	return (struct emission_settings){
-		.clock = clock,
-		.emaps_token = getenv("EMAPS_API_TOKEN"),
-		.wt_username = getenv("WT_USERNAME"),
-		.wt_password = getenv("WT_PASSWORD"),
-		.wt_region = getenv("WT_REGION"),
-		.rte_base_url = getenv("__RTE_BASE_URL"),
-		.emaps_base_url = getenv("__EMAPS_BASE_URL"),
-		.wt_base_url = getenv("__WT_BASE_URL"),
-		.http_proxy = http && *http ? http : getenv("http_proxy"),
-		.https_proxy = https && *https ? https : getenv("https_proxy"),
-		.no_proxy = none && *none ? none : getenv("no_proxy"),
-	};
-}
-
 static int keep(void *ctx, const struct emission_factor *factor)
 {
 	struct source *source = ctx;
@@ -156,7 +135,7 @@ static int open_all(struct emissions *emissions, const struct emissions_options 
 	const struct collector_env *env, struct err *err)
 {
 	const struct version *v = version_info();
-	struct emission_settings settings = settings_from_environment(env->clock);
+	struct emission_settings settings = emission_settings_of(getenv, env->clock);
 	char user_agent[128];
 	int r = 0;
 

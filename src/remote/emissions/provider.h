@@ -28,6 +28,13 @@ struct emission_settings {
 	const struct http_observer *observer; /* of all requests; NULL: nobody */
 };
 
+/*
+ * What an environment says of them, without user_agent and observer; get is getenv(), or one like
+ * it. Variables of proxies are looked for in capitals first, as Go programs do.
+ */
+struct emission_settings emission_settings_of(
+	char *(*get)(const char *name), const struct clock *clock);
+
 struct emission_factor {
 	const char *country_code, *country;
 	double gco2_per_kwh; /* 0 or less: the provider has none now */

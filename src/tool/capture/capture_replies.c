@@ -173,23 +173,13 @@ static int capture_provider(
 	struct recorder recorder = { .tree = tree, .name = provider->name };
 	const struct http_observer observer = { answered, &recorder };
 	struct emission_sink sink = { .found = ignore };
-	const struct emission_settings settings = {
-		.clock = clock_system(),
-		.user_agent = USER_AGENT,
-		.emaps_token = getenv("EMAPS_API_TOKEN"),
-		.wt_username = getenv("WT_USERNAME"),
-		.wt_password = getenv("WT_PASSWORD"),
-		.wt_region = getenv("WT_REGION"),
-		.rte_base_url = getenv("__RTE_BASE_URL"),
-		.emaps_base_url = getenv("__EMAPS_BASE_URL"),
-		.wt_base_url = getenv("__WT_BASE_URL"),
-		.http_proxy = getenv("http_proxy"),
-		.https_proxy = getenv("https_proxy"),
-		.no_proxy = getenv("no_proxy"),
-		.observer = &observer,
-	};
+	struct emission_settings settings = emission_settings_of(getenv, clock_system());
 	void *state;
-	int r = provider->open(&settings, &state, NULL);
+	int r;
+
+	settings.user_agent = USER_AGENT;
+	settings.observer = &observer;
+	r = provider->open(&settings, &state, NULL);
 
 	/* The environment doesn't say what it needs: the exporter would not ask it either. */
 	if (r < 0)

@@ -306,6 +306,30 @@ static int stop_server(void **state)
 	return 0;
 }
 
+static char *environment(const char *name)
+{
+	static char token[] = "t", capitals[] = "http://a:1", small[] = "http://b:1", empty[] = "";
+
+	if (str_eq(name, "EMAPS_API_TOKEN"))
+		return token;
+	if (str_eq(name, "HTTP_PROXY"))
+		return capitals;
+	if (str_eq(name, "HTTPS_PROXY"))
+		return empty;
+	return str_eq(name, "http_proxy") || str_eq(name, "https_proxy") ? small : NULL;
+}
+
+static void proxies_in_capitals_come_first(void **state)
+{
+	const struct emission_settings settings = emission_settings_of(environment, clock_system());
+
+	assert_string_equal(settings.emaps_token, "t");
+	assert_string_equal(settings.http_proxy, "http://a:1");
+	assert_string_equal(settings.https_proxy, "http://b:1");
+	assert_null(settings.no_proxy);
+	assert_null(settings.wt_username);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +340,7 @@ int main(void)
 		TEST(a_token_is_used_until_it_is_old_or_refused),
 		TEST(a_status_is_checked),
 		TEST(a_round_can_be_cancelled),
+		TEST(proxies_in_capitals_come_first),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
