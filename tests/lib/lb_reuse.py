@@ -7,12 +7,11 @@ user's, as was 903 until CHANGE. OWN_PORT: a Prometheus that never held the othe
 have the second one's answer; of a range query each point that is answered must be there; what /series and the
 like say must be a part of it. Prints TAP.
 """
-import http.client
 import json
-import math
 import random
 import sys
-import urllib.parse
+
+from tsdb_client import Server, is_part, points
 
 LB, OWN, ALL, NOW, N = (int(a) for a in sys.argv[1:6])
 SEED = int(sys.argv[6]) if len(sys.argv) > 6 else random.randrange(10**9)
@@ -64,28 +63,6 @@ def vector(depth):
     if kind < 0.92:
         return f"absent({selector() + modifier()})"
     return f"-({vector(depth - 1)})"
-
-
-class Server:
-    def __init__(self, port, headers):
-        self.headers = headers
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(self, path, parameters):
-        self.connection.request("GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}", None, self.headers)
-        answer = self.connection.getresponse()
-        return answer.status, answer.read()
-
-
-def points(body):
-    """{(series, time): value}"""
-    data = json.loads(body)["data"]
-    return {(json.dumps(r["metric"], sort_keys=True), t): float(v)
-            for r in data["result"] for t, v in (r.get("values") or [r["value"]])}
-
-
-def is_part(some, whole):
-    return all(k in whole and (math.isclose(v, whole[k], rel_tol=1e-9, abs_tol=1e-9) or math.isnan(v)) for k, v in some.items())
 
 
 def judge(path, mine, theirs):

@@ -7,11 +7,9 @@ T (Unix time). OWN_PORT: one that never held the other user's samples. Each poin
 second one answers to the same request. That the first one answers another is looked for as well: where it never does,
 nothing was tested. Prints TAP.
 """
-import http.client
-import json
-import math
 import sys
-import urllib.parse
+
+from tsdb_client import Server, is_part, points
 
 LB, OWN, ALL, T = (int(a) for a in sys.argv[1:5])
 IDS = sys.argv[5:]
@@ -33,28 +31,6 @@ def queries(unit):
     yield f"delta(({selector} * 2)[5m:1m] offset 1m)"
     yield f"increase({selector}[30s] offset 1m) + on (uuid) changes({selector}[1m])"
     yield selector
-
-
-class Server:
-    def __init__(self, port, headers):
-        self.headers = headers
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(self, path, parameters):
-        self.connection.request("GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}", None, self.headers)
-        answer = self.connection.getresponse()
-        return answer.status, answer.read()
-
-
-def points(body):
-    """{(series, time): value}"""
-    data = json.loads(body)["data"]
-    return {(json.dumps(r["metric"], sort_keys=True), t): float(v)
-            for r in data["result"] for t, v in (r.get("values") or [r["value"]])}
-
-
-def is_part(some, whole):
-    return all(k in whole and math.isclose(v, whole[k], rel_tol=1e-9, abs_tol=1e-9) for k, v in some.items())
 
 
 lb = Server(LB, {"X-Grafana-User": "ines", "X-Ceems-Cluster-Id": "alpha"})

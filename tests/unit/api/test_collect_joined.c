@@ -5,6 +5,17 @@
 #include "collect_world.h"
 #include "unit_test.h"
 
+/* Until there are as many that are too short to be asked for. */
+static void wait_for_eight_windows(struct world *w)
+{
+	w->now_s += 300;
+	collect_tick(w->collect, 0);
+	while (world_waiting_in(w, "u") < 8) {
+		w->now_s += 20;
+		collect_tick(w->collect, 0);
+	}
+}
+
 /* Their lane has another name then, and needs as long windows as before. */
 static void early_windows_are_joined_though_an_updater_was_added(void **state)
 {
@@ -14,12 +25,7 @@ static void early_windows_are_joined_though_an_updater_was_added(void **state)
 	w->cluster.n_updaters = 1;
 	w->timing.min_window_ms = 160 * MS;
 	world_start_collect(w);
-	w->now_s += 300;
-	collect_tick(w->collect, 0);
-	while (world_waiting_in(w, "u") < 8) {
-		w->now_s += 20;
-		collect_tick(w->collect, 0);
-	}
+	wait_for_eight_windows(w);
 	w->cluster.n_updaters = 2;
 	world_start_collect(w);
 	world_run_minutes(w, 10);
@@ -34,12 +40,7 @@ static void a_neighbour_that_was_set_aside_is_joined(void **state)
 	struct world *w = world_new();
 
 	w->timing.min_window_ms = 160 * MS;
-	w->now_s += 300;
-	collect_tick(w->collect, 0);
-	while (world_waiting_in(w, "u") < 8) {
-		w->now_s += 20;
-		collect_tick(w->collect, 0);
-	}
+	wait_for_eight_windows(w);
 	/* Slots take turns with the other lane. */
 	for (size_t i = 0; i < QUEUE_MAX; i++)
 		if (i / 2 % 2)
@@ -91,12 +92,7 @@ static void windows_are_joined_as_far_as_memory_goes(void **state)
 	struct world *w = world_new();
 
 	w->timing.min_window_ms = 160 * MS;
-	w->now_s += 300;
-	collect_tick(w->collect, 0);
-	while (world_waiting_in(w, "u") < 8) {
-		w->now_s += 20;
-		collect_tick(w->collect, 0);
-	}
+	wait_for_eight_windows(w);
 	w->window_units = 400000;
 	w->most_joined = 0;
 	for (size_t i = 0; i < QUEUE_MAX; i++)

@@ -8,6 +8,12 @@
 
 #include "sampler_node.h"
 
+static void start_with_10_w_static(void)
+{
+	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_CPU] = true },
+		.static_uw = { [DOMAIN_CPU] = 10000000 } });
+}
+
 static void went_after(double s)
 {
 	int64_t at_ns = t.mono_ns + llround(s * 1e9);
@@ -23,8 +29,7 @@ static void a_unit_that_was_seen_to_go_lived_until_then(void **state)
 		.cpu_known = true,
 		.alloc_cpus_milli = 2000 };
 	t.n_units = 1;
-	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_CPU] = true },
-		.static_uw = { [DOMAIN_CPU] = 10000000 } });
+	start_with_10_w_static();
 	put_energy("intel-rapl:0", 10000000);
 	tick(1);
 	assert_int_equal(t.report.totals.units[0].energy_uj[DOMAIN_CPU], 10000000);
@@ -45,8 +50,7 @@ static void two_units_that_went_at_different_moments_do_not_share_one(void **sta
 			.cpu_known = true,
 			.alloc_cpus_milli = 1000 };
 	t.n_units = 2;
-	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_CPU] = true },
-		.static_uw = { [DOMAIN_CPU] = 10000000 } });
+	start_with_10_w_static();
 	went_after(0.1);
 	went_after(0.9);
 	t.n_units = 0;
@@ -75,8 +79,7 @@ static void units_that_went_at_about_the_same_moment_lived_until_its_middle(void
 		.cpu_known = true,
 		.alloc_cpus_milli = 2000 };
 	t.n_units = 1;
-	node_start(&(struct sampler_config){ .static_given = { [DOMAIN_CPU] = true },
-		.static_uw = { [DOMAIN_CPU] = 10000000 } });
+	start_with_10_w_static();
 	/* As of events that were not waited for. */
 	sampler_unit_went(t.sampler, t.mono_ns + S_NS * 70 / 100, t.mono_ns + S_NS * 80 / 100);
 	t.n_units = 0;
