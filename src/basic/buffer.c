@@ -2,6 +2,7 @@
 #include "basic/buffer.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,9 +66,16 @@ void buffer_shrink(struct buffer *buf)
 	buf->cap = buf->len + 1;
 }
 
+/* As it is mostly, and what most of a head's or an answer's making is. */
+static bool has_room(const struct buffer *buf, size_t len)
+{
+	return len < buf->cap - buf->len && !buf->error &&
+		(!buf->limit || buf->len + len <= buf->limit);
+}
+
 void buffer_append(struct buffer *buf, const void *data, size_t len)
 {
-	char *p = buffer_reserve(buf, len);
+	char *p = has_room(buf, len) ? buf->data + buf->len : buffer_reserve(buf, len);
 
 	if (!p)
 		return;

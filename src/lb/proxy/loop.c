@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -32,7 +33,8 @@ int loop_init(struct loop *loop)
 
 	*loop = (struct loop){ .epoll = -1, .event = -1 };
 	pthread_mutex_init(&loop->lock, NULL);
-	loop->tasks_tail = &loop->tasks;
+	loop->own.tail = &loop->own.first;
+	loop->posted.tail = &loop->posted.first;
 	loop->now_ms = now_ms();
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -57,7 +59,7 @@ void loop_done(struct loop *loop)
 {
 	struct loop_block *block;
 
-	if (!loop->tasks_tail)
+	if (!loop->posted.tail)
 		return;
 	empty_trash(loop);
 	while ((block = loop->blocks)) {
@@ -73,18 +75,38 @@ void loop_done(struct loop *loop)
 	*loop = (struct loop){ 0 };
 }
 
+/* True: it is the first one. */
+static bool put_task(struct loop_tasks *tasks, struct loop_task *task)
+{
+	bool first = !tasks->first;
+
+	task->next = NULL;
+	*tasks->tail = task;
+	tasks->tail = &task->next;
+	return first;
+}
+
+static struct loop_task *take_tasks(struct loop_tasks *tasks)
+{
+	struct loop_task *first = tasks->first;
+
+	tasks->first = NULL;
+	tasks->tail = &tasks->first;
+	return first;
+}
+
 void loop_post(struct loop *loop, struct loop_task *task)
 {
 	const uint64_t one = 1;
-	bool first;
 
-	task->next = NULL;
+	/* It is awake, and looks before it sleeps. */
+	if (pthread_equal(atomic_load(&loop->thread), pthread_self())) {
+		put_task(&loop->own, task);
+		return;
+	}
 	pthread_mutex_lock(&loop->lock);
-	first = !loop->tasks;
-	*loop->tasks_tail = task;
-	loop->tasks_tail = &task->next;
 	/* Under the lock, so that the loop can't end and close the descriptor in between. */
-	if (first && write(loop->event, &one, sizeof(one)) < 0) {
+	if (put_task(&loop->posted, task) && write(loop->event, &one, sizeof(one)) < 0) {
 		/* Only a full counter is possible, and then it wakes anyway. */
 	}
 	pthread_mutex_unlock(&loop->lock);
@@ -95,21 +117,26 @@ void loop_stop(struct loop *loop)
 	loop->stop = true;
 }
 
-static void run_tasks(struct loop *loop)
+static void run_each(struct loop_task *task)
 {
-	struct loop_task *task;
-
-	pthread_mutex_lock(&loop->lock);
-	task = loop->tasks;
-	loop->tasks = NULL;
-	loop->tasks_tail = &loop->tasks;
-	pthread_mutex_unlock(&loop->lock);
 	while (task) {
 		struct loop_task *next = task->next;
 
 		task->run(task);
 		task = next;
 	}
+}
+
+/* Those that they post come with the next turn. */
+static void run_tasks(struct loop *loop)
+{
+	struct loop_task *own = take_tasks(&loop->own), *posted;
+
+	pthread_mutex_lock(&loop->lock);
+	posted = take_tasks(&loop->posted);
+	pthread_mutex_unlock(&loop->lock);
+	run_each(own);
+	run_each(posted);
 }
 
 int loop_add(struct loop *loop, struct loop_watch *watch, uint32_t events)
@@ -251,7 +278,7 @@ static void run_timers(struct loop *loop)
 
 static int wait_ms(const struct loop *loop)
 {
-	if (loop->trash)
+	if (loop->trash || loop->own.first)
 		return 0;
 	if (!loop->n_timers)
 		return -1;
@@ -262,6 +289,7 @@ void loop_run(struct loop *loop)
 {
 	struct epoll_event events[LOOP_EVENTS_MAX];
 
+	atomic_store(&loop->thread, pthread_self());
 	while (!loop->stop) {
 		int n;
 

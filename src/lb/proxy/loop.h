@@ -36,6 +36,10 @@ struct loop_task {
 	void (*run)(struct loop_task *task);
 };
 
+struct loop_tasks {
+	struct loop_task *first, **tail;
+};
+
 /* What may still be in use further up the stack, or named by an event that was fetched already. */
 struct loop_trash {
 	struct loop_trash *next;
@@ -56,8 +60,10 @@ struct loop {
 	struct loop_block *blocks;
 	unsigned n_blocks;
 	bool stop;
-	pthread_mutex_t lock; /* of the next two */
-	struct loop_task *tasks, **tasks_tail;
+	struct loop_tasks own; /* posted on the loop's thread */
+	_Atomic pthread_t thread; /* that runs it; 0: none yet */
+	pthread_mutex_t lock; /* of the next one */
+	struct loop_tasks posted; /* by others */
 };
 
 int loop_init(struct loop *loop);
