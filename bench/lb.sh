@@ -90,20 +90,30 @@ chmod -R a+rX "$T/data" "$T/lb.yml"
 launch lb $PROXY_CORE "$B/ceems_lb" --config.file="$T/lb.yml" --web.listen-address=127.0.0.1:"$LB_PORT" --log.level=warn
 wait_port "$LB_PORT"
 
-SELECTOR='rate(ceems_compute_unit_cpu_user_seconds_total{uuid="7001",instance=~"node.*"}[5m])'
-cat >"$T/load.lua" <<END
-local query = [[query=$(/usr/bin/python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1]))' "$SELECTOR")]]
-if os.getenv("WRK_FILE") == "64k" then
-	query = query .. "&start=$((NOW - 1800))&end=$NOW&step=15"
+# Eight users, so that none has more requests under way than limits.requests_per_user.
+cat >"$T/load.lua" <<'END'
+local now = tonumber(os.getenv("WRK_NOW"))
+local requests, at = {}, 0
+function init()
+	for i = 1, 8 do
+		local unit = 7000 + i
+		local body = 'query=rate%28ceems_compute_unit_cpu_user_seconds_total%7Buuid%3D%22' .. unit ..
+			'%22%2Cinstance%3D~%22node.%2A%22%7D%5B5m%5D%29'
+		local headers = { ["X-Grafana-User"] = "u" .. i, ["X-Ceems-Cluster-Id"] = "alpha" }
+		if os.getenv("WRK_FILE") == "64k" then
+			body = body .. "&start=" .. now - 1800 .. "&end=" .. now .. "&step=15"
+		end
+		if os.getenv("WRK_METHOD") == "POST" then
+			headers["Content-Type"] = "application/x-www-form-urlencoded"
+			requests[i] = wrk.format("POST", nil, headers, body)
+		else
+			requests[i] = wrk.format("GET", wrk.path .. "?" .. body, headers)
+		end
+	end
 end
-wrk.headers["X-Grafana-User"] = "u1"
-wrk.headers["X-Ceems-Cluster-Id"] = "alpha"
-if os.getenv("WRK_METHOD") == "POST" then
-	wrk.method = "POST"
-	wrk.body = query
-	wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
-else
-	wrk.path = wrk.path .. "?" .. query
+function request()
+	at = at % 8 + 1
+	return requests[at]
 end
 END
 pid_of() { cat "$T/$1.pid"; }
@@ -114,7 +124,7 @@ median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 load() { # NAME CONNECTIONS FILE GET|POST SECONDS: what wrk says, in $T/wrk
 	local path=/api/v1/query
 	[ "$3" = 2k ] || path=/api/v1/query_range
-	WRK_METHOD=$4 WRK_FILE=$3 taskset -c $LOAD_CORE wrk -t1 -c"$2" -d"$5"s --timeout 30s --latency -s "$T/load.lua" \
+	WRK_NOW=$NOW WRK_METHOD=$4 WRK_FILE=$3 taskset -c $LOAD_CORE wrk -t1 -c"$2" -d"$5"s --timeout 30s --latency -s "$T/load.lua" \
 		"http://127.0.0.1:$(port_of "$1")$path" >"$T/wrk"
 }
 requests() { awk '/requests in/ { print $1 }' "$T/wrk"; }
