@@ -2,9 +2,12 @@
 #include "format/promql/re2.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "basic/macros.h"
+
+#define RE2_UNLIMITED UINT_MAX
 
 struct re2 {
 	const char *p, *end;
@@ -17,8 +20,11 @@ struct re2 {
 /* What a part of a pattern can do. */
 struct part {
 	bool empty; /* it matches the empty string */
+	bool follows; /* characters of the same quotation come before it */
 	unsigned repeats; /* the product of its nested counted repeats; at least 1 */
 };
+
+static const struct part nothing = { true, false, 1 };
 
 static int alternatives(struct re2 *re, struct part *ret);
 
@@ -315,7 +321,7 @@ static int group_flags(struct re2 *re)
 	return take(re, ':') ? 0 : bad(re, "invalid or unsupported Perl syntax");
 }
 
-/* After "(": what the parentheses hold. 1: nothing that could be repeated. */
+/* After "(": what the parentheses hold. 1: no part. */
 static int group(struct re2 *re, struct part *ret)
 {
 	int r = 0;
@@ -328,7 +334,6 @@ static int group(struct re2 *re, struct part *ret)
 		else
 			r = group_flags(re);
 	}
-	*ret = (struct part){ true, 1 };
 	if (r)
 		return r;
 	r = alternatives(re, ret);
@@ -337,16 +342,27 @@ static int group(struct re2 *re, struct part *ret)
 	return r;
 }
 
-/* "\Q...\E": characters as they stand. */
-static void quoted(struct re2 *re, struct part *ret)
+/*
+ * "\Q...\E": characters as they stand, of which the last one can be repeated. 1: no part. Without
+ * its end it would reach beyond the pattern, which is put into a group.
+ */
+static int quoted(struct re2 *re, struct part *ret)
 {
 	const char *end = memmem(re->p, (size_t)(re->end - re->p), "\\E", 2);
+	uint32_t code;
+	size_t n = 0;
 
-	ret->empty = end == re->p || (!end && re->p == re->end);
-	re->p = end ? end + 2 : re->end;
+	if (!end)
+		return bad(re, "missing closing )");
+	for (; re->p < end; n++)
+		if (one_char(re, &code) < 0)
+			return -EBADMSG;
+	re->p = end + 2;
+	*ret = (struct part){ false, n > 1, 1 };
+	return n == 0;
 }
 
-/* A backslash and what follows. 1: nothing that could be repeated. */
+/* A backslash and what follows. 1: no part. */
 static int escape(struct re2 *re, struct part *ret)
 {
 	const char c = re->end - re->p > 1 ? re->p[1] : '\0';
@@ -360,8 +376,7 @@ static int escape(struct re2 *re, struct part *ret)
 	}
 	if (c == 'Q') {
 		re->p += 2;
-		quoted(re, ret);
-		return ret->empty;
+		return quoted(re, ret);
 	}
 	r = class_escape(re);
 	if (r != 0)
@@ -370,7 +385,10 @@ static int escape(struct re2 *re, struct part *ret)
 	return escaped_char(re, &code);
 }
 
-/* "{n}", "{n,}", "{n,m}": 1, with what it says; 0: a brace that is just a character. */
+/*
+ * "{n}", "{n,}" (ret_max: RE2_UNLIMITED), "{n,m}": 1, with what it says; 0: a brace that is just a
+ * character.
+ */
 static int counted(struct re2 *re, unsigned *ret_min, unsigned *ret_max)
 {
 	const char *p = re->p + 1;
@@ -393,7 +411,7 @@ static int counted(struct re2 *re, unsigned *ret_min, unsigned *ret_max)
 		return 0;
 	re->p = p + 1;
 	*ret_min = v[0];
-	*ret_max = second ? v[1] : comma ? 0 : v[0];
+	*ret_max = second ? v[1] : comma ? RE2_UNLIMITED : v[0];
 	if (v[0] > RE2_REPEAT_MAX || v[1] > RE2_REPEAT_MAX || (second && v[1] < v[0]))
 		return bad(re, "invalid repeat count");
 	return 1;
@@ -404,7 +422,7 @@ static int atom(struct re2 *re, struct part *ret)
 	unsigned min, max;
 	uint32_t code;
 
-	*ret = (struct part){ false, 1 };
+	*ret = (struct part){ false, false, 1 };
 	switch (*re->p) {
 	case '(':
 		re->p++;
@@ -435,59 +453,71 @@ static int atom(struct re2 *re, struct part *ret)
 	}
 }
 
+static int counted_repetition(struct re2 *re, struct part *part)
+{
+	unsigned min, max;
+	int r = counted(re, &min, &max);
+
+	if (r <= 0)
+		return r;
+	part->empty |= min == 0;
+	if (max == 0)
+		part->repeats = 1;
+	else
+		part->repeats *= MAX(max == RE2_UNLIMITED ? min : max, 1);
+	return part->repeats > RE2_REPEAT_MAX ? bad(re, "invalid repeat count") : 1;
+}
+
 /* "*", "+", "?" or a count: 1; 0: none. */
 static int repetition(struct re2 *re, struct part *part)
 {
-	unsigned min = 0, max = 0;
-	int r = 1;
+	if (is(re, '{')) {
+		int r = counted_repetition(re, part);
 
-	if (!more(re))
-		return 0;
-	if (*re->p == '{') {
-		r = counted(re, &min, &max);
 		if (r <= 0)
 			return r;
-		part->empty |= min == 0;
-		part->repeats *= MAX(MAX(min, max), 1);
-		if (part->repeats > RE2_REPEAT_MAX)
-			return bad(re, "invalid repeat count");
-	} else if (*re->p == '*' || *re->p == '?') {
+	} else if (is(re, '*') || is(re, '?')) {
 		re->p++;
 		part->empty = true;
-	} else if (*re->p == '+') {
-		re->p++;
-	} else {
+	} else if (!take(re, '+')) {
 		return 0;
 	}
 	take(re, '?'); /* as few as possible */
-	return r;
+	return 1;
+}
+
+static void add(struct part *sum, const struct part *part)
+{
+	sum->empty &= part->empty && !part->follows;
+	sum->repeats = MAX(sum->repeats, part->repeats);
 }
 
 static int concatenation(struct re2 *re, struct part *ret)
 {
-	*ret = (struct part){ true, 1 };
+	struct part last = nothing; /* what a repetition is of, also behind flags */
+	bool any = false;
+
+	*ret = nothing;
 	while (more(re) && *re->p != '|' && *re->p != ')') {
-		struct part part;
-		int r = atom(re, &part), repeated;
+		struct part part, again = nothing;
+		int r = atom(re, &part);
 
 		if (r < 0)
 			return r;
-		repeated = repetition(re, &part);
-		if (repeated > 0 && r > 0)
-			return bad(re, "missing argument to repetition operator");
-		if (repeated > 0 && more(re) && (strchr("*+?", *re->p) && *re->p))
-			return bad(re, "invalid nested repetition operator");
-		if (repeated > 0 && is(re, '{')) {
-			unsigned min, max;
-
-			if (counted(re, &min, &max) != 0)
-				return bad(re, "invalid nested repetition operator");
+		if (r == 0) {
+			add(ret, &last);
+			last = part;
+			any = true;
 		}
-		if (repeated < 0)
-			return repeated;
-		ret->empty &= part.empty;
-		ret->repeats = MAX(ret->repeats, part.repeats);
+		r = repetition(re, &last);
+		if (r > 0 && !any)
+			return bad(re, "missing argument to repetition operator");
+		if (r > 0 && repetition(re, &again) != 0)
+			return bad(re, "invalid nested repetition operator");
+		if (r < 0)
+			return r;
 	}
+	add(ret, &last);
 	return 0;
 }
 
@@ -497,7 +527,7 @@ static int alternatives(struct re2 *re, struct part *ret)
 
 	if (++re->depth > RE2_DEPTH_MAX)
 		return bad(re, "expression nests too deeply");
-	*ret = (struct part){ false, 1 };
+	*ret = (struct part){ false, false, 1 };
 	do {
 		struct part part;
 
@@ -514,7 +544,7 @@ static int alternatives(struct re2 *re, struct part *ret)
 int re2_check(struct slice pattern, bool *ret_matches_empty, const char **ret_reason)
 {
 	struct re2 re = { .p = pattern.p, .end = pattern.p + pattern.n };
-	struct part whole = { false, 1 };
+	struct part whole = nothing;
 	int r = 0;
 
 	if (pattern.n > RE2_PATTERN_MAX)
