@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
-.PHONY: all test test-kube test-libvirt test-losses test-openstack test-slurm run bench fuzz format install clean
+.PHONY: all test test-kube test-libvirt test-losses test-openstack test-promql test-slurm run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -43,6 +43,12 @@ test-losses: $(DEV)/build.ninja
 	ninja -C $(DEV) ceems_api_server
 	CEEMS_SOURCE=$(CURDIR) CEEMS_BUILD=$(CURDIR)/$(DEV) CEEMS_LOSS_STEPS=1000 \
 		CEEMS_LOSS_SEEDS="$${SEEDS:-1 2 3}" bash tests/e2e/api_losses.sh
+
+# The long run of tests/e2e/promql.sh: CORPUS is a folder that a fuzzer of the target promql filled.
+test-promql: $(DEV)/build.ninja
+	ninja -C $(DEV) tests/promql_format
+	CEEMS_SOURCE=$(CURDIR) CEEMS_BUILD=$(CURDIR)/$(DEV) CEEMS_PROMQL_QUERIES=$${QUERIES:-200000} \
+		CEEMS_PROMQL_SEED=$${SEED:-1} CEEMS_PROMQL_CORPUS=$(CORPUS) bash tests/e2e/promql.sh
 
 # With a real Keystone and the real API of Nova (tools/install-packages openstack); not part of 'make test'.
 test-openstack: $(DEV)/build.ninja
