@@ -81,8 +81,7 @@ static int zone_open(int class_fd, const char *entry, struct powercap_zone *ret_
 	}
 
 	snprintf(path, sizeof(path), "%s/max_energy_range_uj", entry);
-	if (read_number(class_fd, path, &z.max_energy_uj) < 0)
-		z.max_energy_uj = 0;
+	z.has_range = read_number(class_fd, path, &z.max_energy_uj) >= 0;
 	snprintf(path, sizeof(path), "%s/energy_uj", entry);
 	z.energy_fd = openat(class_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	z.energy_error = z.energy_fd < 0 ? -errno : 0;

@@ -21,8 +21,8 @@ struct powercap_zone {
 	char *name; /* file 'name', trimmed: "package-0" */
 	char *zone; /* "package" */
 	int64_t index; /* of the socket: 0 for "package-0"; see powercap_parse_name() */
-	uint64_t max_energy_uj; /* the counter restarts at 0 after this value; 0 = could not be read
-				 */
+	uint64_t max_energy_uj; /* the counter restarts at 0 after this value; 0 = not known */
+	bool has_range; /* max_energy_range_uj could be read, whatever it says */
 	int energy_fd; /* -1: could not be opened, energy_error says why */
 	int energy_error; /* 0 or -errno */
 };

@@ -120,7 +120,7 @@ static int add_zone(struct scrape *s, const struct rapl *rapl, const struct powe
 	bool has_energy;
 	int r;
 
-	if (zone->max_energy_uj == 0) {
+	if (!zone->has_range) {
 		scrape_skip(s, "rapl", zone->entry, -ENODATA);
 		return 0;
 	}

@@ -147,6 +147,7 @@ static void bad_files_cost_their_own_value_only(void **state)
 	assert_int_equal(powercap_read_limit(p, &p->zones[0], &value), -ENOENT);
 	for (size_t i = 1; i < p->n; i++) {
 		assert_int_equal(p->zones[i].max_energy_uj, 0);
+		assert_false(p->zones[i].has_range);
 		assert_int_equal(powercap_read_energy(&p->zones[i], &value), -EBADMSG);
 		assert_true(powercap_read_limit(p, &p->zones[i], &value) < 0);
 	}
