@@ -4,7 +4,7 @@ RELEASE = build/release
 DEV = build/dev
 PROGRAMS = ceems_exporter ceems_api_server ceems_lb ceems_tool cacct
 
-.PHONY: all test test-kube test-libvirt test-losses test-openstack test-promql test-slurm run bench fuzz format install clean
+.PHONY: all test test-envoy test-kube test-libvirt test-losses test-openstack test-promql test-slurm run bench fuzz format install clean
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -20,6 +20,11 @@ $(DEV)/build.ninja:
 
 test:
 	./test.sh
+
+# Behind a real Envoy: make test-envoy ENVOY=/path/of/envoy; not part of 'make test'.
+test-envoy: $(DEV)/build.ninja
+	ninja -C $(DEV) ceems_lb
+	ENVOY=$(ENVOY) tests/envoy/run.sh
 
 # Against a real API server: make test-kube KUBE_APISERVER=/path/of/kube-apiserver, with etcd in PATH;
 # not part of 'make test'.
