@@ -155,7 +155,7 @@ class Corpus:
                 self.texts.append(f.read())
         self.originals = iter(self.texts[:])
         generator = Generator(seed)
-        self.texts += [generator.query().encode() for _ in range(min(len(names), self.GENERATED_MAX))]
+        self.texts += [generator.query().encode() or b"m" for _ in range(min(len(names), self.GENERATED_MAX))]
 
     def mutate_bytes(self, text):
         i = self.r.randrange(len(text) + 1)
