@@ -250,6 +250,9 @@ static int offset_operand(struct promql_parser *p, const struct promql_duration 
 	const struct promql_duration *operand;
 	int r;
 
+	/* Old versions know '-' alone. */
+	if (is_signed && sign == '+' && p->options.level < PROMQL_NEWEST)
+		return parser_fail(p, "a duration");
 	if (is_signed)
 		p->at++;
 	if (p->options.level >= PROMQL_NEWEST && is_call(p))
