@@ -6,30 +6,31 @@
 
 enum { NS_PER_MS = 1000000 };
 
-static bool filter_begin(void *ctx, int status, struct slice content_type)
+static int filter_begin(void *ctx, int status, struct slice content_type)
 {
 	struct visit *v = ctx;
 	enum filter_verdict verdict;
+	int r;
 
 	/* Each server has its own list. */
 	if (!v->server || !v->server->filter_labels->n)
-		return false;
+		return 0;
 	verdict = filter_judge(status, content_type);
 	if (verdict == FILTER_PASS)
-		return false;
+		return 0;
+	if (verdict == FILTER_REFUSE)
+		return -EBADMSG;
 	filter_free(v->filter);
 	v->filter = NULL;
-	if (verdict == FILTER_REWRITE)
-		(void)filter_new(
-			v->filter_kind, v->server->filter_labels, v->filter_label, &v->filter);
-	return true;
+	r = filter_new(v->filter_kind, v->server->filter_labels, v->filter_label, &v->filter);
+	return r < 0 ? r : 1;
 }
 
 static int filter_data(void *ctx, const char *data, size_t n, bool last, struct buffer *out)
 {
 	struct visit *v = ctx;
 
-	return v->filter ? filter_feed(v->filter, (struct slice){ data, n }, last, out) : -EBADMSG;
+	return filter_feed(v->filter, (struct slice){ data, n }, last, out);
 }
 
 static const struct exchange_filter answer_filter = { filter_begin, filter_data };

@@ -42,6 +42,7 @@ ceems_lb:
       tsdb:
         - web: {url: "http://127.0.0.1:$A1"}
         - web: {url: "http://127.0.0.1:$A2"}
+    - {id: hidden, tsdb: [{web: {url: "http://127.0.0.1:$A1"}, filter_labels: [rack]}]}
 ceems_api_server: {$1}
 C
 }
@@ -55,7 +56,7 @@ lb() { # NAME CONFIG
 ask() {
 	local user=$1 path=$2 status
 	shift 2
-	status=$(curl -sS -m 30 -g -o "$T/body.$user" -w '%{http_code}' -H "X-Grafana-User: $user" -H 'X-Ceems-Cluster-Id: alpha' \
+	status=$(curl -sS -m 30 -g -o "$T/body.$user" -w '%{http_code}' -H "X-Grafana-User: $user" -H "X-Ceems-Cluster-Id: ${CLUSTER:-alpha}" \
 		"$@" "http://127.0.0.1:$PORT$path") || { echo "curl: $?"; return 0; }
 	echo "$status $(cat "$T/body.$user")"
 }
@@ -108,6 +109,13 @@ mode a1 cut
 mode a2 cut
 cut_seen() { ask ines "$Q" | grep -q '^curl: \(18\|56\)'; }
 ok "an answer that breaks off is seen by the client" cut_seen
+mode a1 late
+echo '<html>rack</html>' >"$T/a1/reply"
+CLUSTER=hidden ok "where labels are hidden, what is no JSON is none of a server's answers" gets 502 ops "$Q"
+echo 'text/html' >"$T/a1/type"
+CLUSTER=hidden ok "nor is what doesn't say that it is" gets 502 ops "$Q"
+CLUSTER=hidden ok "of paths without labels it is" gets 200 ops /graph
+rm "$T/a1/reply" "$T/a1/type"
 mode a1 hang
 mode a2 hang
 ok "a server that hangs is given up" gets 504 ines '/api/v1/query_range?query=m%7Buuid%3D%227001%22%7D&start=1&end=2&step=1'

@@ -8,7 +8,8 @@ headers. Answers with the file DIR/reply if there is one, else with the request 
   hang     nothing at all            refuse   the connection is closed
   garbage  no HTTP                   slow     after DIR/delay seconds
   error    status 500                huge     64 MiB
-DIR/release, if there, ends hanging and waiting. Requests that hold the text of DIR/hold wait for it, too.
+  late     the head, and the body DIR/delay seconds later
+DIR/type is the reply's content type. DIR/release, if there, ends hanging and waiting. Requests that hold the text of DIR/hold wait for it, too.
 """
 import json
 import os
@@ -54,9 +55,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status, body):
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", read("type", b"application/json").decode().strip())
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if read("mode", b"").strip() == b"late":
+            self.wfile.flush()
+            time.sleep(float(read("delay", b"0.3")))
         if self.command != "HEAD":
             self.wfile.write(body)
 

@@ -43,9 +43,9 @@ static bool starts(struct slice s, const char *word)
 	return s.n >= strlen(word) && memcmp(s.p, word, strlen(word)) == 0;
 }
 
-static bool begin(void *ctx, int status, struct slice content_type)
+static int begin(void *ctx, int status, struct slice content_type)
 {
-	return true;
+	return 1;
 }
 
 static int make_upper(void *ctx, const char *data, size_t n, bool last, struct buffer *out)

@@ -259,17 +259,19 @@ void answer_head(struct exchange *x, bool may_be_direct)
 	const struct exchange_filter *filter = x->forward.filter;
 	struct client *c = x->client;
 	struct buffer *out = &c->out;
-	bool filtered = filter &&
-		filter->begin(x->forward.filter_ctx, head->status, content_type_of(head));
+	int filtered = filter
+		? filter->begin(x->forward.filter_ctx, head->status, content_type_of(head))
+		: 0;
 
 	/* What can't be read can't be filtered. */
-	if (filtered && !prepare_decoding(x, head)) {
+	if ((filtered < 0 && head->framing != HTTP_BODY_NONE) ||
+		(filtered > 0 && !prepare_decoding(x, head))) {
 		x->direct = false;
 		forward_abort(x);
 		answer_refuse(c, x, 502, "Bad Gateway\n");
 		return;
 	}
-	x->filtered = filtered;
+	x->filtered = filtered > 0;
 	choose_framing(x, head, may_be_direct);
 	x->answered = true;
 	x->report.status = head->status;
@@ -327,6 +329,11 @@ static int decode_and_filter(struct exchange *x, const char *data, size_t n)
 	int r = gunzip_add(x->gunzip, data, n, &text);
 
 	return r < 0 ? r : filter(x, buffer_text(&text), text.len, false);
+}
+
+bool answer_is_held(const struct exchange *x)
+{
+	return x->filtered && !x->bodiless && !x->report.response_bytes;
 }
 
 int answer_data(struct exchange *x, const char *data, size_t n)

@@ -374,8 +374,11 @@ static bool run_send(struct courier *p)
 
 static int flush_some(struct client *c)
 {
-	int r = client_flush(c);
+	int r;
 
+	if (answer_is_held(c->x))
+		return 0;
+	r = client_flush(c);
 	if (r < 0)
 		client_close(c, true);
 	return r < 0 || answer_unsent(c->x) > OUT_HIGH_BYTES ? -1 : 0;

@@ -285,6 +285,8 @@ void answer_own(struct exchange *x, int status, const char *content_type,
 void answer_head(struct exchange *x, bool may_be_direct);
 /* How much of n bytes of a body to hand over at once: what comes of them is kept. */
 size_t answer_step(const struct exchange *x, size_t n);
+/* While it is filtered and nothing came of it, its head stays here: it may become a 502. */
+bool answer_is_held(const struct exchange *x);
 /* Some of the body, as data. -errno: the filter gave up. */
 int answer_data(struct exchange *x, const char *data, size_t n);
 int answer_end(struct exchange *x);

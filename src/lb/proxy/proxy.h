@@ -72,8 +72,9 @@ int upstream_probe(struct upstream *upstream, int64_t timeout_ms, struct err *er
 
 /* Rewrites the body of an answer; streaming. */
 struct exchange_filter {
-	/* On the head; false: this answer passes as it is. */
-	bool (*begin)(void *ctx, int status, struct slice content_type);
+	/* On the head. 0: this answer passes as it is; 1: through data(); -errno: 502 instead of
+	 * it. */
+	int (*begin)(void *ctx, int status, struct slice content_type);
 	/* Appends output for this input. -errno: the answer is cut (502 if nothing was sent). */
 	int (*data)(void *ctx, const char *data, size_t n, bool last, struct buffer *out);
 };

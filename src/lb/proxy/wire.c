@@ -240,8 +240,11 @@ static int relay_direct(struct wire *w)
 static int flush_some(struct wire *w)
 {
 	struct client *c = w->x->client;
-	int r = client_flush(c);
+	int r;
 
+	if (answer_is_held(w->x))
+		return 0;
+	r = client_flush(c);
 	if (r < 0)
 		client_close(c, true);
 	return r < 0 || answer_unsent(c->x) > OUT_HIGH_BYTES ? -1 : 0;
