@@ -20,7 +20,8 @@ tap_cleanup() {
 	for f in "$T"/*.pid; do
 		[ -s "$f" ] && kill -9 "$(cat "$f")" 2>/dev/null
 	done
-	[ -n "${KEEP_SCRATCH:-}" ] && echo "# scratch kept: $T" || rm -rf "$T"
+	# What a test mounted is not its own.
+	[ -n "${KEEP_SCRATCH:-}" ] && echo "# scratch kept: $T" || rm -rf --one-file-system "$T"
 }
 
 # In this shell and not in a subshell, so that a case can wait for what was started.
@@ -47,13 +48,32 @@ done_testing() {
 	[ "$TAP_FAILED" = 0 ]
 }
 
-# jq 1.6 calls it a success if there was nothing to read, as when curl failed in front of it.
-jq() {
-	local out
-
-	[ "${1:-}" = -e ] || { command jq "$@"; return; }
-	out=$(command jq "$@") && [ -n "$out" ] && printf '%s\n' "$out"
+# jq 1.6 calls it a success if there was nothing to read, as when curl failed in front of it: jq -e fails
+# then, also in what is run by sh -c.
+guard_jq() {
+	local real
+	real=$(command -v jq) || return
+	mkdir "$T/tap-bin"
+	cat >"$T/tap-bin/jq" <<-EOF
+		#!/bin/sh
+		for a; do
+			case \$a in
+			--exit-status) guarded=yes ;;
+			--*) ;;
+			-*e*) guarded=yes ;;
+			esac
+		done
+		[ -n "\$guarded" ] || exec $real "\$@"
+		out=\$($real "\$@")
+		status=\$?
+		[ -z "\$out" ] || printf '%s\n' "\$out"
+		[ -n "\$out" ] || [ \$status != 0 ] || status=4
+		exit \$status
+	EOF
+	chmod 755 "$T/tap-bin/jq"
+	PATH=$T/tap-bin:$PATH
 }
+guard_jq
 
 wait_until() {
 	local end=$((SECONDS + $1))
