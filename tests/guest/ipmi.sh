@@ -3,8 +3,8 @@
 # tests/guest/ipmi.sh [DIR]: the ipmi_dcmi collector with a real /dev/ipmi0: OpenIPMI's BMC simulator with DCMI
 # (bmc_dcmi.c) behind QEMU's KCS device and Debian's kernel, under TCG; the device is captured, too, and the exporter
 # plays the capture. DIR (/var/tmp/ceems-guest-ipmi) keeps the kernel. CEEMS_BUILD is a build without sanitizers
-# (build/release, as 'make' leaves it). Prints TAP. Not part of test.sh: it takes two minutes and needs
-# qemu-system-x86, openipmi, libopenipmi-dev, freeipmi-tools, busybox-static, cpio, kmod and gcc.
+# (build/release, as 'make' leaves it). Prints TAP. Not part of test.sh: it takes two minutes, and packages of its
+# own (tools/install-packages build guest).
 set -u
 CEEMS_SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 export CEEMS_SOURCE CEEMS_BUILD=${CEEMS_BUILD:-$CEEMS_SOURCE/build/release}
@@ -12,8 +12,9 @@ export CEEMS_SOURCE CEEMS_BUILD=${CEEMS_BUILD:-$CEEMS_SOURCE/build/release}
 . "$CEEMS_SOURCE/tests/lib/tap.sh"
 DIR=$(realpath -m "${1:-/var/tmp/ceems-guest-ipmi}")
 for tool in qemu-system-x86_64 ipmi_sim ipmi-dcmi busybox cpio depmod gcc; do
-	command -v $tool >/dev/null || { echo "guest: $tool is missing" >&2; exit 1; }
+	command -v $tool >/dev/null || { echo "guest: $tool is missing: tools/install-packages build guest" >&2; exit 1; }
 done
+[ -f /usr/include/OpenIPMI/serv.h ] || { echo "guest: OpenIPMI's headers are missing: tools/install-packages build guest" >&2; exit 1; }
 mkdir -p "$DIR"
 
 # --- the BMC

@@ -3,8 +3,8 @@
 # tests/guest/run.sh [DIR]: the quickstart's chain and the exporter's service in a Debian 12 guest with systemd as pid 1 and cgroup v2,
 # under QEMU's TCG (no KVM needed; code runs some 20 times slower there, so the programs are built
 # outside, in the guest's own root file system). DIR (/var/tmp/ceems-guest) keeps the root file system
-# and the image; a second call uses them again. Needs root, about 6 GB, debootstrap, qemu-system-x86,
-# e2fsprogs. Not part of test.sh: it takes 10 to 20 minutes.
+# and the image; a second call uses them again. Needs root, about 6 GB, and packages of its own
+# (tools/install-packages guest). Not part of test.sh: it takes 10 to 20 minutes.
 set -euo pipefail
 SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 DIR=$(realpath -m "${1:-/var/tmp/ceems-guest}")
@@ -14,7 +14,7 @@ TIMEOUT=${TIMEOUT:-1800}
 
 [ "$(id -u)" = 0 ] || { echo "guest: needs root" >&2; exit 1; }
 for tool in debootstrap qemu-system-x86_64 mke2fs; do
-	command -v $tool >/dev/null || { echo "guest: $tool is missing; apt-get install debootstrap qemu-system-x86 e2fsprogs" >&2; exit 1; }
+	command -v $tool >/dev/null || { echo "guest: $tool is missing: tools/install-packages guest" >&2; exit 1; }
 done
 mkdir -p "$DIR"
 
