@@ -13,6 +13,7 @@
 #include "exporter/accounts.h"
 #include "exporter/collector_run.h"
 #include "exporter/flags.h"
+#include "exporter/follow_roots.h"
 #include "exporter/scrape_metrics.h"
 #include "exporter/units/rdma_stats.h"
 
@@ -211,14 +212,31 @@ void exporter_answered(struct exporter *exporter, int64_t start_ns)
 	pthread_mutex_unlock(&exporter->lock);
 }
 
+/* 0, or the error of a root that the collector needs and that isn't there. */
+static int check_root(const struct host_root *host, unsigned needs, enum host_root_kind *ret_kind)
+{
+	static const unsigned need_of[] = {
+		[HOST_PROCFS] = COLLECTOR_NEEDS_PROCFS,
+		[HOST_SYSFS] = COLLECTOR_NEEDS_SYSFS,
+	};
+	int r = 0;
+
+	for (int kind = 0; r == 0 && kind < (int)ARRAY_SIZE(need_of); kind++) {
+		if (!(needs & need_of[kind]))
+			continue;
+		*ret_kind = kind;
+		r = host_root_error(host, kind);
+	}
+	return r;
+}
+
 /* spec exporter-node.md, --path.*: these collectors fail the start, others find nothing. */
 static int check_roots(const struct host_root *host, unsigned needs, struct err *err)
 {
-	if ((needs & COLLECTOR_NEEDS_PROCFS) && host->procfs_error < 0)
-		return err_errno(err, host->procfs_error, "opening directory '%s'", host->procfs);
-	if ((needs & COLLECTOR_NEEDS_SYSFS) && host->sysfs_error < 0)
-		return err_errno(err, host->sysfs_error, "opening directory '%s'", host->sysfs);
-	return 0;
+	enum host_root_kind kind;
+	int r = check_root(host, needs, &kind);
+
+	return r < 0 ? err_errno(err, r, "opening directory '%s'", host_root_path(host, kind)) : 0;
 }
 
 static int open_collectors(
@@ -341,7 +359,11 @@ static int gather_one(struct exporter *e, struct running *running, struct scrape
 {
 	const char *name = running->run.collector->name;
 	int64_t start_ns = clock_monotonic_ns(e->env.clock);
-	int r = collector_run(&running->run, scrape, meter);
+	enum host_root_kind kind;
+	int r = check_root(e->env.host, running->run.collector->needs, &kind);
+
+	/* Gone after the start: there is nothing to read. */
+	r = r < 0 ? -ENODATA : collector_run(&running->run, scrape, meter);
 	int64_t ns = clock_monotonic_ns(e->env.clock) - start_ns;
 	int added;
 
@@ -369,6 +391,7 @@ int exporter_gather(struct exporter *exporter, struct exposition *out, struct ar
 		thread_meter_read(&thread_meter, &meter.before);
 		meter.meter = &thread_meter;
 	}
+	follow_roots(exporter->env.host, exporter->env.log);
 	for (size_t i = 0; r >= 0 && i < exporter->n_running; i++)
 		r = gather_one(exporter, &exporter->running[i], &scrape, &meter);
 	thread_meter_close(&thread_meter);

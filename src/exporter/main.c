@@ -104,10 +104,13 @@ static void log_flags(const struct program *p)
 			LOG_STR("flags", buffer_text(&names)));
 }
 
-static void log_missing(const struct program *p, const char *path, int error)
+static void log_missing(const struct program *p, enum host_root_kind kind)
 {
+	int error = host_root_error(&p->host, kind);
+
 	if (error < 0)
-		log_warn(&p->log, "there is nothing to read in a directory", LOG_STR("path", path),
+		log_warn(&p->log, "there is nothing to read in a directory",
+			LOG_STR("path", host_root_path(&p->host, kind)),
 			LOG_STR("err", err_name(error)));
 }
 
@@ -132,8 +135,8 @@ static int open_collectors(struct program *p, struct err *err)
 
 	if (r < 0)
 		return r;
-	log_missing(p, p->host.procfs, p->host.procfs_error);
-	log_missing(p, p->host.sysfs, p->host.sysfs_error);
+	log_missing(p, HOST_PROCFS);
+	log_missing(p, HOST_SYSFS);
 	names = exporter_collectors(p->exporter);
 	log_info(&p->log, "enabled collectors");
 	for (size_t i = 0; i < names.n; i++)
@@ -255,7 +258,7 @@ static int fail(const struct log *log, const struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct program p = { .host = { -1, -1, -1, NULL, NULL, NULL } };
+	struct program p = { .host = { -1, -1, -1, NULL, NULL, NULL, NULL } };
 	struct err err = { 0 };
 	int r, status = 0;
 

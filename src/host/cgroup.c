@@ -31,21 +31,30 @@ static int open_directory(int fd, const char *name)
 	return r < 0 ? -errno : r;
 }
 
-int cgroup_open_hierarchy(int mount_fd, const char *controller)
+int cgroup_open_hierarchy(int mount_fd, const char *controller, const char **ret_name)
 {
 	static const char *const shared[][4] = {
 		{ "cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu" },
 		{ "net_cls", "net_prio", "net_cls,net_prio", "net_prio,net_cls" },
 	};
+	const char *name = controller;
 	int fd = -1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
 		if (!str_eq(controller, shared[i][0]) && !str_eq(controller, shared[i][1]))
 			continue;
-		for (size_t k = 2; k < ARRAY_SIZE(shared[i]) && fd < 0; k++)
-			fd = open_directory(mount_fd, shared[i][k]);
+		for (size_t k = 2; k < ARRAY_SIZE(shared[i]) && fd < 0; k++) {
+			name = shared[i][k];
+			fd = open_directory(mount_fd, name);
+		}
 	}
-	return fd >= 0 ? fd : open_directory(mount_fd, controller);
+	if (fd < 0) {
+		name = controller;
+		fd = open_directory(mount_fd, name);
+	}
+	if (fd >= 0 && ret_name)
+		*ret_name = name;
+	return fd;
 }
 
 enum cgroup_fs cgroup_fs_of(int fd)

@@ -25,9 +25,10 @@ enum cgroup_version cgroup_detect(const char *path);
 
 /*
  * v1: the directory of a controller's hierarchy below the mount, or of those that share it
- * ("cpu,cpuacct"). A descriptor (O_PATH), or -errno.
+ * ("cpu,cpuacct"). A descriptor (O_PATH), or -errno. *ret_name is the directory's name, which is
+ * static or controller itself; may be NULL.
  */
-int cgroup_open_hierarchy(int mount_fd, const char *controller);
+int cgroup_open_hierarchy(int mount_fd, const char *controller, const char **ret_name);
 
 /* What a directory lies on, as far as it changes how it may be read. */
 enum cgroup_fs {

@@ -47,7 +47,7 @@ static int cray_open(
 	const struct sysfs_meter_config config = {
 		.source = POWER_METER_CRAY,
 		.clock = env->clock,
-		.sysfs_fd = env->host->sysfs_fd,
+		.host = env->host,
 		.energy_path = CRAY_PM_DIR "/energy",
 		.power_paths = { CRAY_PM_DIR "/power" },
 		.micros = 1000000,

@@ -125,7 +125,7 @@ static int offer_meter(struct hwmon *hwmon, const struct collector_env *env)
 	const struct sysfs_meter_config config = {
 		.source = POWER_METER_HWMON,
 		.clock = env->clock,
-		.sysfs_fd = env->host->sysfs_fd,
+		.host = env->host,
 		.power_paths = { average, input },
 		.micros = 1,
 		.resolution_ns = interval_ns(env->host->sysfs_fd, average),

@@ -127,8 +127,11 @@ static int meminfo_collect(void *state, struct scrape *s)
 	const struct meminfo_options *opts = state;
 	struct procfs_file file;
 	struct slice text;
-	int r = procfs_file_open(&file, s->env->host->procfs_fd, "meminfo");
+	int r;
 
+	if (host_root_error(s->env->host, HOST_PROCFS) < 0)
+		return -ENODATA; /* which was said */
+	r = procfs_file_open(&file, s->env->host->procfs_fd, "meminfo");
 	if (r < 0)
 		return r;
 	r = procfs_file_read(&file, &text);

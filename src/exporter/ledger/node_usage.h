@@ -9,8 +9,11 @@
 
 #include "basic/err.h"
 #include "host/procfs.h"
+#include "host/root.h"
 
 struct node_usage {
+	const struct host_root *host;
+	unsigned generation; /* of procfs */
 	struct procfs_file stat, meminfo;
 	bool known;
 	uint64_t last_busy_us;
@@ -24,10 +27,14 @@ struct node_usage_span {
 	uint64_t memory_bytes, memory_used_bytes;
 };
 
-int node_usage_open(struct node_usage *node, int procfs_fd, struct err *err);
+/* The host is borrowed. */
+int node_usage_open(struct node_usage *node, const struct host_root *host, struct err *err);
 void node_usage_close(struct node_usage *node);
 
-/* 0 or -errno; -ERANGE: the CPU counters went back, as when a CPU goes offline. */
+/*
+ * 0 or -errno; -ERANGE: the CPU counters went back, as when a CPU goes offline; -ESTALE: this is
+ * the first reading of another procfs, whose counters need not go on from those before.
+ */
 int node_usage_read(struct node_usage *node, int64_t now_ns, struct node_usage_span *ret_span);
 
 #endif

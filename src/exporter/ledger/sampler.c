@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "exporter/follow_roots.h"
 #include "exporter/ledger/energy_account.h"
 #include "exporter/ledger/energy_rest.h"
 #include "exporter/ledger/energy_source.h"
@@ -150,7 +151,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret_sampl
 	if (r < 0)
 		err_errno(err, r, "ledger");
 	else
-		r = node_usage_open(&s->node, config->host->procfs_fd, err);
+		r = node_usage_open(&s->node, config->host, err);
 	if (r >= 0)
 		r = open_sources(s, err);
 	if (r < 0) {
@@ -411,7 +412,8 @@ static void tick_at(struct sampler *s, int64_t now_ns)
 
 void sampler_tick(struct sampler *s)
 {
-	/* First: what some of them read they read now. */
+	follow_roots(s->config.host, s->config.log);
+	/* Then: what some of them read they read now. */
 	node_meter_ask(&s->node_meter);
 	gpu_energy_ask(&s->gpu);
 	tick_at(s, clock_monotonic_ns(s->config.clock));

@@ -121,7 +121,7 @@ struct k8s_layout k8s_layout(
 	int fd = host->cgroupfs_fd;
 
 	if (fd >= 0 && version == CGROUP_V1)
-		fd = hierarchy_fd = cgroup_open_hierarchy(fd, active_subsystem);
+		fd = hierarchy_fd = cgroup_open_hierarchy(fd, active_subsystem, NULL);
 	if (fd < 0)
 		return layout;
 	layout.both_roots = is_directory(fd, roots[0]) && is_directory(fd, roots[1]);

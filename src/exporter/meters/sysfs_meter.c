@@ -19,6 +19,7 @@ struct sysfs_meter {
 	struct power_meter meter;
 	pthread_mutex_t lock; /* of all below */
 	struct attribute energy, power[2];
+	unsigned generation; /* of sysfs */
 	bool had_energy;
 	char sample[SYSFS_TEXT_MAX]; /* text of the latest */
 	size_t sample_len;
@@ -31,7 +32,7 @@ static bool read_attribute(const struct sysfs_meter *m, struct attribute *a,
 	struct slice rest, word;
 	uint64_t value;
 
-	if (!a->path || sysfs_read_kept(m->config.sysfs_fd, a->path, &a->fd, text, &rest) < 0)
+	if (!a->path || sysfs_read_kept(m->config.host->sysfs_fd, a->path, &a->fd, text, &rest) < 0)
 		return false;
 	*ret_text = rest;
 	if (!slice_next_word(&rest, &word) || slice_to_u64(word, &value) < 0 ||
@@ -63,12 +64,30 @@ static int64_t sample_time(struct sysfs_meter *m, struct slice text)
 	return now_ns;
 }
 
+static void close_all(struct sysfs_meter *m)
+{
+	file_closep(&m->energy.fd);
+	for (size_t i = 0; i < ARRAY_SIZE(m->power); i++)
+		file_closep(&m->power[i].fd);
+}
+
+/* What was opened in another sysfs is no attribute of this node. */
+static void follow_sysfs(struct sysfs_meter *m)
+{
+	const unsigned generation = host_root_generation(m->config.host, HOST_SYSFS);
+
+	if (generation != m->generation)
+		close_all(m);
+	m->generation = generation;
+}
+
 static int read_locked(struct sysfs_meter *m, struct power_reading *ret_reading)
 {
 	char energy_text[SYSFS_TEXT_MAX], power_text[SYSFS_TEXT_MAX];
 	struct slice energy, power;
 	struct power_reading reading = { 0 };
 
+	follow_sysfs(m);
 	reading.energy_known = read_attribute(
 		m, &m->energy, energy_text, &energy, &reading.energy_uj);
 	if (!reading.energy_known && m->had_energy)
@@ -100,6 +119,7 @@ int sysfs_meter_new(const struct sysfs_meter_config *config, struct sysfs_meter 
 	if (!m)
 		return -ENOMEM;
 	m->config = *config;
+	m->generation = host_root_generation(config->host, HOST_SYSFS);
 	m->meter = (struct power_meter){ config->source, read_meter, m, config->resolution_ns };
 	m->energy = (struct attribute){ config->energy_path, -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(m->power); i++)
@@ -113,9 +133,7 @@ void sysfs_meter_free(struct sysfs_meter *meter)
 {
 	if (!meter)
 		return;
-	file_closep(&meter->energy.fd);
-	for (size_t i = 0; i < ARRAY_SIZE(meter->power); i++)
-		file_closep(&meter->power[i].fd);
+	close_all(meter);
 	pthread_mutex_destroy(&meter->lock);
 	free(meter);
 }

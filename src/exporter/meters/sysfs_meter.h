@@ -12,12 +12,13 @@
 #include "basic/clock.h"
 #include "basic/macros.h"
 #include "exporter/meters/power_meter.h"
+#include "host/root.h"
 
 /* Pointers are borrowed and outlive the meter. Paths are below the root of sysfs; NULL: none. */
 struct sysfs_meter_config {
 	enum power_meter_source source;
 	const struct clock *clock;
-	int sysfs_fd;
+	const struct host_root *host;
 	const char *energy_path;
 	const char *power_paths[2]; /* the second when the first can't be read or is 0 */
 	uint64_t micros; /* in the unit of the files: 1000000 for J and W */

@@ -16,6 +16,7 @@
 
 #include "basic/file.h"
 #include "basic/str.h"
+#include "exporter/follow_roots.h"
 #include "exporter/units/process_opt_in.h"
 #include "exporter/units/unit_table.h"
 #include "format/json_writer.h"
@@ -306,7 +307,10 @@ static void log_trouble(struct alloy_targets *t, int r, const struct err *err)
 /* Without the lock; one thread at a time. */
 static int make(struct alloy_targets *t, struct buffer *out, struct err *err)
 {
-	int r = list_processes(t, err);
+	int r;
+
+	follow_roots(t->config.host, t->config.log);
+	r = list_processes(t, err);
 
 	log_trouble(t, r, err);
 	if (t->config.env_vars.n)

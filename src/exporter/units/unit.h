@@ -41,7 +41,9 @@ struct unit_table; /* thread-safe: sample and scrape may run at the same time */
 
 /*
  * Finds units anew and reads them. The array is valid until the next call by the same caller;
- * no allocation when nothing changed. 0 or -errno (nothing could be read at all).
+ * no allocation when nothing changed. 0; -ENODATA: there is nothing that could hold units; -ESTALE:
+ * there was, so that nothing can be told of them until it is back; -errno (nothing could be read at
+ * all).
  */
 int unit_table_sample(
 	struct unit_table *table, const struct unit_sample **ret_samples, size_t *ret_n);

@@ -18,6 +18,7 @@
 #include "basic/file.h"
 #include "basic/macros.h"
 #include "host/cgroup_parse.h"
+#include "host/procfs.h"
 
 enum {
 	OPEN_MAX_OF_RARE_FILES = 16384, /* 64 MiB of kernel memory, with 5,000 units */
@@ -37,58 +38,52 @@ enum {
 static const struct unit_row v2_populated = { V2_ONLY, "cgroup.events", UNIT_FILES_USAGE, 0, 0,
 	NULL };
 
-/* Names of a v1 hierarchy's directory; two controllers in one mount have a link each, if at all. */
-static const char *const v1_hierarchies[UNIT_HIERARCHIES][3] = {
-	[V1_CPUACCT] = { "cpuacct", "cpu,cpuacct", "cpuacct,cpu" },
-	[V1_MEMORY] = { "memory" },
-	[V1_CPUSET] = { "cpuset" },
-	[V1_RDMA] = { "rdma" },
-	[V1_BLKIO] = { "blkio" },
-	[V1_UNIFIED] = { "unified" },
-};
-
-void unit_reader_find_hierarchies(struct unit_reader *reader, const struct host_root *host)
+/* What can't be read leaves what was known. */
+static void read_host_memory(struct unit_reader *reader, int procfs_fd)
 {
-	if (host->cgroupfs_fd < 0)
+	struct procfs_file file = { .fd = -1 };
+	struct procfs_meminfo_field field;
+	struct slice text;
+
+	if (procfs_file_open(&file, procfs_fd, "meminfo") < 0)
 		return;
-	if (reader->version == CGROUP_V2) {
-		if (reader->hierarchy_fd[0] < 0)
-			reader->hierarchy_fd[0] = openat(
-				host->cgroupfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return;
-	}
-	for (size_t i = 0; i < UNIT_HIERARCHIES; i++) {
-		for (size_t k = 0; k < ARRAY_SIZE(v1_hierarchies[i]); k++) {
-			if (reader->hierarchy_fd[i] < 0 && v1_hierarchies[i][k])
-				reader->hierarchy_fd[i] = openat(host->cgroupfs_fd,
-					v1_hierarchies[i][k], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (procfs_file_read(&file, &text) >= 0) {
+		while (procfs_meminfo_next(&text, &field) > 0) {
+			if (slice_eq(field.name, "MemTotal"))
+				reader->memory_total_bytes = (uint64_t)field.value;
+			if (slice_eq(field.name, "SwapTotal"))
+				reader->swap_total_bytes = (uint64_t)field.value;
 		}
 	}
+	procfs_file_close(&file);
 }
 
-void unit_reader_set_active(struct unit_reader *reader, int fd)
+void unit_reader_learn_host(struct unit_reader *reader)
 {
-	if (reader->version == CGROUP_V2)
-		return;
-	file_closep(&reader->hierarchy_fd[V1_ACTIVE]);
-	reader->hierarchy_fd[V1_ACTIVE] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	const int procfs_fd = reader->hierarchies.host->procfs_fd;
+
+	block_devices_done(&reader->block_devices);
+	block_devices_init(&reader->block_devices, procfs_fd);
+	read_host_memory(reader, procfs_fd);
 }
 
 void unit_reader_init(struct unit_reader *reader, const struct host_root *host,
 	enum cgroup_version version, size_t open_max)
 {
 	*reader = (struct unit_reader){ .version = version, .open_max = open_max };
-	for (size_t i = 0; i < UNIT_HIERARCHIES; i++)
-		reader->hierarchy_fd[i] = -1;
-	block_devices_init(&reader->block_devices, host->procfs_fd);
-	unit_reader_find_hierarchies(reader, host);
+	unit_hierarchies_init(&reader->hierarchies, host, version);
+	unit_reader_learn_host(reader);
 }
 
 void unit_reader_done(struct unit_reader *reader)
 {
-	for (size_t i = 0; i < UNIT_HIERARCHIES; i++)
-		file_closep(&reader->hierarchy_fd[i]);
+	unit_hierarchies_done(&reader->hierarchies);
 	block_devices_done(&reader->block_devices);
+}
+
+bool unit_reader_is_real(const struct unit_reader *reader)
+{
+	return reader->fs == CGROUP_FS_V1 || reader->fs == CGROUP_FS_V2;
 }
 
 void unit_files_init(struct unit_files *files)
@@ -109,11 +104,6 @@ void unit_files_done(struct unit_files *files, struct unit_reader *reader)
 {
 	for (size_t i = 0; i < UNIT_FILES_MAX; i++)
 		drop(files, reader, i);
-}
-
-static bool real_fs(const struct unit_reader *reader)
-{
-	return reader->fs == CGROUP_FS_V1 || reader->fs == CGROUP_FS_V2;
 }
 
 /* The kernel renders each of these files in one piece, so one read that fits is all of it. */
@@ -184,9 +174,9 @@ static void check_dir(struct unit_reader *reader, struct unit_files *files, cons
 	struct unit_dir *dir = &files->dirs[hierarchy], found = { 0 };
 	struct stat st;
 
-	if (reader->hierarchy_fd[hierarchy] < 0)
+	if (reader->hierarchies.fd[hierarchy] < 0)
 		return;
-	if (fstatat(reader->hierarchy_fd[hierarchy], path, &st, 0) == 0)
+	if (fstatat(reader->hierarchies.fd[hierarchy], path, &st, 0) == 0)
 		found = (struct unit_dir){ st.st_ino,
 			st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec };
 	if (dir->inode != found.inode || !dir->changed_ns || dir->changed_ns != found.changed_ns)
@@ -199,7 +189,7 @@ static void check_dir(struct unit_reader *reader, struct unit_files *files, cons
 /* Before the group's files are read: forgets what may have changed. */
 static void check_dirs(struct unit_reader *reader, struct unit_files *files, const char *path)
 {
-	if (real_fs(reader)) {
+	if (unit_reader_is_real(reader)) {
 		if (++files->reads % READS_PER_SEARCH == 0)
 			files->absent = 0;
 		return;
@@ -219,12 +209,12 @@ static int read_row(struct unit_reader *reader, struct unit_files *files, const 
 
 	if (files->fd[i] >= 0)
 		return read_once(reader, files->fd[i], ret_text);
-	if (reader->hierarchy_fd[row->hierarchy] < 0 || files->absent & 1U << i)
+	if (reader->hierarchies.fd[row->hierarchy] < 0 || files->absent & 1U << i)
 		return -ENOENT;
 	r = join(dir, row->name, path);
 	if (r < 0)
 		return r;
-	fd = openat(reader->hierarchy_fd[row->hierarchy], path,
+	fd = openat(reader->hierarchies.fd[row->hierarchy], path,
 		O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		r = -errno;
@@ -250,12 +240,12 @@ static int look_for(struct unit_reader *reader, struct unit_files *files, const 
 
 	if (files->seen & 1U << i)
 		return 0;
-	if (reader->hierarchy_fd[row->hierarchy] < 0)
+	if (reader->hierarchies.fd[row->hierarchy] < 0)
 		return -ENOENT;
 	r = join(dir, row->name, path);
 	if (r < 0)
 		return r;
-	if (faccessat(reader->hierarchy_fd[row->hierarchy], path, F_OK, 0) < 0)
+	if (faccessat(reader->hierarchies.fd[row->hierarchy], path, F_OK, 0) < 0)
 		return -errno;
 	files->seen |= UINT32_C(1) << i;
 	return 0;
@@ -271,8 +261,8 @@ static bool absent(int r)
 static bool in_any_hierarchy(const struct unit_reader *reader, const char *path)
 {
 	for (size_t i = 0; i < V1_ACTIVE; i++) {
-		if (reader->hierarchy_fd[i] >= 0 &&
-			faccessat(reader->hierarchy_fd[i], path, F_OK, 0) == 0)
+		if (reader->hierarchies.fd[i] >= 0 &&
+			faccessat(reader->hierarchies.fd[i], path, F_OK, 0) == 0)
 			return true;
 	}
 	return false;
@@ -280,7 +270,7 @@ static bool in_any_hierarchy(const struct unit_reader *reader, const char *path)
 
 static int open_dir(const struct unit_reader *reader, const char *path, const char *name)
 {
-	int fd = reader->hierarchy_fd[reader->version == CGROUP_V2 ? V2_ONLY : V1_ACTIVE];
+	int fd = reader->hierarchies.fd[reader->hierarchies.base];
 	char joined[PATH_MAX];
 	int r = join(path, name, joined);
 

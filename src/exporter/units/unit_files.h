@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "exporter/units/block_devices.h"
+#include "exporter/units/unit_hierarchies.h"
 #include "exporter/units/unit_rows.h"
 #include "exporter/units/unit_values.h"
 #include "host/cgroup.h"
@@ -25,7 +26,7 @@ enum {
 struct unit_reader {
 	enum cgroup_version version;
 	enum cgroup_fs fs;
-	int hierarchy_fd[UNIT_HIERARCHIES]; /* see enum unit_hierarchy; -1: not there */
+	struct unit_hierarchies hierarchies;
 	struct block_devices block_devices;
 	size_t n_open, open_max; /* kept descriptors */
 	uint64_t memory_total_bytes, swap_total_bytes; /* of the host; 0 = unknown */
@@ -53,10 +54,10 @@ struct unit_files {
 void unit_reader_init(struct unit_reader *reader, const struct host_root *host,
 	enum cgroup_version version, size_t open_max);
 void unit_reader_done(struct unit_reader *reader);
-/* Opens what wasn't there before. */
-void unit_reader_find_hierarchies(struct unit_reader *reader, const struct host_root *host);
-/* v1: the hierarchy in which units are searched now; the descriptor is borrowed and duplicated. */
-void unit_reader_set_active(struct unit_reader *reader, int fd);
+/* It reads control groups, and not a copy of a tree. */
+bool unit_reader_is_real(const struct unit_reader *reader);
+/* Reads once what of procfs stands in units' values: the host's memory, names of block devices. */
+void unit_reader_learn_host(struct unit_reader *reader);
 
 void unit_files_init(struct unit_files *files);
 void unit_files_done(struct unit_files *files, struct unit_reader *reader);

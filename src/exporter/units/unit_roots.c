@@ -126,10 +126,17 @@ int unit_roots_search(struct unit_roots *roots, const struct unit_manager *manag
 	return search.error;
 }
 
-void unit_roots_done(struct unit_roots *roots, struct unit_reader *reader)
+void unit_roots_forget(struct unit_roots *roots, struct unit_reader *reader)
 {
 	for (size_t i = 0; i < roots->n; i++)
 		forget(&roots->v[i], reader);
+	roots->n = 0;
+	roots->count_from_here = true;
+}
+
+void unit_roots_done(struct unit_roots *roots, struct unit_reader *reader)
+{
+	unit_roots_forget(roots, reader);
 	free(roots->v);
 	*roots = (struct unit_roots){ 0 };
 }
@@ -151,11 +158,15 @@ int unit_roots_read_cpu(struct unit_roots *roots, struct unit_reader *reader)
 		/* A root that was made anew counts from 0. */
 		if (root->cpu_known && us >= root->cpu_us)
 			roots->cpu_total_us += us - root->cpu_us;
-		else
+		else if (!roots->count_from_here)
 			roots->cpu_total_us += us;
 		root->cpu_us = us;
 		root->cpu_known = true;
 		ret = 0;
+	}
+	if (ret >= 0 && roots->count_from_here) {
+		roots->count_from_here = false;
+		return -ENODATA;
 	}
 	return ret;
 }

@@ -28,6 +28,7 @@ struct unit_roots {
 	struct unit_root *v;
 	size_t n, cap;
 	uint64_t cpu_total_us; /* never falls, when roots vanish neither */
+	bool count_from_here; /* the next reading adds nothing: what is there was counted before */
 };
 
 /*
@@ -37,8 +38,11 @@ struct unit_roots {
 int unit_roots_search(struct unit_roots *roots, const struct unit_manager *manager,
 	struct cgroup_walk *walk, int base_fd, struct unit_reader *reader);
 void unit_roots_done(struct unit_roots *roots, struct unit_reader *reader);
+/* They are in another tree now, or nowhere. */
+void unit_roots_forget(struct unit_roots *roots, struct unit_reader *reader);
 
-/* Reads the CPU time of those with units. 0, or -ENODATA: of none. */
+/* Reads the CPU time of those with units. 0, or -ENODATA: of none, or this was where to count
+ * from. */
 int unit_roots_read_cpu(struct unit_roots *roots, struct unit_reader *reader);
 
 #endif

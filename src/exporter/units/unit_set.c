@@ -15,6 +15,9 @@ void unit_set_init(struct unit_set *set, struct unit_reader *reader, bool identi
 	*set = (struct unit_set){ .reader = reader, .identities_wanted = identities_wanted };
 }
 
+/* Spreads the few numbers that devices have. */
+static const uint64_t DEVICE_HASH = UINT64_C(0x9e3779b97f4a7c15);
+
 static void close_files(struct unit_set *set, struct unit *u)
 {
 	unit_files_done(&u->files, set->reader);
@@ -252,4 +255,54 @@ void unit_set_settle(struct unit_set *set)
 	set->virtual_hosts = false;
 	for (size_t i = 0; i < set->n; i++)
 		set->virtual_hosts |= set->v[i]->key.cgrouphostname[0] != '\0';
+}
+
+size_t unit_set_name_stale(struct unit_set *set, char ids[static UNIT_NAMES_MAX_BYTES])
+{
+	size_t len = 0, n = 0;
+
+	ids[0] = '\0';
+	for (size_t i = 0; i < set->n; i++) {
+		struct unit *u = set->v[i];
+		size_t id_len = strlen(u->id);
+
+		if (u->live || u->stale_logged)
+			continue;
+		u->stale_logged = true;
+		n++;
+		if (len + id_len + 2 < UNIT_NAMES_MAX_BYTES) {
+			if (len)
+				ids[len++] = ',';
+			memcpy(ids + len, u->id, id_len + 1);
+			len += id_len;
+		}
+	}
+	return n;
+}
+
+void unit_fill_sample(const struct unit *u, uint64_t device, const struct unit_values *v,
+	struct unit_sample *ret_sample)
+{
+	const uint32_t good = v->present & ~v->failed;
+	const uint32_t memory = UNIT_VALUE_BIT(UNIT_MEMORY_USED) |
+		UNIT_VALUE_BIT(UNIT_INACTIVE_FILE);
+	const uint64_t used = v->v[UNIT_MEMORY_USED], inactive = v->v[UNIT_INACTIVE_FILE];
+
+	*ret_sample = (struct unit_sample){
+		.key = u->key,
+		.path = u->path,
+		.incarnation = u->inode ^ device * DEVICE_HASH,
+		.born_ns = u->born_ns,
+		.cpu_known = good & UNIT_VALUE_BIT(UNIT_CPU_USAGE),
+		.memory_known = (good & memory) == memory,
+		.alloc_cpus_milli = good & UNIT_VALUE_BIT(UNIT_CPUS) ? v->v[UNIT_CPUS] : 0,
+	};
+	if (ret_sample->cpu_known)
+		ret_sample->cpu_usage_us = v->v[UNIT_CPU_USAGE];
+	if (ret_sample->memory_known) {
+		ret_sample->memory_used_bytes = used;
+		ret_sample->working_set_bytes = used > inactive ? used - inactive : 0;
+	}
+	if (good & UNIT_VALUE_BIT(UNIT_MEMORY_LIMIT) && !v->unlimited)
+		ret_sample->alloc_memory_bytes = v->v[UNIT_MEMORY_LIMIT];
 }

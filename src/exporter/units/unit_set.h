@@ -15,7 +15,7 @@
 #include "exporter/units/unit_index.h"
 #include "exporter/units/unit_manager.h"
 
-enum { UNITS_MAX = 65536 };
+enum { UNITS_MAX = 65536, UNIT_NAMES_MAX_BYTES = 512 };
 
 /* Heap; a list when the ledger's array may still have it. */
 struct unit_uuid {
@@ -85,5 +85,12 @@ void unit_set_free_dead(struct unit_set *set);
 /* After additions and removals: sorts, each directory after the one that holds it and before what
  * sorts after that. */
 void unit_set_settle(struct unit_set *set);
+
+/* How many units aren't live and weren't named before; as many of their ids as fit, by commas. */
+size_t unit_set_name_stale(struct unit_set *set, char ret_ids[static UNIT_NAMES_MAX_BYTES]);
+
+/* What the ledger is told; device is that of the file system in which its directory is. */
+void unit_fill_sample(const struct unit *unit, uint64_t device, const struct unit_values *values,
+	struct unit_sample *ret_sample);
 
 #endif

@@ -23,18 +23,19 @@
 #include "exporter/units/unit_roots.h"
 #include "exporter/units/unit_set.h"
 #include "exporter/units/unit_watch.h"
-#include "host/procfs.h"
 
 enum {
 	SAMPLES_PER_SEARCH = 10, /* a new daemon is noticed after so many, or at the next scrape */
-	STALE_NAMED_MAX_BYTES = 512,
 };
 
 struct unit_table {
 	pthread_mutex_t lock;
 	struct unit_table_config config;
 	unsigned cpus_set; /* the enum unit_file_set of the manager's cpus_from */
-	int base_fd; /* where paths begin: the mount or the active hierarchy; -1: not there yet */
+	int base_fd; /* where paths begin: the mount or the active hierarchy, borrowed; -1: none */
+	uint64_t base_device;
+	bool was_seen, was_real; /* there was one, on a control group file system */
+	unsigned procfs_generation;
 	struct unit_roots roots;
 	struct unit_set units;
 	uint64_t scan;
@@ -124,52 +125,56 @@ static void list_failed(void *ctx, const char *path, int r)
 	t->incomplete = true;
 }
 
-/* Where paths begin from now on. */
-static void use_base(struct unit_table *t, int fd)
+/* Where paths begin from now on: in v1, the hierarchy of a controller. 0 or -errno. */
+static int use_base(struct unit_table *t, const char *controller)
 {
+	int fd = unit_hierarchies_use(&t->reader.hierarchies, controller);
 	struct statfs fs;
 
-	file_closep(&t->base_fd);
-	t->base_fd = fd;
+	if (fd < 0)
+		return fd;
+	t->base_fd = t->processes.base_fd = fd;
+	t->base_device = t->reader.hierarchies.place[t->reader.hierarchies.base].device;
 	t->walk.fs = t->reader.fs = cgroup_fs_of(fd);
-	unit_reader_set_active(&t->reader, fd);
-	t->processes.base_fd = fd;
-	t->processes.listed_is_alive = (t->reader.fs == CGROUP_FS_V1 ||
-					       t->reader.fs == CGROUP_FS_V2) &&
+	t->was_real |= unit_reader_is_real(&t->reader);
+	t->processes.listed_is_alive = unit_reader_is_real(&t->reader) &&
 		fstatfs(t->config.host->procfs_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	return 0;
 }
 
 /* The active hierarchy or, where that is missing, the first of the manager's others. */
-static int open_first(const struct unit_table *t)
+static int use_first(struct unit_table *t)
 {
 	const char *const *other = t->config.manager->other_hierarchies;
-	const int mount_fd = t->config.host->cgroupfs_fd;
-	int fd = cgroup_open_hierarchy(mount_fd, t->config.active_subsystem);
+	int r = use_base(t, t->config.active_subsystem);
 
-	while (fd < 0 && other && *other)
-		fd = cgroup_open_hierarchy(mount_fd, *other++);
-	return fd;
+	while (r < 0 && other && *other)
+		r = use_base(t, *other++);
+	return r;
 }
 
-/* 0, or 1: the hierarchy is not there, and with it none of the manager's roots, which is no failure
- * where these are looked for by their names (spec exporter-units.md 2.2); -ENODATA. */
+/*
+ * 0, or 1: the hierarchy is not there, and with it none of the manager's roots, which is no failure
+ * where these are looked for by their names (spec exporter-units.md 2.2); -ENODATA; -ESTALE: what
+ * was there is gone.
+ */
 static int open_base(struct unit_table *t)
 {
-	int fd;
+	int r;
 
 	if (t->base_fd >= 0)
 		return 0;
-	if (t->config.host->cgroupfs_fd < 0)
-		return -ENODATA;
-	unit_reader_find_hierarchies(&t->reader, t->config.host);
-	fd = t->config.version == CGROUP_V2
-		? openat(t->config.host->cgroupfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
-		: open_first(t);
-	if (fd == -ENOENT && t->config.manager->root_names)
+	if (host_root_error(t->config.host, HOST_CGROUPFS) < 0)
+		return t->was_seen ? -ESTALE : -ENODATA;
+	unit_hierarchies_find(&t->reader.hierarchies);
+	r = use_first(t);
+	if (r < 0 && t->was_seen)
+		return -ESTALE;
+	if (r == -ENOENT && t->config.manager->root_names)
 		return 1;
-	if (fd < 0)
+	if (r < 0)
 		return -ENODATA;
-	use_base(t, fd);
+	t->was_seen = true;
 	return 0;
 }
 
@@ -187,14 +192,9 @@ static int search_hierarchies(struct unit_table *t)
 
 	if (t->config.version == CGROUP_V2 || !other)
 		return r;
-	for (; t->roots.n == 0 && name; name = *other++) {
-		int fd = cgroup_open_hierarchy(t->config.host->cgroupfs_fd, name);
-
-		if (fd < 0)
-			continue;
-		use_base(t, fd);
-		r = search_base(t);
-	}
+	for (; t->roots.n == 0 && name; name = *other++)
+		if (use_base(t, name) >= 0)
+			r = search_base(t);
 	return r;
 }
 
@@ -209,7 +209,7 @@ static void search_roots(struct unit_table *t)
 	int r = search_hierarchies(t);
 
 	t->search_wanted = false;
-	unit_reader_find_hierarchies(&t->reader, t->config.host);
+	unit_hierarchies_find(&t->reader.hierarchies);
 	if (r < 0 && !t->search_logged)
 		UNIT_LOG(t, ERROR, "searching for control groups failed",
 			LOG_STR("err", err_name(r)));
@@ -294,16 +294,56 @@ static void check_units(struct unit_table *t)
 	unit_identifier_run(&t->identifier, &t->units, t->scan, t->shown_changed);
 }
 
-/* 0, or -ENODATA: there are no control groups. */
+/* What was opened may be read no more as what is there now: units are found anew, if there are. */
+static void forget_all(struct unit_table *t)
+{
+	t->scan++;
+	t->shown_changed |= unit_set_drop_unseen(&t->units, t->scan);
+	unit_roots_forget(&t->roots, &t->reader);
+	tell_watch(t, unit_watch_reset(&t->watch));
+	t->base_fd = t->processes.base_fd = -1;
+}
+
+/* After the mounts, which may have come, gone, or be others now. */
+static void follow_host(struct unit_table *t)
+{
+	const unsigned procfs = host_root_generation(t->config.host, HOST_PROCFS);
+
+	if (procfs != t->procfs_generation) {
+		t->procfs_generation = procfs;
+		unit_reader_learn_host(&t->reader);
+		forget_all(t); /* none of its processes is one of before */
+	}
+	if (unit_hierarchies_follow(&t->reader.hierarchies))
+		forget_all(t);
+}
+
+/* As open_base(). */
+static int find_roots(struct unit_table *t, bool search)
+{
+	int r = host_root_error(t->config.host, HOST_PROCFS) < 0 ? -ESTALE : open_base(t);
+
+	if (r == 0 && (search || t->search_wanted || t->roots.n == 0))
+		search_roots(t);
+	/* An empty directory on which control groups were mounted. */
+	if (r == 0 && t->roots.n == 0 && t->was_real && !unit_reader_is_real(&t->reader))
+		r = -ESTALE;
+	return r;
+}
+
+/* 0; -ENODATA: there are no control groups; -ESTALE: they are gone. */
 static int scan(struct unit_table *t, bool search)
 {
-	int r = open_base(t);
+	int r;
 
-	if (r != 0)
-		return MIN(r, 0);
-	if (search || t->search_wanted || t->roots.n == 0)
-		search_roots(t);
 	t->shown_changed = false;
+	follow_host(t);
+	r = find_roots(t, search);
+	if (r != 0) {
+		if (t->shown_changed) /* nobody holds a GPU any more, as far as can be seen */
+			unit_identifier_run(&t->identifier, &t->units, t->scan, true);
+		return MIN(r, 0);
+	}
 	find_units(t);
 	check_units(t);
 	return 0;
@@ -341,32 +381,6 @@ static int read_unit(struct unit_table *t, struct unit *u, unsigned sets)
 	if (ctx.failed || sets & UNIT_FILES_MORE)
 		u->failure_logged = ctx.failed;
 	return 0;
-}
-
-static void fill_sample(const struct unit *u, const struct unit_values *v, struct unit_sample *s)
-{
-	const uint32_t good = v->present & ~v->failed;
-	const uint32_t memory = UNIT_VALUE_BIT(UNIT_MEMORY_USED) |
-		UNIT_VALUE_BIT(UNIT_INACTIVE_FILE);
-	const uint64_t used = v->v[UNIT_MEMORY_USED], inactive = v->v[UNIT_INACTIVE_FILE];
-
-	*s = (struct unit_sample){
-		.key = u->key,
-		.path = u->path,
-		.incarnation = u->inode,
-		.born_ns = u->born_ns,
-		.cpu_known = good & UNIT_VALUE_BIT(UNIT_CPU_USAGE),
-		.memory_known = (good & memory) == memory,
-		.alloc_cpus_milli = good & UNIT_VALUE_BIT(UNIT_CPUS) ? v->v[UNIT_CPUS] : 0,
-	};
-	if (s->cpu_known)
-		s->cpu_usage_us = v->v[UNIT_CPU_USAGE];
-	if (s->memory_known) {
-		s->memory_used_bytes = used;
-		s->working_set_bytes = used > inactive ? used - inactive : 0;
-	}
-	if (good & UNIT_VALUE_BIT(UNIT_MEMORY_LIMIT) && !v->unlimited)
-		s->alloc_memory_bytes = v->v[UNIT_MEMORY_LIMIT];
 }
 
 static int reserve_samples(struct unit_table *t)
@@ -412,7 +426,7 @@ int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_sampl
 
 		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE | t->cpus_set) >= 0;
 		if (u->sampled)
-			fill_sample(u, &t->values, &t->samples[n++]);
+			unit_fill_sample(u, t->base_device, &t->values, &t->samples[n++]);
 	}
 	t->roots_cpu_known = r >= 0 && unit_roots_read_cpu(&t->roots, &t->reader) >= 0;
 	if (r >= 0) {
@@ -454,30 +468,21 @@ unsigned unit_table_take_events(struct unit_table *t)
 	return unit_watch_take(&t->watch);
 }
 
-/* Names those that weren't named before. */
+/* Those that weren't named before. */
 static void warn_of_stale(struct unit_table *t)
 {
-	char ids[STALE_NAMED_MAX_BYTES] = "";
-	size_t len = 0, n = 0;
+	char ids[UNIT_NAMES_MAX_BYTES];
+	size_t n = unit_set_name_stale(&t->units, ids);
 
-	for (size_t i = 0; i < t->units.n; i++) {
-		struct unit *u = t->units.v[i];
-		size_t id_len = strlen(u->id);
-
-		if (u->live || u->stale_logged)
-			continue;
-		u->stale_logged = true;
-		n++;
-		if (len + id_len + 2 < sizeof(ids)) {
-			if (len)
-				ids[len++] = ',';
-			memcpy(ids + len, u->id, id_len + 1);
-			len += id_len;
-		}
-	}
 	if (n)
 		UNIT_LOG(t, WARN, "units without processes are left out", LOG_STR("ids", ids),
 			LOG_INT("count", (int64_t)n));
+}
+
+/* Who shows what is there needs not know that there was more. */
+static int seen_by_scrape(int r)
+{
+	return r == -ESTALE ? -ENODATA : r;
 }
 
 int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
@@ -499,7 +504,7 @@ int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 		r = each(ctx, &u->key, &t->values);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r < 0 ? r : n;
+	return r < 0 ? seen_by_scrape(r) : n;
 }
 
 int unit_table_processes(struct unit_table *t, unit_table_processes_fn each, void *ctx)
@@ -520,7 +525,7 @@ int unit_table_processes(struct unit_table *t, unit_table_processes_fn each, voi
 		r = each(ctx, &u->key, u->id, pids, n_pids);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r < 0 ? r : n;
+	return r < 0 ? seen_by_scrape(r) : n;
 }
 
 struct gpus *unit_table_gpus(const struct unit_table *table)
@@ -531,27 +536,6 @@ struct gpus *unit_table_gpus(const struct unit_table *table)
 const char *unit_table_manager_name(const struct unit_table *t)
 {
 	return t->config.manager->name;
-}
-
-/* Read once: what the host has stands for "max". */
-static void read_host_memory(struct unit_table *t)
-{
-	struct procfs_file file = { .fd = -1 };
-	struct slice text;
-
-	if (procfs_file_open(&file, t->config.host->procfs_fd, "meminfo") < 0)
-		return;
-	if (procfs_file_read(&file, &text) >= 0) {
-		struct procfs_meminfo_field field;
-
-		while (procfs_meminfo_next(&text, &field) > 0) {
-			if (slice_eq(field.name, "MemTotal"))
-				t->reader.memory_total_bytes = (uint64_t)field.value;
-			if (slice_eq(field.name, "SwapTotal"))
-				t->reader.swap_total_bytes = (uint64_t)field.value;
-		}
-	}
-	procfs_file_close(&file);
 }
 
 static const unsigned cpus_sets[] = {
@@ -587,7 +571,7 @@ int unit_table_new(
 	t->identifier.processes = &t->processes;
 	t->identifier.log = config->log;
 	unit_identifier_init(&t->identifier);
-	read_host_memory(t);
+	t->procfs_generation = host_root_generation(config->host, HOST_PROCFS);
 	if (open_base(t) == 0)
 		search_roots(t);
 	else
@@ -609,7 +593,6 @@ void unit_table_free(struct unit_table *t)
 	unit_reader_done(&t->reader);
 	cgroup_walk_done(&t->walk);
 	unit_watch_close(&t->watch);
-	file_closep(&t->base_fd);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }

@@ -2,6 +2,7 @@
 #include "exporter/units/unit_watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,15 @@ int unit_watch_open(struct unit_watch *watch)
 {
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	return watch->fd < 0 ? -errno : 0;
+}
+
+int unit_watch_reset(struct unit_watch *watch)
+{
+	CLEANUP(file_closep) int fd = watch->fd < 0 ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (watch->fd < 0)
+		return 0;
+	return fd < 0 || dup3(fd, watch->fd, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
 void unit_watch_close(struct unit_watch *watch)

@@ -20,6 +20,9 @@ struct unit_watch {
 int unit_watch_open(struct unit_watch *watch);
 void unit_watch_close(struct unit_watch *watch);
 
+/* Watches nothing any more; the descriptor stays the same. 0 or -errno: it watches on. */
+int unit_watch_reset(struct unit_watch *watch);
+
 /*
  * Watches the directory (paths below base_fd), or the one that holds it. Once is enough: it ends
  * with the directory, and a second time changes nothing. 0 or -errno.

@@ -36,6 +36,7 @@ struct rapl {
 	struct meter *meters;
 	size_t n;
 	int64_t rescan_ns; /* not before; 0 = all is well */
+	unsigned generation; /* of sysfs */
 };
 
 static bool domain_of(const struct powercap_zone *zone, enum energy_domain *ret_domain)
@@ -87,8 +88,10 @@ static int scan(struct rapl *rapl)
 {
 	capability_set raised = privilege_raise(CAPABILITY(CAP_DAC_READ_SEARCH));
 	struct powercap *powercap = NULL;
-	int r = powercap_open(rapl->host->sysfs_fd, &powercap);
+	int r;
 
+	rapl->generation = host_root_generation(rapl->host, HOST_SYSFS);
+	r = powercap_open(rapl->host->sysfs_fd, &powercap);
 	privilege_lower(raised);
 	if (r < 0)
 		return r;
@@ -237,12 +240,25 @@ static uint32_t moving_part(const struct rapl *rapl, enum energy_domain d)
 		   : LEDGER_WHOLE_PPM;
 }
 
+/* In another sysfs, or none, what was opened is no zone of this node. */
+static void follow_sysfs(struct rapl *rapl)
+{
+	if (rapl->generation == host_root_generation(rapl->host, HOST_SYSFS))
+		return;
+	for (size_t i = 0; i < rapl->n; i++)
+		rapl->meters[i].zone = NULL;
+	powercap_close(rapl->powercap);
+	rapl->powercap = NULL;
+	scan(rapl);
+}
+
 static void rapl_read(
 	void *state, const struct energy_moment *at, struct energy_flow flows[N_ENERGY_DOMAINS])
 {
 	struct rapl *rapl = state;
 	bool all = true;
 
+	follow_sysfs(rapl);
 	if (rapl->rescan_ns && at->span.now_ns >= rapl->rescan_ns) {
 		rapl->rescan_ns = 0; /* a failure shows below: no zone or a dead descriptor */
 		scan(rapl);

@@ -13,11 +13,14 @@ static int64_t test_now(void *ctx)
 
 static const struct clock test_clock = { test_now, test_now, NULL };
 
+static struct host_root host;
+
 static int setup(void **state)
 {
 	static struct tree tree;
 
 	tree_make(&tree);
+	assert_int_equal(host_root_open(&host, tree.path, tree.path, tree.path, NULL), 0);
 	now_ns = 1000;
 	*state = &tree;
 	return 0;
@@ -25,16 +28,17 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	host_root_close(&host);
 	tree_done(*state);
 	return 0;
 }
 
-static struct sysfs_meter *cray(const struct tree *tree)
+static struct sysfs_meter *cray(void)
 {
 	const struct sysfs_meter_config config = {
 		.source = POWER_METER_CRAY,
 		.clock = &test_clock,
-		.sysfs_fd = tree->fd,
+		.host = &host,
 		.energy_path = "energy",
 		.power_paths = { "power" },
 		.micros = 1000000,
@@ -57,7 +61,7 @@ static int read_it(const struct sysfs_meter *meter, struct power_reading *ret_re
 static void a_sample_is_as_old_as_its_text(void **state)
 {
 	struct tree *tree = *state;
-	CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray(tree);
+	CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray();
 	struct power_reading reading;
 
 	tree_put(tree, "energy", "100 J 77 us\n");
@@ -78,7 +82,7 @@ static void a_sample_is_as_old_as_its_text(void **state)
 static void files_vanish_and_return(void **state)
 {
 	struct tree *tree = *state;
-	CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray(tree);
+	CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray();
 	struct power_reading reading = { .energy_uj = 7 };
 
 	assert_int_equal(read_it(meter, &reading), -ENODATA);
@@ -100,6 +104,24 @@ static void files_vanish_and_return(void **state)
 	assert_int_equal(reading.energy_uj, 200000000);
 }
 
+static void what_was_kept_of_another_sysfs_is_not_read(void **state)
+{
+	struct tree *tree = *state;
+	CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray();
+	struct power_reading reading;
+	char old[128];
+
+	tree_put(tree, "energy", "100 J 1 us\n");
+	assert_int_equal(read_it(meter, &reading), 0);
+	snprintf(old, sizeof(old), "%s.old", tree->path);
+	assert_int_equal(rename(tree->path, old), 0);
+	assert_int_equal(host_root_follow(&host), (1 << N_HOST_ROOTS) - 1);
+	assert_int_equal(read_it(meter, &reading), -ENODATA);
+	assert_int_equal(rename(old, tree->path), 0);
+	assert_int_equal(host_root_follow(&host), (1 << N_HOST_ROOTS) - 1);
+	assert_int_equal(read_it(meter, &reading), 0);
+}
+
 static void text_that_is_no_reading_is_none(void **state)
 {
 	static const char *const odd[] = { "", "\n", "J", "-5 J 1 us", "1.5 J 1 us",
@@ -107,7 +129,7 @@ static void text_that_is_no_reading_is_none(void **state)
 	struct tree *tree = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
-		CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray(tree);
+		CLEANUP(sysfs_meter_freep) struct sysfs_meter *meter = cray();
 		struct power_reading reading;
 
 		tree_put(tree, "energy", odd[i]);
@@ -122,7 +144,7 @@ static void an_input_stands_in_for_an_average(void **state)
 	const struct sysfs_meter_config config = {
 		.source = POWER_METER_HWMON,
 		.clock = &test_clock,
-		.sysfs_fd = tree->fd,
+		.host = &host,
 		.power_paths = { "average", "input" },
 		.micros = 1,
 	};
@@ -149,7 +171,9 @@ static void an_input_stands_in_for_an_average(void **state)
 
 static void no_memory_no_meter(void **state)
 {
-	const struct sysfs_meter_config config = { .clock = &test_clock, .micros = 1 };
+	const struct sysfs_meter_config config = {
+		.host = &host, .clock = &test_clock, .micros = 1
+	};
 	struct sysfs_meter *meter = NULL;
 
 	alloc_fail_at(1);
@@ -164,6 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_sample_is_as_old_as_its_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_vanish_and_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_was_kept_of_another_sysfs_is_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(text_that_is_no_reading_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_input_stands_in_for_an_average, setup, teardown),
 		TEST(no_memory_no_meter),

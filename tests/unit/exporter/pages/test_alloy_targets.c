@@ -241,9 +241,9 @@ static void a_failure_is_told_and_logged_once(void **state)
 	struct err err = { 0 };
 
 	/* As if it had not been mounted yet. */
-	close(f.host.cgroupfs_fd);
+	tree_remove(&f.tree, "cgroup");
+	assert_int_equal(host_root_follow(&f.host), 1 << HOST_CGROUPFS);
 	unit_table_free(f.table);
-	f.host.cgroupfs_fd = -1;
 	exporter_free(exporter);
 	assert_int_equal(
 		exporter_open(
