@@ -30,9 +30,10 @@ enum {
 #define SETTLED_NS (NS_PER_S / 10)
 #define SETS_OF_EACH_SECOND (UNIT_FILES_USAGE | UNIT_FILES_CPUSET | UNIT_FILES_SHARES)
 #define BIT(name) UNIT_VALUE_BIT(UNIT_##name)
-#define ALWAYS                                                                               \
-	(BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPUS) | BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) | \
-		BIT(MEMORY_USED) | BIT(MEMORY_LIMIT) | BIT(MEMORY_FAILURES))
+#define SHOWN_AS_0                                                                                \
+	(BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPUS) | BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) |      \
+		BIT(MEMORY_USED) | BIT(MEMORY_LIMIT) | BIT(MEMORY_FAILURES) | BIT(CPU_PRESSURE) | \
+		BIT(MEMORY_PRESSURE) | BIT(SWAP_USED) | BIT(SWAP_LIMIT) | BIT(SWAP_FAILURES))
 
 /* In the slot behind all rows. */
 static const struct unit_row v2_populated = { V2_ONLY, "cgroup.events", UNIT_FILES_USAGE, 0, 0,
@@ -413,7 +414,7 @@ int unit_files_read(struct unit_reader *reader, struct unit_files *files, const 
 	}
 	if (g.missing && reader->version == CGROUP_V1 && !in_any_hierarchy(reader, path)) {
 		failed(ctx, "", -ENOENT);
-		values->failed |= ALWAYS;
+		values->failed |= SHOWN_AS_0;
 	}
 	return g.missing;
 }

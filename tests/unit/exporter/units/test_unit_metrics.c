@@ -92,7 +92,7 @@ static void a_job_that_no_counting_hierarchy_knows_is_an_error(void **state)
 	tree_mkdirs(&f.tree, "cgroup/memory/");
 	tree_mkdirs(&f.tree, "proc/880/");
 	f.active_subsystem = "freezer";
-	fixture_open(&f, CGROUP_V1, 0, 100);
+	fixture_open(&f, CGROUP_V1, ALL_SETS, 100);
 	text = fixture_scrape(&f, 0);
 	assert_null(strstr(text, "ceems_compute_unit_"));
 	assert_non_null(strstr(text, "ceems_compute_units{hostname=\"n1\",manager=\"slurm\"} 1"));
