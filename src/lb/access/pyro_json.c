@@ -52,14 +52,13 @@ static int read_real(const struct reader *r, const json_t *in, double *ret_real)
 {
 	const char *text = json_string_value(in);
 
-	if (json_is_number(in)) {
+	if (json_is_number(in))
 		*ret_real = json_number_value(in);
-		return 0;
-	}
-	if (text && slice_to_double(slice_from(text), ret_real) >= 0)
-		return 0;
-	/* NaN and infinities are no steps. */
-	return bad(r, "a number that is none");
+	else if (!text || slice_to_double(slice_from(text), ret_real) < 0)
+		/* NaN and infinities are no steps. */
+		return bad(r, "a number that is none");
+	*ret_real += 0.0; /* without the sign of -0.0, which "-0" would lose with its next reader */
+	return 0;
 }
 
 static int read_enum(const struct reader *r, const json_t *in, struct pyro_value *value)
