@@ -74,6 +74,7 @@ static bool names_labels(const char *function, size_t *ret_end, size_t *ret_othe
 		size_t end;
 		size_t other; /* one that is no name; 0: none */
 	} rows[] = {
+		{ "histogram_quantiles", 2, 0 },
 		{ "label_join", SIZE_MAX, 2 },
 		{ "label_replace", 4, 2 },
 		{ "sort_by_label", SIZE_MAX, 0 },

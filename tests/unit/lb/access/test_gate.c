@@ -474,6 +474,7 @@ static void hidden_labels_may_not_be_asked_for(void **state)
 		"label_join(m{uuid=\"1\"},\"x\",\",\",\"job\",\"rack\")",
 		"sort_by_label(m{uuid=\"1\"},\"job\",\"rack\")",
 		"sort_by_label_desc(m{uuid=\"1\"},\"rack\")",
+		"histogram_quantiles(m{uuid=\"1\"},\"rack\",12)",
 		/* A guess, set and compared. */
 		"m{uuid=\"1\"}==label_replace(m{uuid=\"1\"},\"rack\",\"r1\",\"\",\"\")",
 		"m{uuid=\"1\"}==label_replace(m{uuid=\"1\"},(\"rack\"),\"r1\",\"\",\"\")",
