@@ -97,9 +97,12 @@ static const struct config_key lb_keys[] = {
 	LB("route_prefix", CONFIG_STRING, route_prefix,
 		.help = "Path such as `/prometheus` behind which requests of users count as "
 			"well; it goes on to the server."),
-	LB("experimental_functions", CONFIG_BOOL, experimental_functions,
+	LB("experimental_functions", CONFIG_BOOL, experimental_functions, .fallback = "true",
 		.help = "Whether users' queries may hold what Prometheus 3 has behind feature "
-			"flags."),
+			"flags; a server without the flag refuses it."),
+	LB("promql_level", CONFIG_STRING, promql_level_name, .fallback = "newest",
+		.help = "Whose PromQL users may write: `newest`, `3.0` or `2.42`. Forms that this "
+			"version of Prometheus doesn't know are refused."),
 	LB("forward_headers", CONFIG_STRINGS, forward_headers,
 		.help = "Headers that choose a tenant are taken out of users' requests, but for "
 			"these, which Grafana's data source sets."),
@@ -369,6 +372,23 @@ static int check_limits(const struct lb_config *config, struct err *err)
 	return 0;
 }
 
+static int find_promql_level(struct lb_config *config, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum promql_level level;
+	} rows[] = { { "newest", PROMQL_NEWEST }, { "3.0", PROMQL_3_0 }, { "2.42", PROMQL_2_42 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (str_eq(rows[i].name, or_empty(config->promql_level_name))) {
+			config->promql_level = rows[i].level;
+			return 0;
+		}
+	}
+	return err_set(err, -EINVAL, "promql_level must be newest, 3.0 or 2.42, not '%s'",
+		or_empty(config->promql_level_name));
+}
+
 static int list_clusters(struct lb_config *config, const struct config_list *clusters,
 	struct arena *arena, struct err *err)
 {
@@ -398,6 +418,8 @@ static int finish(struct file *file, struct arena *arena, struct err *err)
 		r = check_backends(config, err);
 	if (r >= 0)
 		r = check_time_zone(file->api.data.time_zone, err);
+	if (r >= 0)
+		r = find_promql_level(config, err);
 	if (r >= 0)
 		r = parse_timeouts(config, arena, err);
 	return r < 0 ? r : check_limits(config, err);

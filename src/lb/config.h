@@ -6,6 +6,7 @@
 #ifndef CEEMS_LB_CONFIG_H
 #define CEEMS_LB_CONFIG_H
 
+#include "format/promql/promql.h"
 #include "lb/access/gate.h"
 #include "net/http_client.h"
 
@@ -34,6 +35,8 @@ struct lb_config {
 	const char *cluster_label; /* of items that have none; "": none is added */
 	const char *route_prefix; /* "" or "/x" */
 	bool experimental_functions;
+	const char *promql_level_name;
+	enum promql_level promql_level; /* the same, found */
 	struct strings forward_headers; /* tenant headers that go on all the same */
 	int64_t requests_per_user, queued_per_user; /* 0: no limit; no queue */
 	int64_t upstream_timeout_ms; /* until the head of an answer; 0: no limit */

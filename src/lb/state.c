@@ -93,6 +93,7 @@ int state_new(const struct state_config *config, struct settings *settings,
 	s->refs = 1;
 	s->settings = settings_ref(settings);
 	s->gate = (struct gate_options){ .route_prefix = settings->config.route_prefix,
+		.promql_level = settings->config.promql_level,
 		.experimental_functions = settings->config.experimental_functions };
 	for (int kind = 0; r >= 0 && kind < N_GATE_KINDS; kind++)
 		r = pools_new(s->settings, kind, before ? before->pools[kind] : NULL, config->log,

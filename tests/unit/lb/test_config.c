@@ -68,6 +68,8 @@ static void an_empty_file_has_defaults(void **state)
 		assert_string_equal(config.api.url, "");
 		assert_int_equal(config.requests_per_user, 16);
 		assert_int_equal(config.upstream_timeout_ms, 300000);
+		assert_true(config.experimental_functions);
+		assert_int_equal(config.promql_level, PROMQL_NEWEST);
 	}
 }
 
@@ -169,6 +171,10 @@ static void yaml_is_read_strictly(void **state)
 	bad("ceems_lb: {strategy: a, strategy: b}", "strategy");
 	bad("ceems_lb: {", "");
 	bad("ceems_lb: {limits: {requests_per_user: -1}}", "below 0");
+	bad("ceems_lb: {promql_level: 4}", "promql_level must be newest, 3.0 or 2.42, not '4'");
+	good("ceems_lb: {promql_level: 3.0, experimental_functions: false}");
+	assert_int_equal(config.promql_level, PROMQL_3_0);
+	assert_false(config.experimental_functions);
 	bad("ceems_lb: {limits: {upstream_timeouts: {query: fast}}}", "'fast' is no duration");
 	assert_true(lb_config_load("", false, &arena, &config, &err) < 0);
 	assert_true(lb_config_load("/nonexistent", false, &arena, &config, &err) < 0);
