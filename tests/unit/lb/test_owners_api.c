@@ -17,6 +17,8 @@ static unsigned calls; /* of the verify route */
 static size_t longest; /* target of a request, in bytes */
 static int verify_status; /* 0: as the data say */
 static bool broken; /* every answer but verify's is garbage */
+static bool routeless; /* the one that lists units is missing */
+static bool empty; /* lists are null */
 
 static int64_t tick(void *ctx)
 {
@@ -31,7 +33,10 @@ static const char units_reply[] =
 
 static void reply(struct http_response *res, const char *text)
 {
-	buffer_puts(http_response_body(res), broken ? "<html>" : text);
+	buffer_puts(http_response_body(res),
+		broken          ? "<html>"
+			: empty ? "{\"status\":\"success\",\"data\":null}"
+				: text);
 }
 
 static void handle(void *ctx, struct http_request *req, struct http_response *res)
@@ -50,6 +55,8 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
 			verify_status ? verify_status
 				: strcmp(user, "ines") == 0 && strcmp(uuid, "7001") == 0 ? 200
 											 : 403);
+	} else if (routeless && strcmp(path, "/x/api/v1/units/admin") == 0) {
+		http_response_status(res, 404);
 	} else if (strcmp(path, "/x/api/v1/projects") == 0 && !service) {
 		reply(res,
 			"{\"status\":\"success\",\"data\":["
@@ -94,7 +101,7 @@ static int set_up(void **state)
 	now_ns = 1000000000;
 	calls = 0;
 	verify_status = 0;
-	broken = false;
+	broken = routeless = empty = false;
 	arena_init(&arena, 4 << 20);
 	assert_int_equal(http_server_open(&http, &server, NULL), 0);
 	assert_int_equal(http_server_serve(server, NULL), 0);
@@ -213,6 +220,26 @@ static void times_that_cannot_be_had_refuse(void **state)
 	assert_false(admin);
 }
 
+static void without_its_routes_times_are_not_known(void **state)
+{
+	routeless = true;
+	assert_int_equal(ask("omar", "7001"), OWNERS_DENY);
+	assert_int_equal(ask("ines", "7001"), OWNERS_ALLOW);
+	assert_int_equal(lives[0].n, 0);
+	assert_int_equal(lives[0].n_foreign, 0);
+}
+
+static void no_list_is_an_empty_one(void **state)
+{
+	bool admin = true;
+
+	empty = true;
+	assert_int_equal(ask("ines", "7001"), OWNERS_ALLOW);
+	assert_int_equal(lives[0].n_foreign, 0);
+	assert_int_equal(owners_is_admin(owners, "ops", true, &admin), 0);
+	assert_false(admin);
+}
+
 static void administrators_and_clusters_are_asked_for(void **state)
 {
 	struct strings ids = { 0 };
@@ -240,6 +267,8 @@ int main(void)
 		API_TEST(failures_refuse_and_are_forgotten),
 		API_TEST(ids_of_any_length_cost_nobody_an_answer),
 		API_TEST(times_that_cannot_be_had_refuse),
+		API_TEST(without_its_routes_times_are_not_known),
+		API_TEST(no_list_is_an_empty_one),
 		API_TEST(administrators_and_clusters_are_asked_for),
 	};
 
