@@ -32,20 +32,28 @@ static struct slice body_of(const struct http_reply *reply)
 	return (struct slice){ buffer_text(&reply->body), reply->body.len };
 }
 
-/* All pages; one without anything new is the last, so that a list that leads back to itself ends.
- */
+static bool is_among(const char *path, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(paths[i], path))
+			return true;
+	return false;
+}
+
+/* All pages, of which one may be empty; a list that leads back to itself ends. */
 static int list_members(struct redfish *redfish, const char *path, struct arena *arena,
 	struct redfish_members *members, struct err *err)
 {
-	size_t before = SIZE_MAX;
+	const char *pages[REDFISH_PAGES_MAX];
+	size_t n = 0;
 	int r;
 
 	members->n = 0;
-	for (int page = 0; page < REDFISH_PAGES_MAX && path && members->n != before; page++) {
+	while (path && n < REDFISH_PAGES_MAX && !is_among(path, pages, n)) {
 		struct http_reply reply = { 0 };
 		const char *next = NULL;
 
-		before = members->n;
+		pages[n++] = path;
 		r = redfish_get(redfish, path, &reply, err);
 		if (r < 0)
 			return r;
