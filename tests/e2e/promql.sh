@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Our PromQL front end against the real Prometheus of Debian: the same texts are accepted, and what we
-# print is read there as what was written. CEEMS_PROMQL_QUERIES (2000) and CEEMS_PROMQL_SEED say how many and
+# print is read there as what was written. CEEMS_PROMQL_QUERIES (1000) and CEEMS_PROMQL_SEED say how many and
 # which; CEEMS_PROMQL_CORPUS is more folders of inputs (with ':' between them), as a fuzzer leaves them.
 # shellcheck source=tests/lib/tap.sh
 . "${CEEMS_SOURCE:?}/tests/lib/tap.sh"
@@ -13,7 +13,7 @@ start prometheus prometheus --config.file="$T/prometheus.yml" --storage.tsdb.pat
 wait_until 30 curl -sf -o /dev/null "http://127.0.0.1:$PORT/-/ready"
 compare() {
 	"$CEEMS_SOURCE/tests/lib/promql_compare.py" "http://127.0.0.1:$PORT" "$CEEMS_BUILD/tests/promql_format" \
-		"${CEEMS_PROMQL_QUERIES:-2000}" "${CEEMS_PROMQL_SEED:-1}" "$@"
+		"${CEEMS_PROMQL_QUERIES:-1000}" "${CEEMS_PROMQL_SEED:-1}" "$@"
 }
 tell() { sed 's/^/# /' "$T/ok.out"; }
 

@@ -7,7 +7,7 @@
 Makes N queries and asks both. Without DIR they are generated from the grammar, half of them broken
 a little; with folders (a fuzzer's corpus) they are the files in these and what mutations and splices
 make of them. What Prometheus accepts, rejects and how it formats our canonical text must agree with
-ours, but for forms that we refuse on purpose; and our newest language must read what both know in
+ours, but for forms that we refuse on purpose, also as match[] takes them; and our newest language must read what both know in
 the same way.
 """
 import http.client
@@ -208,18 +208,24 @@ class Prometheus:
     def __init__(self, url):
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
 
+    def ask(self, path, parameters):
+        self.connection.request("POST", "/api/v1/" + path, urllib.parse.urlencode(parameters),
+                                {"Content-Type": "application/x-www-form-urlencoded"})
+        return json.load(self.connection.getresponse())
+
+    def takes_selector(self, text):
+        answer = self.ask("series", {"match[]": text, "start": 1, "end": 2})
+        return answer["status"] == "success", answer.get("error", "")
+
     def format(self, query):
         """The text that it makes of a query, or None; why not."""
-        body = urllib.parse.urlencode({"query": query})
-        self.connection.request("POST", "/api/v1/format_query", body,
-                                {"Content-Type": "application/x-www-form-urlencoded"})
-        answer = json.load(self.connection.getresponse())
+        answer = self.ask("format_query", {"query": query})
         return answer["data"] if answer["status"] == "success" else None, answer.get("error", "")
 
 
 class Ours:
-    def __init__(self, program, level):
-        self.process = subprocess.Popen([program, level], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, program, *words):
+        self.process = subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def format(self, query):
         query = query.encode() if isinstance(query, str) else query
@@ -257,6 +263,7 @@ def is_stricter(query, error):
 class Comparison:
     def __init__(self, url, program):
         self.prometheus, self.ours, self.newest = Prometheus(url), Ours(program, "2.42"), Ours(program, "newest")
+        self.selectors = Ours(program, "2.42", "selector")
         self.accepted = self.stricter = 0
 
     def newest_differs(self, query, text):
@@ -264,6 +271,13 @@ class Comparison:
         if newest is None:
             return None if GONE.search(error) else "accepted as 2.42, rejected as newest: " + error
         return None if newest == text else "read as %r, but newer as %r" % (text, newest)
+
+    def selector_differs(self, text):
+        good, their_error = self.prometheus.takes_selector(text)
+        ours, our_error = self.selectors.format(text)
+        if good == (ours is not None) or (good and is_stricter(text, our_error)):
+            return None
+        return "as a selector %s here, not there: %s" % (ours or "refused", our_error + their_error)
 
     def differs(self, query):
         """A sentence about what differs, or None."""
@@ -296,7 +310,7 @@ def main():
     for i in range(n):
         query = source.query()
         query = query.encode() if isinstance(query, str) else query
-        difference = comparison.differs(query)
+        difference = comparison.differs(query) or comparison.selector_differs(query)
         if difference:
             differences.append(difference)
             if len(differences) <= 20:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * promql_format [2.42]: for each query on stdin its canonical text, or "!" and the reason; for
- * tests that compare with a real Prometheus. A text is preceded by a line with its size in bytes. A
- * canonical text that isn't read as what was printed counts as refused.
+ * promql_format [2.42 [selector]]: for each query on stdin its canonical text, or "!" and the
+ * reason; for tests that compare with a real Prometheus. A text is preceded by a line with its size
+ * in bytes. A canonical text that isn't read as what was printed counts as refused.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,8 @@
 #include "format/promql/promql.h"
 
 enum { ARENA_BYTES = 64 << 20 };
+
+static bool parse_selector;
 
 static int format(struct slice text, const struct promql_options *options, struct buffer *out)
 {
@@ -21,7 +23,8 @@ static int format(struct slice text, const struct promql_options *options, struc
 
 	arena_init(&arena, ARENA_BYTES);
 	buffer_clear(out);
-	r = promql_parse(text, options, &arena, &node, &err);
+	r = (parse_selector ? promql_parse_selector : promql_parse)(
+		text, options, &arena, &node, &err);
 	if (r >= 0)
 		promql_print(node, out);
 	else
@@ -56,6 +59,7 @@ int main(int argc, char **argv)
 	};
 	char line[32];
 
+	parse_selector = argc > 2 && strcmp(argv[2], "selector") == 0;
 	while (fgets(line, sizeof(line), stdin)) {
 		const size_t n = strtoul(line, NULL, 10);
 		char *text = malloc(n + 1);
