@@ -180,6 +180,7 @@ ok "and not without" asks 401 --unix-socket "$T/socket" "http://lb$Q"
 ok "its peer has no address" sh -c "tail -n 40 '$T/unix.log' | grep 'msg=request' | grep -q 'peer=local'"
 ok "the second one is Pyroscope's" asks 403 -u grafana:pw "http://[::1]:$PORT/querier.v1.QuerierService/ProfileTypes" -X POST -d ''
 ok "systemd is named" grep -q 'listening=systemd' "$T/unix.log"
+ok "in a line of its own" grep -q 'msg="Listening on systemd activated listeners instead of port listeners."' "$T/unix.log"
 ok "that one ends well" stop unix
 rm -f "$T/socket"
 ok "a socket too few is said" refused_by 'systemd passed 1 sockets, and 2 are needed' /usr/bin/python3 "$T/pass.py" "$PORT" -- "$BIN/ceems_lb" \

@@ -275,6 +275,9 @@ static void log_listeners(const struct proxy *proxy)
 	const struct log *log = proxy->config.log;
 	char name[NAME_MAX_BYTES];
 
+	if (proxy->config.systemd_socket)
+		log_info(
+			log, "Listening on systemd activated listeners instead of port listeners.");
 	for (size_t i = 0; i < proxy->n_listeners; i++) {
 		http_listen_name(proxy->listeners[i], name, sizeof(name));
 		log_info(log, "Listening on", LOG_STR("address", name));
