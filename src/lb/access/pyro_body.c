@@ -41,6 +41,17 @@ int pyro_body_add(struct pyro_body *body, const struct pyro_field *field, struct
 	return 0;
 }
 
+int pyro_step_set(struct pyro_value *value, double step_s, const char **ret_reason)
+{
+	/* NaN, too. */
+	if (!(step_s >= 0 && step_s <= PYRO_STEP_MAX_S)) {
+		*ret_reason = "a step that is none";
+		return -EBADMSG;
+	}
+	value->step_s = step_s + 0.0; /* -0.0 would lose its sign with the next reader of JSON */
+	return 0;
+}
+
 struct pyro_value *pyro_body_find(const struct pyro_body *body, enum pyro_kind kind)
 {
 	for (size_t i = 0; i < body->n; i++)

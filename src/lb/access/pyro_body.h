@@ -19,7 +19,7 @@ struct pyro_value {
 	const struct pyro_field *field;
 	struct slice text; /* of strings */
 	int64_t number; /* of numbers, enumerations, booleans */
-	double real;
+	double step_s;
 	struct promql_node *node; /* of a selector, once it was parsed: goes on in place of text */
 	struct pyro_body *body; /* of messages */
 };
@@ -44,6 +44,8 @@ struct pyro_body *pyro_body_new(const struct pyro_message *message, struct arena
 /* A new value of the field; -EBADMSG: it has one already and is not repeated. */
 int pyro_body_add(struct pyro_body *body, const struct pyro_field *field, struct arena *arena,
 	struct pyro_value **ret_value, const char **ret_reason);
+/* Of PYRO_STEP; -EBADMSG: below 0, not finite, or too long. */
+int pyro_step_set(struct pyro_value *value, double step_s, const char **ret_reason);
 /* The first value of a kind; NULL: none. */
 struct pyro_value *pyro_body_find(const struct pyro_body *body, enum pyro_kind kind);
 /* Whether messages of this kind have times of what is read. */

@@ -48,17 +48,14 @@ static int read_integer(const struct reader *r, const json_t *in, int64_t *ret_n
 	return bad(r, "a number that is none");
 }
 
-static int read_real(const struct reader *r, const json_t *in, double *ret_real)
+static int read_step(const struct reader *r, const json_t *in, struct pyro_value *value)
 {
 	const char *text = json_string_value(in);
+	double step_s = json_number_value(in);
 
-	if (json_is_number(in))
-		*ret_real = json_number_value(in);
-	else if (!text || slice_to_double(slice_from(text), ret_real) < 0)
-		/* NaN and infinities are no steps. */
+	if (!json_is_number(in) && (!text || slice_to_double(slice_from(text), &step_s) < 0))
 		return bad(r, "a number that is none");
-	*ret_real += 0.0; /* without the sign of -0.0, which "-0" would lose with its next reader */
-	return 0;
+	return pyro_step_set(value, step_s, r->reason);
 }
 
 static int read_enum(const struct reader *r, const json_t *in, struct pyro_value *value)
@@ -93,8 +90,8 @@ static int read_value(const struct reader *r, json_t *in, struct pyro_value *val
 		return read_string(r, in, value);
 	case PYRO_MESSAGE:
 		return read_body(r, in, value->field->message, &value->body);
-	case PYRO_DOUBLE:
-		return read_real(r, in, &value->real);
+	case PYRO_STEP:
+		return read_step(r, in, value);
 	case PYRO_ENUM:
 		return read_enum(r, in, value);
 	case PYRO_BOOL:
@@ -227,8 +224,8 @@ static void write_value(const struct pyro_value *value, struct json_writer *w)
 		json_writer_raw(w, buffer_text(&inner), inner.len);
 		break;
 	}
-	case PYRO_DOUBLE:
-		json_writer_double(w, value->real);
+	case PYRO_STEP:
+		json_writer_double(w, value->step_s);
 		break;
 	case PYRO_BOOL:
 		json_writer_bool(w, value->number);

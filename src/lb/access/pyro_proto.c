@@ -21,7 +21,7 @@ static enum protobuf_wire wire_of(const struct pyro_field *field)
 	case PYRO_MESSAGE:
 	case PYRO_FORBIDDEN:
 		return PROTOBUF_BYTES;
-	case PYRO_DOUBLE:
+	case PYRO_STEP:
 		return PROTOBUF_FIXED64;
 	default:
 		return PROTOBUF_VARINT;
@@ -31,6 +31,8 @@ static enum protobuf_wire wire_of(const struct pyro_field *field)
 static int read_value(const struct protobuf_field *in, struct pyro_value *value,
 	struct arena *arena, const char **ret_reason)
 {
+	double step_s;
+
 	switch (value->field->kind) {
 	case PYRO_STRING:
 	case PYRO_SELECTOR:
@@ -42,9 +44,9 @@ static int read_value(const struct protobuf_field *in, struct pyro_value *value,
 	case PYRO_MESSAGE:
 		return pyro_read_proto(
 			in->bytes, value->field->message, arena, &value->body, ret_reason);
-	case PYRO_DOUBLE:
-		memcpy(&value->real, &in->value, sizeof(value->real));
-		return 0;
+	case PYRO_STEP:
+		memcpy(&step_s, &in->value, sizeof(step_s));
+		return pyro_step_set(value, step_s, ret_reason);
 	default:
 		/* As all readers do: 32 bits of what has 32 bits, true for all but 0. */
 		value->number = value->field->kind == PYRO_BOOL ? in->value != 0
@@ -137,8 +139,8 @@ void pyro_write_proto(const struct pyro_body *body, struct buffer *out)
 		case PYRO_MESSAGE:
 			put_message(value, out);
 			break;
-		case PYRO_DOUBLE:
-			put_double(number, value->real, out);
+		case PYRO_STEP:
+			put_double(number, value->step_s, out);
 			break;
 		case PYRO_FORBIDDEN:
 			break;

@@ -17,7 +17,7 @@ enum pyro_kind {
 	PYRO_UINT, /* uint32 */
 	PYRO_START, /* int64, Unix ms: where what is read begins; likewise the end */
 	PYRO_END,
-	PYRO_DOUBLE,
+	PYRO_STEP, /* double, seconds, up to PYRO_STEP_MAX_S */
 	PYRO_ENUM,
 	PYRO_BOOL,
 	PYRO_MESSAGE,
@@ -46,6 +46,8 @@ struct pyro_method {
 };
 
 enum { PYRO_NAME_MAX = 64 };
+/* 10,000 years: as long as any time that is known, and whole milliseconds of it are numbers. */
+static const double PYRO_STEP_MAX_S = 10000 * 366 * 24 * 3600.0;
 
 /* By name; NULL: none that users may call. */
 const struct pyro_method *pyro_method_find(const char *name, size_t n);

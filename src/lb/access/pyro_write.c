@@ -11,8 +11,7 @@
 #include "lb/access/pyroscope.h"
 #include "lb/access/text.h"
 
-static const int64_t MS_PER_S = 1000, MS_PER_DAY = 24 * 3600 * 1000,
-		     STEP_MAX_MS = (int64_t)10000 * 366 * 24 * 3600 * 1000;
+static const int64_t MS_PER_S = 1000, MS_PER_DAY = 24 * 3600 * 1000;
 
 struct writer {
 	const struct gate_request *request;
@@ -77,13 +76,12 @@ static int cut_steps(struct writer *w, int64_t step_ms, int64_t *start_ms, int64
 	return r;
 }
 
-/* Of a message; 0: it has none. What is no number, or below 0, is taken for the longest. */
+/* Of a message; 0: it has none. */
 static int64_t step_of(const struct pyro_body *body)
 {
-	const struct pyro_value *step = pyro_body_find(body, PYRO_DOUBLE);
-	const double ms = step ? ceil(step->real * MS_PER_S) : 0;
+	const struct pyro_value *step = pyro_body_find(body, PYRO_STEP);
 
-	return ms >= 0 && ms < (double)STEP_MAX_MS ? (int64_t)ms : STEP_MAX_MS;
+	return step ? (int64_t)ceil(step->step_s * (double)MS_PER_S) : 0;
 }
 
 /*

@@ -2,6 +2,7 @@
 /* Requests for Pyroscope and what becomes of them: spec pyroscope-api.md, lb-and-proxies.md 2.16.
  */
 #include <errno.h>
+#include <math.h>
 #include <zlib.h>
 
 #include "basic/macros.h"
@@ -536,7 +537,6 @@ static void steps_before_the_start_are_read_too(void **state)
 		const char *step, *start;
 	} rows[] = { { "15", "1800000015001" }, { "0.0001", "1800000000002" },
 		{ "600", "1800000600001" } };
-	static const char *const bad[] = { "3600.1", "1e300", "-1" };
 
 #define SERIES(method, start, step)                                                     \
 	call_json(method,                                                               \
@@ -551,9 +551,10 @@ static void steps_before_the_start_are_read_too(void **state)
 		assert_int_equal(SERIES("SelectHeatmap", "1800000000001", rows[i].step), 0);
 		assert_true(starts_at(rows[i].start));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_refused(SERIES("SelectSeries", "1800000000001", bad[i]), GATE_LIFETIME,
-			"another unit's");
+	assert_refused(
+		SERIES("SelectSeries", "1800000000001", "3600.1"), GATE_LIFETIME, "another unit's");
+	assert_refused(
+		SERIES("SelectSeries", "1800000000001", "3e11"), GATE_LIFETIME, "another unit's");
 	/* Late enough, nothing is cut. */
 	assert_int_equal(SERIES("SelectSeries", "1800000700000", "600"), 0);
 	assert_true(starts_at("1800000700000"));
@@ -563,6 +564,43 @@ static void steps_before_the_start_are_read_too(void **state)
 	assert_query(
 		"query=" TYPE "{service_name=\"7001\"}&from=1800000015001&until=1800003600000");
 #undef SERIES
+}
+
+static int series_of_step(double step_s)
+{
+	struct buffer out = { 0 };
+	int r;
+
+	protobuf_put_string(&out, 2, "{service_name=\"7001\"}");
+	buffer_putc(&out, 6 << 3 | PROTOBUF_FIXED64);
+	buffer_append(&out, &step_s, sizeof(step_s)); /* little-endian, as this machine */
+	r = call("SelectSeries", PROTO,
+		(struct slice){ arena_strndup(&arena, out.data, out.len), out.len });
+	buffer_done(&out);
+	return r;
+}
+
+static void steps_that_are_none_are_refused(void **state)
+{
+	static const double bad[] = { -0.001, -1e300, 1e12, 1.55e20, INFINITY, NAN };
+	static const char *const texts[] = { "-0.001", "1e12", "155000000060824344805.5", "1e300",
+		"\"-1\"", "\"NaN\"", "\"Infinity\"", "{}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_refused(series_of_step(bad[i]), GATE_SYNTAX, "step");
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_refused(
+			call_json("SelectSeries",
+				arena_printf(&arena,
+					"{\"labelSelector\":\"{service_name='7001'}\",\"step\":%s}",
+					texts[i])),
+			GATE_SYNTAX, "none");
+	assert_int_equal(series_of_step(15), 0);
+	assert_int_equal(series_of_step(PYRO_STEP_MAX_S), 0);
+	assert_int_equal(call_json("SelectSeries",
+				 "{\"labelSelector\":\"{service_name='7001'}\",\"step\":-0.0}"),
+		0);
+	assert_body(SLICE("{\"labelSelector\":\"{service_name=\\\"7001\\\"}\",\"step\":0}"));
 }
 
 static void the_clusters_own_label_is_added(void **state)
@@ -631,6 +669,7 @@ int main(void)
 		CASE(times_of_render_are_understood),
 		CASE(times_of_an_earlier_owner_are_cut),
 		CASE(steps_before_the_start_are_read_too),
+		CASE(steps_that_are_none_are_refused),
 		CASE(the_clusters_own_label_is_added),
 		TEST(the_tables_are_sound),
 	};
