@@ -23,12 +23,10 @@
 enum {
 	OPEN_MAX_OF_RARE_FILES = 16384, /* 64 MiB of kernel memory, with 5,000 units */
 	READS_PER_SEARCH = 64, /* for files that weren't there */
-	VCPUS_USES_MAX = 16, /* readings for the ledger alone between two countings */
 };
 
 #define NS_PER_S INT64_C(1000000000)
 #define SETTLED_NS (NS_PER_S / 10)
-#define SETS_OF_EACH_SECOND (UNIT_FILES_USAGE | UNIT_FILES_CPUSET | UNIT_FILES_SHARES)
 #define BIT(name) UNIT_VALUE_BIT(UNIT_##name)
 #define SHOWN_AS_0                                                                                \
 	(BIT(CPU_USER) | BIT(CPU_SYSTEM) | BIT(CPUS) | BIT(MEMORY_RSS) | BIT(MEMORY_CACHE) |      \
@@ -202,7 +200,7 @@ static void check_dirs(struct unit_reader *reader, struct unit_files *files, con
 static int read_row(struct unit_reader *reader, struct unit_files *files, const char *dir,
 	const struct unit_row *row, size_t i, struct slice *ret_text)
 {
-	const size_t open_max = row->set & SETS_OF_EACH_SECOND
+	const size_t open_max = row->set & UNIT_FILES_USAGE
 		? reader->open_max
 		: MIN(reader->open_max, OPEN_MAX_OF_RARE_FILES);
 	char path[PATH_MAX];
@@ -307,19 +305,13 @@ static int count_vcpus(const struct unit_reader *reader, const char *path)
 	return n < 0 ? -errno : count;
 }
 
-/* Virtual CPUs are seldom added, so the ledger alone need not count them each second. */
-static int read_vcpus(struct unit_reader *reader, struct unit_files *files, const char *path,
-	unsigned sets, struct unit_values *values)
+static int read_vcpus(
+	const struct unit_reader *reader, const char *path, struct unit_values *values)
 {
-	int n = files->vcpus;
+	int n = count_vcpus(reader, path);
 
-	if (sets & UNIT_FILES_MORE || files->vcpus_uses == 0) {
-		n = count_vcpus(reader, path);
-		if (n < 0)
-			return n;
-		files->vcpus = (uint16_t)MIN(n, UINT16_MAX);
-	}
-	files->vcpus_uses = (uint16_t)((files->vcpus_uses + 1) % VCPUS_USES_MAX);
+	if (n < 0)
+		return n;
 	values->v[UNIT_CPUS] = (uint64_t)n * 1000;
 	values->present |= BIT(CPUS);
 	return 0;
@@ -406,7 +398,7 @@ int unit_files_read(struct unit_reader *reader, struct unit_files *files, const 
 			return -ENODEV;
 	}
 	if (sets & UNIT_FILES_VCPU_DIRS) {
-		int r = read_vcpus(reader, files, path, sets, values);
+		int r = read_vcpus(reader, path, values);
 
 		g.missing |= absent(r);
 		if (r < 0 && !absent(r))

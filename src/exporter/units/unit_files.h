@@ -46,8 +46,6 @@ struct unit_files {
 	uint32_t absent; /* files that weren't there */
 	uint16_t reads; /* since absent ones were looked for */
 	struct unit_dir dirs[UNIT_HIERARCHIES]; /* of a copy of a tree */
-	uint16_t vcpus; /* directories that were there when they were counted */
-	uint16_t vcpus_uses; /* since then; 0: not counted yet */
 };
 
 /* open_max: how many descriptors may be kept. Cannot fail: hierarchies may come later. */

@@ -18,6 +18,8 @@ struct unit_process {
 	size_t group;
 };
 
+#define LIST "cgroup.procs"
+
 enum { PIECE_MIN_BYTES = 2048, FIRST_PIDS = 256, FIRST_GROUPS = 64 };
 
 void unit_processes_init(struct unit_processes *p)
@@ -101,18 +103,43 @@ static bool any_listed(struct unit_processes *p, int fd)
 	return false;
 }
 
+void unit_witness_init(struct unit_witness *witness)
+{
+	*witness = (struct unit_witness){ .fd = -1 };
+}
+
+void unit_witness_done(struct unit_witness *witness)
+{
+	file_closep(&witness->fd);
+	free(witness->list);
+	witness->list = NULL;
+}
+
 struct search {
 	struct unit_processes *p;
-	int witness_fd;
+	bool may_keep, found;
+	struct unit_witness *witness;
 	int error; /* that may pass: what was found is not all */
 };
 
+/* With no memory for its name, the next search is as long. */
+static void keep_witness(struct search *search, int *group_fd, const char *path)
+{
+	search->found = true;
+	if (search->may_keep) {
+		search->witness->fd = *group_fd;
+		*group_fd = -1;
+	} else if (asprintf(&search->witness->list, "%s/" LIST, path) < 0) {
+		search->witness->list = NULL;
+	}
+}
+
 /* Whether the search can end. */
-static bool search_group(struct search *search, int parent_fd, const char *name)
+static bool search_group(struct search *search, int parent_fd, const char *name, const char *path)
 {
 	CLEANUP(file_closep)
 	int group_fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, "cgroup.procs");
+	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, LIST);
 
 	if (fd < 0) {
 		search->error = cgroup_failure_passes(-errno) ? -errno : search->error;
@@ -120,14 +147,14 @@ static bool search_group(struct search *search, int parent_fd, const char *name)
 	}
 	if (!any_listed(search->p, fd))
 		return false;
-	search->witness_fd = group_fd;
-	group_fd = -1;
+	keep_witness(search, &group_fd, path);
 	return true;
 }
 
 static int visit(void *ctx, const struct cgroup_dir *dir)
 {
-	return search_group(ctx, dir->parent_fd, dir->name) ? CGROUP_STOP : CGROUP_DESCEND;
+	return search_group(ctx, dir->parent_fd, dir->name, dir->path) ? CGROUP_STOP
+								       : CGROUP_DESCEND;
 }
 
 static void failed(void *ctx, const char *path, int r)
@@ -143,35 +170,35 @@ static void search_all(struct search *search, const char *path)
 	const struct cgroup_visitor visitor = { visit, failed, search };
 	int r;
 
-	if (search_group(search, search->p->base_fd, path))
+	if (search_group(search, search->p->base_fd, path, path))
 		return;
 	r = cgroup_walk(search->p->walk, search->p->base_fd, path, &visitor);
 	if (r < 0)
 		failed(search, path, r);
 }
 
-static int still_shows_one(struct unit_processes *p, int group_fd)
+static int still_shows_one(struct unit_processes *p, const struct unit_witness *witness)
 {
-	CLEANUP(file_closep) int fd = open_list(group_fd, "cgroup.procs");
+	CLEANUP(file_closep)
+	int fd = witness->fd >= 0 ? open_list(witness->fd, LIST)
+				  : open_list(p->base_fd, witness->list);
 
 	if (fd < 0)
 		return cgroup_failure_passes(-errno) ? -errno : 0;
 	return any_listed(p, fd);
 }
 
-int unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd)
+int unit_processes_any(
+	struct unit_processes *p, const char *path, bool may_keep, struct unit_witness *witness)
 {
-	struct search search = { .p = p, .witness_fd = -1 };
-	int r = *witness_fd >= 0 ? still_shows_one(p, *witness_fd) : 0;
+	struct search search = { .p = p, .may_keep = may_keep, .witness = witness };
+	int r = witness->fd >= 0 || witness->list ? still_shows_one(p, witness) : 0;
 
 	if (r != 0)
 		return r;
-	file_closep(witness_fd);
+	unit_witness_done(witness);
 	search_all(&search, path);
-	*witness_fd = search.witness_fd;
-	if (*witness_fd >= 0)
-		return 1;
-	return search.error;
+	return search.found ? 1 : search.error;
 }
 
 static int note_group(void *ctx, const struct cgroup_dir *dir)
@@ -239,7 +266,7 @@ static size_t list_group(
 {
 	CLEANUP(file_closep)
 	int group_fd = openat(p->base_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, "cgroup.procs");
+	CLEANUP(file_closep) int fd = group_fd < 0 ? -1 : open_list(group_fd, LIST);
 	struct reading reading = { .fd = fd };
 	struct slice rest;
 	uint64_t pid;

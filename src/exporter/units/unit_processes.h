@@ -19,6 +19,13 @@ enum {
 
 struct unit_process; /* scratch */
 
+/* The group whose cgroup.procs showed a process the last time: as long as it does so still, nothing
+ * else has to be read. Open if a descriptor may be kept, else by its name. */
+struct unit_witness {
+	int fd; /* of its directory; -1: none */
+	char *list; /* path of its cgroup.procs from the base; NULL: none */
+};
+
 /* How to read; the text and the walk are scratch. */
 struct unit_processes {
 	int base_fd; /* groups' paths are below it */
@@ -41,12 +48,14 @@ void unit_processes_init(struct unit_processes *p);
 void unit_processes_done(struct unit_processes *p);
 
 /*
- * 1 or 0: whether there is any; -errno: can't be told now (no descriptors). *witness_fd is the
- * directory whose cgroup.procs showed one the last time, or -1: as long as it still does nothing
- * else is read. The caller closes it. (The file itself is opened anew each time: in v1 the kernel
- * keeps the list of an open one for as long as it is read once a second.)
+ * 1 or 0: whether there is any; -errno: can't be told now (no descriptors). may_keep: a new witness
+ * may be a descriptor. (The file itself is opened anew each time: in v1 the kernel keeps the list
+ * of an open one for as long as it is read once a second.)
  */
-int unit_processes_any(struct unit_processes *p, const char *path, int *witness_fd);
+int unit_processes_any(
+	struct unit_processes *p, const char *path, bool may_keep, struct unit_witness *witness);
+void unit_witness_init(struct unit_witness *witness);
+void unit_witness_done(struct unit_witness *witness);
 
 /*
  * Lists the first max of them: the group's own, then those of the groups below in the order of

@@ -15,15 +15,20 @@ void unit_set_init(struct unit_set *set, struct unit_reader *reader, bool identi
 	*set = (struct unit_set){ .reader = reader, .identities_wanted = identities_wanted };
 }
 
+enum {
+	FIRST_SAMPLES = 4,
+	SAMPLES_PER_ALLOCATION = 16,
+};
+
 /* Spreads the few numbers that devices have. */
 static const uint64_t DEVICE_HASH = UINT64_C(0x9e3779b97f4a7c15);
 
 static void close_files(struct unit_set *set, struct unit *u)
 {
 	unit_files_done(&u->files, set->reader);
-	if (u->witness_fd >= 0)
+	if (u->witness.fd >= 0)
 		set->reader->n_open--;
-	file_closep(&u->witness_fd);
+	unit_witness_done(&u->witness);
 }
 
 static void unit_free(struct unit_set *set, struct unit *u)
@@ -88,7 +93,7 @@ static struct unit *unit_new(const struct unit_set *set, const char *manager,
 	u->key = (struct unit_key){ manager, u->path + host_at, u->id };
 	u->inode = dir->inode;
 	u->identity_wanted = set->identities_wanted;
-	u->witness_fd = -1;
+	unit_witness_init(&u->witness);
 	unit_files_init(&u->files);
 	if (fstatat(dir->parent_fd, dir->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		u->born_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
@@ -280,6 +285,22 @@ size_t unit_set_name_stale(struct unit_set *set, char ids[static UNIT_NAMES_MAX_
 	return n;
 }
 
+bool unit_wants_allocation(struct unit *u)
+{
+	return u->samples++ < FIRST_SAMPLES ||
+		u->samples % SAMPLES_PER_ALLOCATION == u->inode % SAMPLES_PER_ALLOCATION;
+}
+
+void unit_note_allocation(struct unit *u, const struct unit_values *v)
+{
+	const uint32_t good = v->present & ~v->failed;
+
+	u->alloc_cpus_milli = good & UNIT_VALUE_BIT(UNIT_CPUS) ? v->v[UNIT_CPUS] : 0;
+	u->alloc_memory_bytes = good & UNIT_VALUE_BIT(UNIT_MEMORY_LIMIT) && !v->unlimited
+		? v->v[UNIT_MEMORY_LIMIT]
+		: 0;
+}
+
 void unit_fill_sample(const struct unit *u, uint64_t device, const struct unit_values *v,
 	struct unit_sample *ret_sample)
 {
@@ -295,7 +316,8 @@ void unit_fill_sample(const struct unit *u, uint64_t device, const struct unit_v
 		.born_ns = u->born_ns,
 		.cpu_known = good & UNIT_VALUE_BIT(UNIT_CPU_USAGE),
 		.memory_known = (good & memory) == memory,
-		.alloc_cpus_milli = good & UNIT_VALUE_BIT(UNIT_CPUS) ? v->v[UNIT_CPUS] : 0,
+		.alloc_cpus_milli = u->alloc_cpus_milli,
+		.alloc_memory_bytes = u->alloc_memory_bytes,
 	};
 	if (ret_sample->cpu_known)
 		ret_sample->cpu_usage_us = v->v[UNIT_CPU_USAGE];
@@ -303,6 +325,4 @@ void unit_fill_sample(const struct unit *u, uint64_t device, const struct unit_v
 		ret_sample->memory_used_bytes = used;
 		ret_sample->working_set_bytes = used > inactive ? used - inactive : 0;
 	}
-	if (good & UNIT_VALUE_BIT(UNIT_MEMORY_LIMIT) && !v->unlimited)
-		ret_sample->alloc_memory_bytes = v->v[UNIT_MEMORY_LIMIT];
 }

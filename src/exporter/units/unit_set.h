@@ -14,6 +14,7 @@
 #include "exporter/units/unit_files.h"
 #include "exporter/units/unit_index.h"
 #include "exporter/units/unit_manager.h"
+#include "exporter/units/unit_processes.h"
 
 enum { UNITS_MAX = 65536, UNIT_NAMES_MAX_BYTES = 512 };
 
@@ -38,7 +39,9 @@ struct unit {
 	uint64_t inode, scan; /* the last scan that saw it */
 	int64_t born_ns;
 	struct unit_files files;
-	int witness_fd; /* see unit_processes_any() */
+	struct unit_witness witness;
+	uint64_t alloc_cpus_milli, alloc_memory_bytes; /* as last read; see struct unit_sample */
+	unsigned samples; /* that were taken of it */
 	bool live, was_live; /* shown, now and at the scan before */
 	bool sampled; /* the ledger's array has its key */
 	bool last_sample; /* it was handed out once more after its processes ended */
@@ -89,6 +92,11 @@ void unit_set_settle(struct unit_set *set);
 /* How many units aren't live and weren't named before; as many of their ids as fit, by commas. */
 size_t unit_set_name_stale(struct unit_set *set, char ret_ids[static UNIT_NAMES_MAX_BYTES]);
 
+/* Whether what the unit may use is to be read for this sample: at first each time, as its manager
+ * is at work yet, then now and then, for each unit at another time. Counts the samples. */
+bool unit_wants_allocation(struct unit *unit);
+/* Remembers what it may use, which values have. */
+void unit_note_allocation(struct unit *unit, const struct unit_values *values);
 /* What the ledger is told; device is that of the file system in which its directory is. */
 void unit_fill_sample(const struct unit *unit, uint64_t device, const struct unit_values *values,
 	struct unit_sample *ret_sample);

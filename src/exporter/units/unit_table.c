@@ -248,7 +248,7 @@ static void find_units(struct unit_table *t)
 /* What can't be told now is as it was. */
 static bool has_process(struct unit_table *t, struct unit *u)
 {
-	bool kept = u->witness_fd >= 0;
+	bool kept = u->witness.fd >= 0;
 	int r;
 
 	if (!t->config.manager->needs_processes)
@@ -258,10 +258,9 @@ static bool has_process(struct unit_table *t, struct unit *u)
 		if (r >= 0 || r == -ENODEV)
 			return r > 0;
 	}
-	r = unit_processes_any(&t->processes, u->path, &u->witness_fd);
-	if (!kept && u->witness_fd >= 0 && t->reader.n_open >= t->reader.open_max)
-		file_closep(&u->witness_fd);
-	t->reader.n_open += (u->witness_fd >= 0) - kept;
+	r = unit_processes_any(
+		&t->processes, u->path, kept || t->reader.n_open < t->reader.open_max, &u->witness);
+	t->reader.n_open += (u->witness.fd >= 0) - kept;
 	return r < 0 ? u->live : r > 0;
 }
 
@@ -412,6 +411,7 @@ static bool wants_sample(struct unit *u)
 
 int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_samples, size_t *ret_n)
 {
+	const unsigned allocation = UNIT_FILES_MEMORY_LIMIT | t->cpus_set;
 	size_t n = 0;
 	int r;
 
@@ -422,9 +422,12 @@ int unit_table_sample(struct unit_table *t, const struct unit_sample **ret_sampl
 		r = reserve_samples(t);
 	for (size_t i = 0; r >= 0 && i < t->units.n; i++) {
 		struct unit *u = t->units.v[i];
-		bool wanted = wants_sample(u);
+		bool wanted = wants_sample(u), all = wanted && unit_wants_allocation(u);
 
-		u->sampled = wanted && read_unit(t, u, UNIT_FILES_USAGE | t->cpus_set) >= 0;
+		u->sampled = wanted &&
+			read_unit(t, u, UNIT_FILES_USAGE | (all ? allocation : 0)) >= 0;
+		if (u->sampled && all)
+			unit_note_allocation(u, &t->values);
 		if (u->sampled)
 			unit_fill_sample(u, t->base_device, &t->values, &t->samples[n++]);
 	}
@@ -487,7 +490,8 @@ static int seen_by_scrape(int r)
 
 int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 {
-	const unsigned sets = UNIT_FILES_USAGE | UNIT_FILES_MORE | t->cpus_set | t->config.sets;
+	const unsigned sets = UNIT_FILES_USAGE | UNIT_FILES_MORE | UNIT_FILES_MEMORY_LIMIT |
+		t->cpus_set | t->config.sets;
 	int r, n = 0;
 
 	pthread_mutex_lock(&t->lock);
@@ -501,6 +505,7 @@ int unit_table_scrape(struct unit_table *t, unit_table_each_fn each, void *ctx)
 		if (!u->live || read_unit(t, u, sets) < 0)
 			continue;
 		n++;
+		unit_note_allocation(u, &t->values);
 		r = each(ctx, &u->key, &t->values);
 	}
 	pthread_mutex_unlock(&t->lock);

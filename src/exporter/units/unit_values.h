@@ -64,7 +64,7 @@ struct unit_values {
 
 /* Groups of files that a caller may leave out. */
 enum unit_file_set {
-	UNIT_FILES_USAGE = 1 << 0, /* what the ledger needs */
+	UNIT_FILES_USAGE = 1 << 0, /* what the ledger needs every second */
 	UNIT_FILES_MORE = 1 << 1, /* what a scrape shows besides */
 	UNIT_FILES_SWAP = 1 << 2,
 	UNIT_FILES_PRESSURE = 1 << 3,
@@ -73,6 +73,7 @@ enum unit_file_set {
 	UNIT_FILES_CPUSET = 1 << 5,
 	UNIT_FILES_SHARES = 1 << 6,
 	UNIT_FILES_VCPU_DIRS = 1 << 7,
+	UNIT_FILES_MEMORY_LIMIT = 1 << 8,
 };
 
 #endif
