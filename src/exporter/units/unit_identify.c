@@ -2,11 +2,13 @@
 #include "exporter/units/unit_identify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "basic/macros.h"
 
-enum { PAUSE_MAX_BITS = 8 }; /* pauses of 1, 2, 4, ... 256 scans: a step may come hours later */
+enum { PAUSE_MAX_BITS = 8 }; /* pauses of 1, 2, 4, ... 256 scans */
 
 void unit_identifier_init(struct unit_identifier *id)
 {
@@ -81,13 +83,37 @@ static void identify(struct unit_identifier *id, struct unit_set *set, struct un
 	u->identity_tries = MIN(u->identity_tries + 1, PAUSE_MAX_BITS);
 }
 
+static void ask_without_pause(struct unit *u)
+{
+	u->identity_tries = 0;
+	u->identity_scan = 0;
+}
+
 static void ask_all_again(struct unit_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		set->v[i]->identity_wanted = true;
-		set->v[i]->identity_tries = 0;
-		set->v[i]->identity_scan = 0;
+		ask_without_pause(set->v[i]);
 	}
+}
+
+/*
+ * Whether groups below it came or went since the last time: a step of a job that waited for hours
+ * tells what the job has. The kernel's control groups have no times, but a link for each group.
+ */
+static bool has_changed(const struct unit_identifier *id, struct unit *u)
+{
+	struct stat st;
+	uint64_t stamp;
+
+	if (fstatat(id->processes->base_fd, u->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	stamp = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec +
+		(uint64_t)st.st_nlink;
+	if (stamp == u->identity_stamp)
+		return false;
+	u->identity_stamp = stamp;
+	return true;
 }
 
 /* Whether the answers of before may be wrong. */
@@ -147,7 +173,11 @@ void unit_identifier_run(
 	for (size_t i = 0; i < set->n; i++) {
 		struct unit *u = set->v[i];
 
-		if (u->live && u->identity_wanted && scan >= u->identity_scan)
+		if (!u->live || !u->identity_wanted)
+			continue;
+		if (has_changed(id, u))
+			ask_without_pause(u);
+		if (scan >= u->identity_scan)
 			identify(id, set, u, wants_gpus, scan);
 	}
 	id->bind_wanted |= shown_changed;

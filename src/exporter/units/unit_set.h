@@ -49,6 +49,7 @@ struct unit {
 	unsigned identity_tries;
 	uint64_t note; /* of the manager's identify() */
 	uint64_t identity_scan; /* when to try again */
+	uint64_t identity_stamp; /* of its directory, when that was last looked at */
 	struct unit *next_dead;
 	size_t path_len;
 	char path[]; /* then the id and the virtual host, each with a NUL */

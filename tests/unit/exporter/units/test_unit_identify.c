@@ -215,6 +215,29 @@ static void an_answer_for_now_is_used_and_asked_for_again(void **state)
 	assert_int_equal(fixture_logged(&f, "the stand-in has a problem"), 2);
 }
 
+static void a_group_below_that_comes_or_goes_ends_the_pause(void **state)
+{
+	manager.answer = -EAGAIN;
+	for (int i = 0; i < 600; i++)
+		sample();
+	assert_int_equal(manager.calls, 10);
+	tree_mkdirs(&f.tree, "cgroup/m/u-a/step_0/");
+	sample();
+	assert_int_equal(manager.calls, 11);
+	sample();
+	assert_int_equal(manager.calls, 12); /* its processes may come a little later */
+	for (int i = 0; i < 600; i++)
+		sample();
+	assert_int_equal(manager.calls, 20);
+	manager.answer = 0;
+	tree_remove(&f.tree, "cgroup/m/u-a/step_0");
+	sample();
+	assert_int_equal(manager.calls, 21);
+	tree_mkdirs(&f.tree, "cgroup/m/u-a/step_1/");
+	sample();
+	assert_int_equal(manager.calls, 21);
+}
+
 static void what_was_known_stays_when_the_manager_fails_or_says_so(void **state)
 {
 	manager.uuid = "known";
@@ -450,6 +473,7 @@ int main(void)
 		WITH_TABLE(a_unit_is_asked_about_once),
 		WITH_TABLE(another_generation_asks_again_and_old_keys_stay_readable),
 		WITH_TABLE(an_answer_for_now_is_used_and_asked_for_again),
+		WITH_TABLE(a_group_below_that_comes_or_goes_ends_the_pause),
 		WITH_TABLE(what_was_known_stays_when_the_manager_fails_or_says_so),
 		WITH_TABLE(gpus_are_told_who_holds_them),
 		WITH_TABLE(other_hardware_asks_and_tells_again),
