@@ -142,8 +142,11 @@ static int bind_matcher(
 			*ret_flaw = "also fits series without the label";
 			bound = false;
 		} else if (!is_id(set.members[i])) {
-			*ret_flaw = "names an id that is too long or holds a NUL byte";
-			bound = false;
+			/* Nobody's unit: as good as another one's. */
+			r = bind_refuse(bind, GATE_UNBOUND,
+				"a matcher of '%s' names an id that is too long or holds a NUL "
+				"byte",
+				bind->unit_labels[0]);
 		} else {
 			r = add_unit(bind, set.members[i]);
 		}

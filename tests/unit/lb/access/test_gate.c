@@ -29,6 +29,9 @@ static void the_acceptance_matrix_is_met(void **state)
 			"403 unbound: selector 'm{uuid=\"\"}' is not bound to units: uuid=\"\" "
 			"also fits series without the label" },
 		{ GET(API "query", "query=m{gpuuuid=\"GPU-5\"}"), "403 unbound" },
+		{ GET(API "query", "query=m{uuid=\"1\",uuid=\"1\\x00\"}"),
+			"403 unbound: a matcher of 'uuid' names an id that is too long or holds a "
+			"NUL byte" },
 		{ GET(API "series", "match[]=" M1),
 			"bound alpha 7001 GET /api/v1/series?match[]=" M1 },
 		{ GET(API "labels", NULL), "403 unbound: parameter 'match[]' is missing" },
