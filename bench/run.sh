@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bench/run.sh [--write] [JOBS...] (200 2000 5000): what the exporter costs on a node with so many Slurm
+# bench/run.sh [--write] [JOBS...] (200 1000 5000): what the exporter costs on a node with so many Slurm
 # jobs of 20 processes, on trees in memory, as ratios in one run:
 #   CPU time and system calls of one scrape (all control group metrics, PSI, cpu and meminfo) and of one tick
 #   of the sampling loop, against a bare loop that opens, reads and closes the same files, and against one
-#   that reads them through descriptors that stay open (- if there are too many); memory; growth;
+#   that reads them through descriptors that stay open (- if there are too many); memory;
+#   what a job more costs, with all files open (as many jobs as may have that) and with none;
 #   latency under 8 parallel scrapers; memory and descriptors over 20000 scrapes while jobs come and go;
 #   a scrape of real control groups (as root).
 # Exit status 1 when an aim is missed. --write puts the tables into docs/performance.md.
@@ -15,13 +16,13 @@ if [ "${1:-}" = --write ]; then
 	WRITE=yes
 	shift
 fi
-[ $# -gt 0 ] || set -- 200 2000 5000
+[ $# -gt 0 ] || set -- 200 1000 5000
 for tool in curl strace meson ninja; do
 	command -v $tool >/dev/null || { echo "bench: $tool is needed (tools/install-packages)" >&2; exit 2; }
 done
 B=build/bench
 [ -f $B/build.ninja ] || meson setup $B --buildtype=release -Dbench=true -Dtests=false >/dev/null
-ninja -C $B >/dev/null
+ninja -C $B ceems_exporter bench/bench_units bench/bench_scrape bench/bench_real >/dev/null
 T=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)/ceems-bench.XXXXXX")
 PID=
 trap '[ -z "$PID" ] || kill "$PID" 2>/dev/null; rm -rf "$T"' EXIT
@@ -29,11 +30,15 @@ trap '[ -z "$PID" ] || kill "$PID" 2>/dev/null; rm -rf "$T"' EXIT
 # shellcheck source=bench/real.sh
 . bench/real.sh
 
-launch() { # FLAG...: sets PID, PORT and URL
+LIMIT=$(ulimit -Hn)
+launch() { # FLAG...: sets PID, PORT and URL; with at most LIMIT descriptors
 	PORT=$(/usr/bin/python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
 	URL=http://127.0.0.1:$PORT/metrics
-	$B/ceems_exporter --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults --collector.slurm \
-		--web.disable-exporter-metrics --no-security.drop-privileges "$@" 2>"$T/log" &
+	(
+		ulimit -n "$LIMIT"
+		exec $B/ceems_exporter --web.listen-address=127.0.0.1:"$PORT" --collector.disable-defaults --collector.slurm \
+			--web.disable-exporter-metrics --no-security.drop-privileges "$@"
+	) 2>"$T/log" &
 	PID=$!
 	for _ in $(seq 100); do
 		curl -sf "${URL%metrics}health" >/dev/null && return
@@ -79,7 +84,7 @@ scrapes() { # N
 	for ((i = 0; i < $1; i++)); do urls+=(-o /dev/null "$URL"); done
 	curl -sf "${urls[@]}"
 }
-# Sets CALLS: system calls of the exporter while the command runs.
+# Sets CALLS: system calls of the exporter while the command runs; the trace is in $T/calls.
 count_calls() { # COMMAND...
 	local tracer
 	strace -f -qq -o "$T/calls" -p "$PID" 2>/dev/null &
@@ -93,7 +98,21 @@ count_calls() { # COMMAND...
 	wait $tracer 2>/dev/null || true
 	CALLS=$(grep -vc 'resumed>' "$T/calls")
 }
-scans() { grep -c 'slurmstepd.scope", .*O_DIRECTORY' "$T/calls" || true; }
+# Ticks begin with a look at the root of procfs.
+# shellcheck disable=SC2317 # called by what count_calls runs
+ticks_traced() { grep -c "statx(AT_FDCWD, \"$1/proc\"" "$T/calls" || true; } # TREE
+# shellcheck disable=SC2317
+three_ticks() { # TREE
+	for _ in $(seq 600); do
+		[ "$(ticks_traced "$1")" -lt 3 ] || return 0
+		sleep 0.1
+	done
+}
+count_tick_calls() { # TREE: sets CALLS to those of one whole tick
+	count_calls three_ticks "$1"
+	CALLS=$(grep -v 'resumed>' "$T/calls" | awk -v mark="statx(AT_FDCWD, \"$1/proc\"" '
+		index($0, mark) { if (!n) first = NR; last = NR; n++ } END { printf "%d", (n > 1) ? (last - first) / (n - 1) : 0 }')
+}
 
 FAILED=0
 aim() { # WHAT VALUE LIMIT
@@ -113,7 +132,7 @@ show() { # JOBS WHAT CALLS
 }
 scrape_flags=(--collector.slurm.psi-metrics --collector.cpu --collector.meminfo)
 one() { # JOBS
-	local jobs=$1 tree=$T/$1 n
+	local jobs=$1 tree=$T/$1
 
 	$B/bench/bench_units make "$tree" "$jobs"
 	start "$tree" --no-collector.ledger "${scrape_flags[@]}"
@@ -127,13 +146,56 @@ one() { # JOBS
 	start "$tree" --collector.ledger --ledger.interval=500ms "${scrape_flags[@]}"
 	sleep 0.7
 	measure 7 "$jobs" tick 3 sleep 1.5
-	count_calls sleep 2
-	n=$(scans)
-	show "$jobs" tick $((CALLS / (n > 0 ? n : 1)))
+	count_tick_calls "$tree"
+	show "$jobs" tick "$CALLS"
 	scrapes 3
 	US[rss$jobs]=$(rss_kb)
 	stop
+
+	one_way anew "$jobs" 256
+	# Nine for each job, half of the limit and at most 16384 (src/exporter/units/unit_files.c).
+	[ $((jobs * 9)) -gt $((LIMIT / 2 < 16384 ? LIMIT / 2 : 16384)) ] || one_way kept "$jobs" "$LIMIT"
 	rm -rf "$tree"
+}
+
+per_job() { awk -v a="$1" -v n="$2" 'BEGIN { printf "%.2f", a / n }'; }
+# The cost of a job with its files all open, or all opened anew: the same at each number of jobs.
+declare -A FIRST
+cell() { # WAY WHAT JOBS US CALLS: sets CELL, checks it against the first number of jobs
+	local us calls
+	us=$(per_job "$4" "$3")
+	calls=$(per_job "$5" "$3")
+	: "${FIRST[$1$2]:=$us} ${FIRST[$1$2calls]:=$calls}"
+	CELL="$us | $(ratio "$us" "${FIRST[$1$2]}") | $calls"
+	aim "CPU time of a $2 for each of $3 jobs, files $1, against fewer jobs" "$(ratio "$us" "${FIRST[$1$2]}")" 1.3
+	aim "system calls of a $2 for each of $3 jobs, files $1, against fewer jobs" "$(ratio "$calls" "${FIRST[$1$2calls]}")" 1.1
+}
+one_way() { # kept|anew JOBS LIMIT
+	local way=$1 jobs=$2 tree=$T/$2 ours=() i before row LIMIT=$3
+
+	start "$tree" --no-collector.ledger "${scrape_flags[@]}"
+	scrapes 3
+	for ((i = 0; i < 9; i++)); do
+		before=$(cpu_us)
+		scrapes 1
+		ours+=($(($(cpu_us) - before)))
+	done
+	count_calls scrapes 3
+	cell "$way" scrape "$jobs" "$(median "${ours[@]}")" $((CALLS / 3))
+	row="| $way | $jobs | $(find /proc/"$PID"/fd -mindepth 1 | wc -l) | $CELL"
+	stop
+	start "$tree" --collector.ledger --ledger.interval=500ms "${scrape_flags[@]}"
+	sleep 2.7
+	ours=()
+	for ((i = 0; i < 5; i++)); do
+		before=$(cpu_us)
+		sleep 1.5
+		ours+=($((($(cpu_us) - before) / 3)))
+	done
+	count_tick_calls "$tree"
+	cell "$way" tick "$jobs" "$(median "${ours[@]}")" "$CALLS"
+	echo "$row | $CELL |" >>"$T/ways"
+	stop
 }
 
 load() { # latency and steadiness at 200 jobs
@@ -182,14 +244,17 @@ for jobs; do
 	[ "$jobs" != 200 ] || aim "memory in kB at 200 jobs" "${US[rss200]}" 12288
 	[ "$jobs" != 200 ] || aim "a tick's CPU time in us at 200 jobs" "${US[tick200]}" 5000
 done
+say ""
+say "| files | jobs | descriptors | scrape, CPU for each job (us) | to fewer jobs | system calls for each job | tick, CPU for each job (us) | to fewer jobs | system calls for each job |"
+say "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+for way in kept anew; do
+	grep "^| $way " "$T/ways" | while read -r row; do say "$row"; done
+done
 if [ $# -gt 1 ]; then
 	say ""
-	for what in scrape tick rss; do
-		growth=$(awk -v a="${US[$what$1]}" -v b="${US[$what${!#}]}" -v m="$1" -v n="${!#}" \
-			'BEGIN { printf "%.2f", (b / a) / (n / m) }')
-		say "Growth of $what from $1 to ${!#} jobs: $growth of proportional."
-		aim "growth of $what" "$growth" 1.3
-	done
+	growth=$(awk -v a="${US[rss$1]}" -v b="${US[rss${!#}]}" -v m="$1" -v n="${!#}" 'BEGIN { printf "%.2f", (b / a) / (n / m) }')
+	say "Growth of memory from $1 to ${!#} jobs: $growth of proportional."
+	aim "growth of memory" "$growth" 1.3
 fi
 load
 real_groups 200
