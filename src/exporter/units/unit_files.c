@@ -2,7 +2,7 @@
 /*
  * On a control group file system a descriptor that stays open saves nine tenths of a reading (1 us
  * instead of 9), at the price of some 4 KiB of kernel memory. So the files that are read every
- * second are kept as far as the limit allows, the others only for the first units, and files that
+ * second are kept as far as the limit allows, the others only with what these leave, and files that
  * weren't there are looked for now and then only. On any other file system (a copy of a tree) a
  * file may be replaced or come at any time: the time of the last change of its directory tells.
  */
@@ -22,6 +22,7 @@
 
 enum {
 	OPEN_MAX_OF_RARE_FILES = 16384, /* 64 MiB of kernel memory, with 5,000 units */
+	FILES_OF_EACH_SECOND = 4, /* of a unit, with the one that tells whether it lives */
 	READS_PER_SEARCH = 64, /* for files that weren't there */
 };
 
@@ -92,10 +93,20 @@ void unit_files_init(struct unit_files *files)
 		files->fd[i] = -1;
 }
 
+static bool is_rare(const struct unit_reader *reader, size_t i)
+{
+	size_t n;
+	const struct unit_row *rows = unit_rows(reader->version, &n);
+
+	return i < n && !(rows[i].set & UNIT_FILES_USAGE);
+}
+
 static void drop(struct unit_files *files, struct unit_reader *reader, size_t i)
 {
-	if (files->fd[i] >= 0)
+	if (files->fd[i] >= 0) {
 		reader->n_open--;
+		reader->n_rare -= is_rare(reader, i);
+	}
 	file_closep(&files->fd[i]);
 }
 
@@ -197,17 +208,40 @@ static void check_dirs(struct unit_reader *reader, struct unit_files *files, con
 		check_dir(reader, files, path, h);
 }
 
+/* How many descriptors the files of each second lack. */
+static size_t lacking(const struct unit_reader *reader)
+{
+	const size_t wanted = reader->n_units * FILES_OF_EACH_SECOND;
+
+	return wanted - MIN(wanted, reader->n_open - reader->n_rare);
+}
+
+static bool may_keep(const struct unit_reader *reader, size_t i)
+{
+	if (!is_rare(reader, i))
+		return reader->n_open < reader->open_max;
+	return reader->n_open < OPEN_MAX_OF_RARE_FILES &&
+		reader->n_open + lacking(reader) < reader->open_max;
+}
+
+/* One that was kept when there were fewer units leaves its place to a file of each second. */
+static bool must_yield(const struct unit_reader *reader, size_t i)
+{
+	return is_rare(reader, i) && reader->n_open + lacking(reader) > reader->open_max;
+}
+
 static int read_row(struct unit_reader *reader, struct unit_files *files, const char *dir,
 	const struct unit_row *row, size_t i, struct slice *ret_text)
 {
-	const size_t open_max = row->set & UNIT_FILES_USAGE
-		? reader->open_max
-		: MIN(reader->open_max, OPEN_MAX_OF_RARE_FILES);
 	char path[PATH_MAX];
 	int fd, r;
 
-	if (files->fd[i] >= 0)
-		return read_once(reader, files->fd[i], ret_text);
+	if (files->fd[i] >= 0) {
+		r = read_once(reader, files->fd[i], ret_text);
+		if (must_yield(reader, i))
+			drop(files, reader, i);
+		return r;
+	}
 	if (reader->hierarchies.fd[row->hierarchy] < 0 || files->absent & 1U << i)
 		return -ENOENT;
 	r = join(dir, row->name, path);
@@ -222,9 +256,10 @@ static int read_row(struct unit_reader *reader, struct unit_files *files, const 
 		return r;
 	}
 	r = read_once(reader, fd, ret_text);
-	if (r >= 0 && reader->n_open < open_max) {
+	if (r >= 0 && may_keep(reader, i)) {
 		files->fd[i] = fd;
 		reader->n_open++;
+		reader->n_rare += is_rare(reader, i);
 	} else {
 		close(fd);
 	}

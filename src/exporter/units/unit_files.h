@@ -29,6 +29,8 @@ struct unit_reader {
 	struct unit_hierarchies hierarchies;
 	struct block_devices block_devices;
 	size_t n_open, open_max; /* kept descriptors */
+	size_t n_rare; /* those of them that aren't read every second */
+	size_t n_units; /* that want theirs of each second kept first; set by the owner */
 	uint64_t memory_total_bytes, swap_total_bytes; /* of the host; 0 = unknown */
 	struct unit_blkio blkio[UNIT_BLKIO_DEVICES_MAX];
 	char text[UNIT_FILE_MAX_BYTES];

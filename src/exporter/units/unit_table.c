@@ -243,6 +243,7 @@ static void find_units(struct unit_table *t)
 		t->shown_changed |= unit_set_drop_unseen(&t->units, t->scan);
 	}
 	unit_set_settle(&t->units);
+	t->reader.n_units = t->units.n;
 }
 
 /* What can't be told now is as it was. */

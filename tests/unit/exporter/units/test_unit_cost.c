@@ -13,12 +13,27 @@
 static struct unit_fixture f;
 static const struct unit_sample *samples;
 static size_t listings; /* of directories */
+static size_t opens;
 
 /* In place of the C library's. */
 ssize_t getdents64(int fd, void *to, size_t len)
 {
 	listings++;
 	return syscall(SYS_getdents64, fd, to, len);
+}
+
+/* In place of the C library's. */
+int openat(int fd, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	va_start(args, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(args, mode_t);
+	va_end(args);
+	opens++;
+	return (int)syscall(SYS_openat, fd, path, flags, mode);
 }
 
 static int setup(void **state)
@@ -119,6 +134,33 @@ static void a_scrape_tells_the_next_sample_of_a_limit(void **state)
 	assert_int_equal(samples[0].alloc_memory_bytes, 2048);
 }
 
+/* Also those of units that come when the others' files of scrapes have taken all. */
+static void what_each_sample_reads_is_kept_before_what_scrapes_read(void **state)
+{
+	const size_t n = 40;
+	size_t fewest = SIZE_MAX;
+
+	fixture_open(&f, CGROUP_V2, UNIT_FILES_PRESSURE, (n + 2) * 4);
+	assert_int_equal(unit_table_scrape(f.table, ignore, NULL), 2);
+	for (size_t i = 0; i < n; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "job_%zu", 100 + i);
+		fixture_job_v2(&f, V2_SCOPE, name, 880, CPU("1"));
+		if (i == n / 2)
+			assert_int_equal(unit_table_scrape(f.table, ignore, NULL), i + 3);
+	}
+	for (int i = 0; i < 40; i++) {
+		if (i == 4) /* in which the files of scrapes leave their places */
+			assert_int_equal(unit_table_scrape(f.table, ignore, NULL), n + 2);
+		opens = 0;
+		assert_int_equal(sample(), n + 2);
+		fewest = MIN(fewest, opens);
+	}
+	/* A list of processes for each unit, the scope, and what is read now and then. */
+	assert_in_range(fewest, n + 2, (n + 2) + 12);
+}
+
 #define TABLE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -127,6 +169,7 @@ int main(void)
 		TABLE(the_group_with_a_process_is_remembered_without_a_descriptor),
 		TABLE(its_end_is_noticed_and_another_one_is_found),
 		TABLE(a_limit_that_changes_later_is_noticed_in_16_samples),
+		TABLE(what_each_sample_reads_is_kept_before_what_scrapes_read),
 		TABLE(a_scrape_tells_the_next_sample_of_a_limit),
 	};
 
