@@ -39,8 +39,8 @@ struct emissions_options {
 static const struct option_def options[] = {
 	{ "collector.emissions.provider", OPTION_ENUMS,
 		offsetof(struct emissions_options, providers), .choices = provider_names,
-		.help = "Provider of emission factors to use; may be repeated. Without it all "
-			"that are configured, and the world's average." },
+		.help = "Provider of emission factors to use. Without it all that "
+			"are configured, and the world's average." },
 };
 
 /* A provider in use. */
