@@ -301,7 +301,7 @@ int device_shares_book(struct device_shares *device, struct tracker *tracker,
 	if (!in->settle)
 		return r;
 	use_known = take_use(device, tracker, in);
-	if (in->by_counter || (use_known && !device->use_before_known)) {
+	if (!in->drawn || (use_known && !device->use_before_known)) {
 		/* This reading stands for the whole time. */
 		for (size_t i = 0; i < device->n; i++)
 			device->shares[i].use_before_ppm = 0;

@@ -13,22 +13,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/ledger/energy_curve.h"
+
 enum {
 	ENERGY_LAG_STEPS = 17, /* delays that are tried: quarters of an interval, */
 	ENERGY_LAG_MAX_INTERVALS = 4, /* up to so many intervals */
-	ENERGY_LAG_HISTORY = 192, /* intervals; three times as many when units come and go */
-	ENERGY_LAG_CHANGES = 12, /* of the meter, before anything is said */
+	ENERGY_LAG_UNSEEN = 16, /* what the meter told of times whose load isn't known yet */
 };
 
 struct energy_lag {
 	int64_t interval_ns;
-	/* What went before: the sum of what should show in the meter. */
-	struct energy_lag_point {
-		int64_t at_ns;
-		double sum;
-	} history[ENERGY_LAG_HISTORY];
-	size_t n, next;
-	double sum;
+	const struct energy_curve *load; /* what should show in the meter, in any unit */
+	int64_t blur_ns; /* parts of it are told as means of so long */
+	int64_t known_ns; /* up to when all of the load has come in */
+	int64_t gap_ns; /* up to when it came in as the mean of a long time: that tells nothing */
+	struct energy_lag_segment {
+		int64_t from_ns, to_ns;
+		double energy;
+	} unseen[ENERGY_LAG_UNSEEN]; /* oldest first */
+	size_t n_unseen;
 	bool has_before;
 	int64_t before_ns;
 	double meter_before, seen_before[ENERGY_LAG_STEPS];
@@ -38,27 +41,28 @@ struct energy_lag {
 	int64_t lag_ns; /* 0 until it is known */
 };
 
-void energy_lag_init(struct energy_lag *lag, int64_t interval_ns);
+void energy_lag_init(struct energy_lag *lag, int64_t interval_ns, const struct energy_curve *load);
 
-/* What the last interval brought, in any unit. */
-void energy_lag_add(struct energy_lag *lag, int64_t now_ns, double amount);
-
-/* What went before is of no use: part of it came in at another time than it flowed. */
-void energy_lag_skip(struct energy_lag *lag);
-
-/* What the meter told of a time. */
+/* What the meter told of a time; it is learned from when the load of that time is known. */
 void energy_lag_meter(struct energy_lag *lag, int64_t from_ns, int64_t to_ns, double energy);
 
+/* The load is known up to then; gap_ns: see above. */
+void energy_lag_learn(struct energy_lag *lag, int64_t known_ns, int64_t gap_ns);
+
+/* Whether it is known how the meter follows the load. */
+bool energy_lag_known(const struct energy_lag *lag);
+
 /*
- * What the meter should do by what went on, once its lag is known: false before. window_ns: over
- * which the meter takes its mean.
- * By how much its power changed from one moment to another, in microwatts.
+ * What the meter should do by what went on, once its lag is known: false before. window_ns: of
+ * which before its reading it tells the mean.
+ * By how much its power changed from one moment to another, in microwatts: as much as is sure, as
+ * the load is blurred.
  */
 bool energy_lag_change(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
 	int64_t window_ns, double *ret_uw);
 
-/* How much more than a straight line between its powers at two moments tells, in microjoules. */
-bool energy_lag_bend(const struct energy_lag *lag, int64_t from_ns, int64_t to_ns,
-	int64_t window_ns, double *ret_uj);
+/* What it would have told of a time, in microjoules, by how it did before. */
+bool energy_lag_guess(const struct energy_lag *lag, const struct energy_curve *meter,
+	int64_t from_ns, int64_t to_ns, double *ret_uj);
 
 #endif

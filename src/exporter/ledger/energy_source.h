@@ -39,6 +39,8 @@ struct energy_flow {
 	/* Of meters that stood still or were away for less than the longest gap: open while one
 	   is, settled when one moves. */
 	struct ledger_backlog backlog;
+	/* What is settled flowed since, and what is to come flows since. */
+	int64_t settled_since_ns, open_since_ns;
 	uint32_t moving_ppm; /* while it is open: the usual part of the meters that move */
 	bool static_known; /* the source itself knows which part flows without load */
 	uint64_t static_uj, static_uw;

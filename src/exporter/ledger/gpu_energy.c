@@ -81,23 +81,19 @@ static void take(struct gpu_energy *gpu, struct gpu_device *d, const struct gpu_
 	case METER_BEGINS: /* what was gathered before belongs to energy that nobody knows */
 		booked->settle = true;
 		booked->part_ppm = part_until(span, from_ns, s->reading.sample_ns);
-		d->mean_uw = s->reading.power_known ? s->reading.power_uw : 0;
 		return;
 	case METER_SEGMENT:
 		d->refused = false;
 		find_static(gpu, d, s, &seg);
 		booked->settle = true;
-		booked->by_counter = d->energy.by_counter;
+		booked->drawn = seg.line_ns > (seg.to_ns - seg.from_ns) / 2;
 		booked->part_ppm = part_until(span, from_ns, seg.to_ns);
 		booked->energy_uj = seg.energy_uj;
 		booked->late_uj = seg.late_uj;
 		if (d->static_known)
 			booked->static_uj = energy_of_power(
 				d->static_uw, (uint64_t)(seg.to_ns - seg.from_ns) / 1000);
-		d->mean_uw = (uint64_t)((unsigned __int128)seg.energy_uj * (uint64_t)S_NS /
-			(uint64_t)(seg.to_ns - seg.from_ns));
-		if (s->reading.power_known)
-			d->mean_uw = s->reading.power_uw;
+		d->segment = seg;
 		return;
 	}
 }
@@ -128,7 +124,7 @@ static void sum_up(
 	if (age_ns > MAX(GPU_ENERGY_SILENT_S * S_NS, 3 * d->energy.resolution_ns))
 		flow->complete = false;
 	if (age_ns <= span->max_gap_ns)
-		flow->ahead_uj += (int64_t)energy_of_power(d->mean_uw, (uint64_t)age_ns / 1000);
+		flow->known_ns = MIN(flow->known_ns, d->energy.sample_ns);
 	flow->static_known |= d->static_known;
 	flow->static_uw += d->static_known ? d->static_uw : 0;
 }
@@ -165,10 +161,12 @@ void gpu_energy_ask(struct gpu_energy *gpu)
 void gpu_energy_read(struct gpu_energy *gpu, const struct energy_span *span, int64_t from_ns,
 	struct gpu_flow *ret_flow)
 {
-	*ret_flow = (struct gpu_flow){ .complete = true };
+	*ret_flow = (struct gpu_flow){ .complete = true, .known_ns = span->now_ns };
 	gpu->n_booked = 0;
-	for (size_t i = 0; i < LEDGER_DEVICES_MAX; i++)
+	for (size_t i = 0; i < LEDGER_DEVICES_MAX; i++) {
 		gpu->devices[i].listed = false;
+		gpu->devices[i].segment = (struct meter_segment){ .energy_uj = 0 };
+	}
 	read_devices(gpu, span, from_ns);
 	for (size_t i = 0; i < gpu->n_booked; i++) {
 		ret_flow->energy_uj += gpu->booked[i].energy_uj;

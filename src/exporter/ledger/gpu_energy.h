@@ -30,7 +30,7 @@ struct gpu_device {
 	char uuid[GPU_UUID_MAX]; /* "": the slot is free */
 	struct meter_energy energy;
 	struct energy_floor floor;
-	uint64_t mean_uw; /* of its last segment: a guess at what flows since */
+	struct meter_segment segment; /* of the last interval; no energy: there is none */
 	uint64_t static_uw; /* as of its last segment */
 	bool static_known;
 	bool listed; /* in the last interval */
@@ -58,7 +58,7 @@ struct gpu_flow {
 	bool complete; /* all devices speak */
 	bool late; /* part of it */
 	uint64_t energy_uj; /* of all devices */
-	int64_t ahead_uj; /* guess at what flowed and will come in with the next readings */
+	int64_t known_ns; /* what comes later flowed after that, if nothing is away for too long */
 	int64_t sample_ns; /* of the device that was read longest ago */
 	int64_t resolution_ns; /* of the slowest one */
 	bool static_known;
@@ -68,7 +68,8 @@ struct gpu_flow {
 /* Asks for the devices' readings: before the moment of gpu_energy_read(), as some are read now. */
 void gpu_energy_ask(struct gpu_energy *gpu);
 
-/* Takes them in; gpu->booked is what the ledger is to be told. */
+/* Takes them in; gpu->booked is what the ledger is to be told, and each device's segment when that
+ * flowed. */
 void gpu_energy_read(struct gpu_energy *gpu, const struct energy_span *span, int64_t from_ns,
 	struct gpu_flow *ret_flow);
 

@@ -42,7 +42,7 @@ struct backlog_whole {
 struct backlog_interval {
 	struct gathered whole;
 	uint64_t duration_us;
-	uint32_t left_ppm; /* that was not gathered */
+	uint32_t taken_ppm; /* that was gathered */
 	bool known; /* who used what */
 };
 
@@ -255,7 +255,7 @@ static void gather_waiting(struct ledger *ledger, size_t slot, uint32_t part_ppm
 	struct backlog_interval *w = &ledger->waiting[slot];
 
 	keep_head(ledger, slot);
-	w->left_ppm -= part_ppm;
+	w->taken_ppm += part_ppm;
 	b->time += for_part(w->duration_us, part_ppm);
 	b->unknown_time += w->known ? 0 : for_part(w->duration_us, part_ppm);
 	add_weights(&b->whole, &w->whole, part_ppm);
@@ -278,57 +278,92 @@ static void drop_first_waiting(struct ledger *ledger)
 	ledger->n_waiting--;
 }
 
+/* The last one, while it is shorter than a usual interval and nothing of it was gathered. */
+static bool goes_into_last(const struct ledger *ledger, bool known, size_t *ret_slot)
+{
+	const struct backlog_interval *w;
+
+	if (!ledger->n_waiting)
+		return false;
+	*ret_slot = (ledger->first_waiting + ledger->n_waiting - 1) % LEDGER_BACK_INTERVALS;
+	w = &ledger->waiting[*ret_slot];
+	return w->duration_us < ledger->config.interval_us && !w->taken_ppm && w->known == known;
+}
+
+static size_t new_slot(struct ledger *ledger, bool known)
+{
+	size_t slot;
+
+	if (ledger->n_waiting == LEDGER_BACK_INTERVALS) { /* by now it is known */
+		slot = ledger->first_waiting;
+		gather_waiting(ledger, slot, LEDGER_WHOLE_PPM - ledger->waiting[slot].taken_ppm);
+		drop_first_waiting(ledger);
+	}
+	slot = (ledger->first_waiting + ledger->n_waiting++) % LEDGER_BACK_INTERVALS;
+	ledger->waiting[slot] = (struct backlog_interval){ .known = known };
+	return slot;
+}
+
 static void wait_for_its_place(
 	struct ledger *ledger, const struct policy *p, const struct ledger_interval *iv, bool known)
 {
 	struct tracker *tracker = &ledger->tracker;
-	struct backlog_interval *w;
+	const struct gathered whole = {
+		known ? whole_of(tracker, p->dynamic, iv) : 0,
+		known ? whole_of(tracker, p->fixed, iv) : 0,
+	};
+	struct gathered weights;
 	size_t slot;
 
-	if (ledger->n_waiting == LEDGER_BACK_INTERVALS) { /* by now it is known */
-		gather_waiting(ledger, ledger->first_waiting,
-			ledger->waiting[ledger->first_waiting].left_ppm);
-		drop_first_waiting(ledger);
-	}
-	slot = (ledger->first_waiting + ledger->n_waiting++) % LEDGER_BACK_INTERVALS;
-	w = &ledger->waiting[slot];
-	*w = (struct backlog_interval){
-		.duration_us = iv->duration_us, .left_ppm = LEDGER_WHOLE_PPM, .known = known
-	};
+	if (!goes_into_last(ledger, known, &slot))
+		slot = new_slot(ledger, known);
+	ledger->waiting[slot].duration_us += iv->duration_us;
+	add_weights(&ledger->waiting[slot].whole, &whole, 1);
 	if (!known)
 		return;
-	w->whole.dynamic = whole_of(tracker, p->dynamic, iv);
-	w->whole.fixed = whole_of(tracker, p->fixed, iv);
-	for (size_t i = 0; i < tracker->n; i++)
-		weigh(&tracker->units[i]->waiting[slot], tracker->units[i], p, iv);
-	weigh(&tracker->others.waiting[slot], &tracker->others, p, iv);
+	for (size_t i = 0; i < tracker->n; i++) {
+		weigh(&weights, tracker->units[i], p, iv);
+		add_weights(&tracker->units[i]->waiting[slot], &weights, 1);
+	}
+	weigh(&weights, &tracker->others, p, iv);
+	add_weights(&tracker->others.waiting[slot], &weights, 1);
 }
 
-/* Gathers what waited, but for the last time of the interval. */
-static void gather_until(struct ledger *ledger, uint64_t back_us)
+/* How much of the time up to a moment belongs to a span that ends at 0 and fades for so long around
+ * that: less a constant. */
+static __int128 faded(__int128 at_us, __int128 fade_us)
 {
-	split_weight age_us = 0; /* of the beginning of the first one's rest */
+	__int128 in_us = at_us + fade_us / 2;
 
+	if (in_us <= 0)
+		return at_us;
+	if (in_us >= fade_us)
+		return 0;
+	return in_us - fade_us / 2 - in_us * in_us / (2 * fade_us);
+}
+
+/* Gathers what waited, but for the last time of the interval, and for what fades. */
+static void gather_until(struct ledger *ledger, uint64_t back_us, uint64_t fade_us)
+{
+	__int128 at_us = back_us;
+
+	for (size_t i = 0; i < ledger->n_waiting; i++)
+		at_us -= ledger->waiting[(ledger->first_waiting + i) % LEDGER_BACK_INTERVALS]
+				 .duration_us;
 	for (size_t i = 0; i < ledger->n_waiting; i++) {
-		const struct backlog_interval *w =
-			&ledger->waiting[(ledger->first_waiting + i) % LEDGER_BACK_INTERVALS];
+		size_t slot = (ledger->first_waiting + i) % LEDGER_BACK_INTERVALS;
+		struct backlog_interval *w = &ledger->waiting[slot];
+		__int128 to_us = at_us + w->duration_us;
+		uint32_t part_ppm = (uint32_t)((faded(to_us, fade_us) - faded(at_us, fade_us)) *
+			LEDGER_WHOLE_PPM / MAX(w->duration_us, 1u));
 
-		age_us += (split_weight)w->duration_us * w->left_ppm / LEDGER_WHOLE_PPM;
+		if (part_ppm > w->taken_ppm)
+			gather_waiting(ledger, slot, part_ppm - w->taken_ppm);
+		at_us = to_us;
 	}
-	while (ledger->n_waiting && age_us > back_us) {
-		const struct backlog_interval *w = &ledger->waiting[ledger->first_waiting];
-		split_weight length_us = (split_weight)w->duration_us * w->left_ppm /
-			LEDGER_WHOLE_PPM;
-
-		if (age_us < back_us + length_us) {
-			gather_waiting(ledger, ledger->first_waiting,
-				(uint32_t)(w->left_ppm * (age_us - back_us) / length_us));
-			return;
-		}
-		gather_waiting(ledger, ledger->first_waiting, w->left_ppm);
+	while (ledger->n_waiting &&
+		ledger->waiting[ledger->first_waiting].taken_ppm == LEDGER_WHOLE_PPM)
 		drop_first_waiting(ledger);
-		age_us -= length_us;
-	}
 }
 
 static split_weight gathered_of(const struct tracked *u, enum energy_domain d, bool fixed)
@@ -420,7 +455,7 @@ static void book_backlog(struct ledger *ledger, enum energy_domain d, const stru
 	if (!in->settle)
 		return;
 	if (d == DOMAIN_REST) {
-		gather_until(ledger, in->back_us);
+		gather_until(ledger, in->back_us, in->fade_us);
 		stretch_head(ledger, in->stretch_us);
 	}
 	settle(ledger, d, p, iv);

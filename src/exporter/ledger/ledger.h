@@ -23,7 +23,7 @@ extern const char *const energy_party_names[N_ENERGY_PARTIES];
 
 enum ledger_policy { LEDGER_POLICY_SPLIT, LEDGER_POLICY_USAGE, LEDGER_POLICY_COMPAT };
 
-enum { LEDGER_WHOLE_PPM = 1000000, LEDGER_BACK_INTERVALS = 20 };
+enum { LEDGER_WHOLE_PPM = 1000000, LEDGER_BACK_INTERVALS = 32 };
 
 /*
  * Energy that comes in later than it flows (a meter with a slow clock, one that stood still) is
@@ -34,8 +34,9 @@ struct ledger_backlog {
 	bool settle; /* its energy is here; the time that belongs to it ends with this interval */
 	bool again; /* if settled: what was gathered stays, more energy of that time will come */
 	/* If settled, for the rest alone: so long before the end of this interval does its time
-	   end; less than LEDGER_BACK_INTERVALS before. What came later begins the next one. */
-	uint64_t back_us;
+	   end; less than LEDGER_BACK_INTERVALS before. What came later begins the next one, and
+	   so does in part what came in the time around the end in which it fades. */
+	uint64_t back_us, fade_us;
 	/* If settled, for the rest alone: its time began so much earlier than was thought. */
 	uint64_t stretch_us;
 	uint64_t energy_uj, static_uj, late_uj; /* as below */
@@ -50,8 +51,8 @@ struct ledger_device {
 	size_t n_holders;
 	bool use_known;
 	uint32_t use_ppm;
-	bool by_counter; /* its energy is that of the time since the last reading; otherwise it is
-			    drawn as a line between two powers, and so is the use */
+	bool drawn; /* as a line between two powers, and so is the use; otherwise its energy and use
+		       are those of the time since the last reading */
 	bool settle; /* there is a reading */
 	uint32_t part_ppm; /* if settled: which part of this interval came before it */
 	uint64_t energy_uj, static_uj, late_uj; /* as below */

@@ -9,9 +9,11 @@ typedef unsigned __int128 u128;
 static const u128 AJ_PER_UW_NS_TWICE = 500;
 static const u128 AJ_PER_UJ = 1000000000000;
 
-static uint64_t trapezoid(struct meter_energy *m, uint64_t power_uw, int64_t span_ns)
+/* Of a line from one power to another, or with both the same. */
+static uint64_t integral(
+	struct meter_energy *m, uint64_t from_uw, uint64_t to_uw, int64_t length_ns)
 {
-	u128 aj = ((u128)m->power_uw + power_uw) * (u128)span_ns * AJ_PER_UW_NS_TWICE + m->rest_aj;
+	u128 aj = ((u128)from_uw + to_uw) * (u128)length_ns * AJ_PER_UW_NS_TWICE + m->rest_aj;
 
 	m->rest_aj = (uint64_t)(aj % AJ_PER_UJ);
 	return (uint64_t)(aj / AJ_PER_UJ);
@@ -26,6 +28,7 @@ static enum meter_event begin(struct meter_energy *m, const struct power_reading
 	m->by_counter = r->energy_known;
 	m->sample_ns = r->sample_ns;
 	m->power_uw = r->power_uw;
+	m->same_ns = r->sample_ns;
 	m->suspect = false;
 	m->rest_aj = 0;
 	m->counter = (struct energy_counter){ .max_watts = m->max_watts };
@@ -64,12 +67,19 @@ static enum meter_event take_energy(struct meter_energy *m, const struct power_r
 static enum meter_event take_power(struct meter_energy *m, const struct power_reading *r,
 	const struct energy_span *span, struct meter_segment *seg)
 {
+	int64_t mean_ns, length_ns;
+
 	if (!r->power_known)
 		return METER_SAME;
 	if (r->sample_ns - m->sample_ns > span->max_gap_ns)
 		return begin(m, r);
-	seg->line_ns = r->sample_ns - m->sample_ns;
-	seg->energy_uj = trapezoid(m, r->power_uw, r->sample_ns - m->sample_ns);
+	length_ns = r->sample_ns - m->sample_ns;
+	mean_ns = length_ns < METER_ENERGY_MEAN_NS * 3 / 2 ? length_ns : METER_ENERGY_MEAN_NS;
+	seg->line_ns = length_ns - mean_ns;
+	seg->line_uj = integral(m, m->power_uw, r->power_uw, seg->line_ns);
+	seg->energy_uj = seg->line_uj + integral(m, r->power_uw, r->power_uw, mean_ns);
+	if (r->power_uw != m->power_uw)
+		m->same_ns = r->sample_ns;
 	m->power_uw = r->power_uw;
 	return METER_SEGMENT;
 }

@@ -78,7 +78,9 @@ static void add_segment(struct node_meter_one *one, const struct meter_segment *
 		return;
 	one->since_uj += part(seg->energy_uj, left_ns, all_ns);
 	one->since_late_uj += part(seg->late_uj, left_ns, all_ns);
-	one->since_line_ns = MIN(seg->line_ns, left_ns);
+	one->since_line_ns = MAX(left_ns - (all_ns - seg->line_ns), 0);
+	one->since_line_uj = seg->line_ns ? part(seg->line_uj, one->since_line_ns, seg->line_ns)
+					  : 0;
 }
 
 void node_meter_ask(struct node_meter *node)
@@ -90,36 +92,33 @@ void node_meter_ask(struct node_meter *node)
 	}
 }
 
-/* It tells the same again, though what goes on in the node has changed. */
-static bool is_stuck(
-	const struct node_meter *node, const struct node_meter_one *one, int64_t now_ns)
+/* It may be stuck when it tells the same again, as far as it can be known what it should tell. */
+static bool tells_the_same(const struct node_meter *node, const struct node_meter_one *one)
 {
 	const struct power_reading *r = &one->reading;
 	const struct meter_energy *e = &one->energy;
-	double uw;
 
-	if (one != node->active || !node->lag || !e->known || e->by_counter || !r->power_known ||
-		r->power_uw != e->power_uw || r->sample_ns <= e->sample_ns ||
-		now_ns - e->sample_ns > patience_ns(one)) /* as speaks() */
-		return false;
-	return energy_lag_change(
-		       node->lag, e->sample_ns, r->sample_ns, node_meter_period_ns(one), &uw) &&
-		fabs(uw) > (double)r->power_uw / 100 * NODE_METER_STUCK_PERCENT;
+	return one == node->active && node->lag && e->known && !e->by_counter && r->power_known &&
+		r->power_uw == e->power_uw;
 }
 
-static void follow(
-	struct node_meter *node, struct node_meter_one *one, const struct energy_span *span)
+/* What goes on in the node has changed between two readings that tell the same. */
+static bool is_stuck(const struct node_meter *node, const struct node_meter_one *one,
+	int64_t from_ns, int64_t to_ns)
 {
-	const struct power_reading *reading = &one->reading;
-	int64_t gap_ns = span->now_ns - one->energy.sample_ns;
+	int64_t window_ns = MIN(node_meter_period_ns(one), METER_ENERGY_MEAN_NS);
+	double uw;
+
+	return energy_lag_change(node->lag, from_ns, to_ns, window_ns, &uw) &&
+		fabs(uw) > (double)one->energy.power_uw / 100 * NODE_METER_STUCK_PERCENT;
+}
+
+static void take(struct node_meter *node, struct node_meter_one *one,
+	const struct power_reading *reading, const struct energy_span *span)
+{
 	bool suspect = one->energy.suspect;
 	struct meter_segment seg;
 
-	if (one->energy.known && gap_ns > patience_ns(one))
-		one->in_a_row = 0;
-	if (!one->answered || reading->sample_ns > span->now_ns ||
-		is_stuck(node, one, span->now_ns))
-		return;
 	switch (meter_energy_take(&one->energy, reading, span, &seg)) {
 	case METER_SAME:
 		return;
@@ -138,6 +137,48 @@ static void follow(
 		one->in_a_row++;
 		return;
 	}
+}
+
+static bool has_new(const struct node_meter_one *one, const struct energy_span *span)
+{
+	return one->answered && one->reading.sample_ns <= span->now_ns &&
+		one->reading.sample_ns > MAX(one->energy.sample_ns, one->held.sample_ns);
+}
+
+/*
+ * A reading that tells the same again waits for the next one, as what the load did at its time may
+ * only be known then. If the meter was stuck, it was no reading.
+ */
+static void follow_held(
+	struct node_meter *node, struct node_meter_one *one, const struct energy_span *span)
+{
+	const struct meter_energy *e = &one->energy;
+	struct power_reading held = one->held;
+	int64_t from_ns;
+
+	if (!held.sample_ns || !has_new(one, span))
+		return;
+	one->held = (struct power_reading){ .sample_ns = 0 };
+	from_ns = MAX(e->same_ns, e->sample_ns - node->lag->blur_ns);
+	if (span->now_ns - e->sample_ns <= patience_ns(one) && /* as speaks() */
+		(is_stuck(node, one, from_ns, held.sample_ns) ||
+			(tells_the_same(node, one) &&
+				is_stuck(node, one, from_ns, one->reading.sample_ns))))
+		return;
+	take(node, one, &held, span);
+}
+
+static void follow_new(
+	struct node_meter *node, struct node_meter_one *one, const struct energy_span *span)
+{
+	if (one->energy.known && span->now_ns - one->energy.sample_ns > patience_ns(one))
+		one->in_a_row = 0;
+	if (!has_new(one, span))
+		return;
+	if (tells_the_same(node, one) && energy_lag_known(node->lag))
+		one->held = one->reading;
+	else
+		take(node, one, &one->reading, span);
 }
 
 static bool speaks(const struct node_meter_one *one, int64_t now_ns)
@@ -175,33 +216,43 @@ static struct node_meter_one *choose(struct node_meter *node, int64_t now_ns)
 	return best ? best : any;
 }
 
-void node_meter_read(
-	struct node_meter *node, const struct energy_span *span, struct node_energy *ret_energy)
+/* What the best one has told since it was asked last. */
+static void tell_segment(
+	struct node_meter *node, const struct energy_span *span, struct node_energy *energy)
 {
-	struct node_meter_one *before = node->active, *now;
+	struct node_meter_one *before = node->active, *now = choose(node, span->now_ns);
 
-	*ret_energy = (struct node_energy){ .fresh = false };
-	for (size_t i = 0; i < node->n; i++)
-		follow(node, &node->meters[i], span);
-	node->active = now = choose(node, span->now_ns);
+	node->active = now;
 	if (now && now != before) {
 		node->switches += node->told;
 		log_info(node->log, "node meter", LOG_STR("source", name_of(now)));
 	}
 	if (!now || (node->told && now->energy.sample_ns <= node->booked_ns))
 		return;
-	ret_energy->fresh = true;
-	ret_energy->segment = (struct meter_segment){
+	energy->segments[energy->n++] = (struct meter_segment){
 		.from_ns = now->mark_ns,
 		.to_ns = now->energy.sample_ns,
 		.energy_uj = now->since_uj,
 		.late_uj = now->since_late_uj,
 		.line_ns = now->since_line_ns,
+		.line_uj = now->since_line_uj,
 	};
-	ret_energy->period_ns = node_meter_period_ns(now);
+	energy->period_ns = node_meter_period_ns(now);
 	node->told = true;
 	node->booked_ns = now->energy.sample_ns;
 	for (size_t i = 0; i < node->n; i++)
 		if (node->meters[i].energy.known)
 			forget_until(&node->meters[i], node->booked_ns);
+}
+
+void node_meter_read(
+	struct node_meter *node, const struct energy_span *span, struct node_energy *ret_energy)
+{
+	*ret_energy = (struct node_energy){ .n = 0 };
+	for (size_t i = 0; i < node->n; i++)
+		follow_held(node, &node->meters[i], span);
+	tell_segment(node, span, ret_energy);
+	for (size_t i = 0; i < node->n; i++)
+		follow_new(node, &node->meters[i], span);
+	tell_segment(node, span, ret_energy);
 }

@@ -29,7 +29,8 @@ enum {
 	NODE_METER_MAX_WATTS = 50000, /* default of --ledger.max-node-watts */
 	/* A power that stays exactly the same, when by the load it should have changed by more than
 	   that part of it, is no new reading: the meter is stuck. Not for longer than another one
-	   would be called silent, as it may just be a coarse one. */
+	   would be called silent, as it may just be a coarse one. What the load did is only known
+	   at the next reading. */
 	NODE_METER_STUCK_PERCENT = 3,
 };
 
@@ -38,11 +39,13 @@ struct node_meter_one {
 	bool answered; /* when it was asked last, with the reading: */
 	struct power_reading reading;
 	struct meter_energy energy;
+	struct power_reading held; /* it tells the same again; sample_ns 0: there is none */
 	/* Of the time that is not booked yet: from the mark to its last reading. */
 	int64_t mark_ns;
 	uint64_t since_uj, since_late_uj;
 	unsigned in_a_row; /* readings since it was silent */
-	int64_t since_line_ns; /* the last line in it, if it was by power */
+	int64_t since_line_ns; /* the last line in it */
+	uint64_t since_line_uj;
 	bool failed; /* said so in the log */
 };
 
@@ -62,9 +65,10 @@ void node_meter_init(struct node_meter *node, const struct power_meter *const *m
 	uint64_t max_watts, const struct log *log);
 
 struct node_energy {
-	bool fresh; /* something new came in */
-	struct meter_segment segment; /* if fresh; what it tells begins where the last one ended,
-					 unless there was a gap of which nothing is known */
+	/* What came in: one may have been held back. Each begins where the last one ended, unless
+	   there was a gap of which nothing is known. */
+	struct meter_segment segments[2];
+	size_t n;
 	int64_t period_ns; /* of the meter's readings, usually; 0 = unknown */
 };
 

@@ -40,6 +40,7 @@ struct sampler {
 	bool ticked;
 	int64_t last_ns, last_asleep_ns;
 	int64_t went_first_ns, went_last_ns; /* when units were seen to go since; 0 = none was */
+	int64_t known_ns; /* what the sources' meters bring later flowed after that */
 	uint64_t span_busy_us, span_capacity_us; /* CPU time since the rest was settled */
 	bool usage_failed, out_of_memory; /* said so in the log */
 	/* What follows is read by scrapes. */
@@ -242,9 +243,27 @@ static void read_usage(struct sampler *s, struct energy_moment *at, struct ledge
 	iv->last_scrape_ns = atomic_load_explicit(&s->last_scrape_ns, memory_order_relaxed);
 }
 
+static int64_t begin_of(const struct ledger_interval *iv)
+{
+	return iv->now_ns - (int64_t)iv->duration_us * US_NS;
+}
+
+/* A part of the node, to its rest. */
+static void take_part(
+	struct sampler *s, const struct energy_flow *flow, const struct ledger_interval *iv)
+{
+	energy_rest_part(&s->rest, begin_of(iv), iv->now_ns, flow->energy_uj, false);
+	if (flow->backlog.settle)
+		energy_rest_part(&s->rest, flow->settled_since_ns, iv->now_ns,
+			flow->backlog.energy_uj, true);
+	if (flow->backlog.again)
+		s->known_ns = MIN(s->known_ns, flow->open_since_ns);
+}
+
 static void read_sources(struct sampler *s, const struct energy_moment *at,
 	struct ledger_interval *iv, bool late_tick)
 {
+	s->known_ns = iv->now_ns;
 	for (size_t i = 0; i < s->n_opened; i++) {
 		struct opened *o = &s->opened[i];
 		struct energy_flow flows[N_ENERGY_DOMAINS] = { 0 };
@@ -253,10 +272,13 @@ static void read_sources(struct sampler *s, const struct energy_moment *at,
 		if (o->source == &energy_source_power_model && flows[DOMAIN_CPU].complete)
 			s->model_uw = (uint64_t)((unsigned __int128)flows[DOMAIN_CPU].energy_uj *
 				1000000 / at->elapsed_us);
-		for (int d = 0; d < N_ENERGY_DOMAINS; d++)
-			if (o->domains[d])
-				energy_account_add(&s->accounts[d], (enum energy_domain)d,
-					&flows[d], late_tick, iv);
+		for (int d = 0; d < N_ENERGY_DOMAINS; d++) {
+			if (!o->domains[d])
+				continue;
+			energy_account_add(
+				&s->accounts[d], (enum energy_domain)d, &flows[d], late_tick, iv);
+			take_part(s, &flows[d], iv);
+		}
 	}
 }
 
@@ -299,9 +321,17 @@ static void read_gpus(struct sampler *s, const struct energy_moment *at, bool la
 	struct energy_account *a = &s->accounts[DOMAIN_GPU];
 	struct sampler_domain *domain = &s->domains[DOMAIN_GPU];
 
-	gpu_energy_read(&s->gpu, &at->span, iv->now_ns - (int64_t)iv->duration_us * US_NS, flow);
+	gpu_energy_read(&s->gpu, &at->span, begin_of(iv), flow);
 	iv->devices = s->gpu.booked;
 	iv->n_devices = s->gpu.n_booked;
+	for (size_t i = 0; i < s->gpu.n_booked; i++) {
+		const struct gpu_device *d = &s->gpu.devices[s->gpu.booked[i].slot];
+		const struct meter_segment *seg = &d->segment;
+
+		if (seg->from_ns < seg->to_ns)
+			energy_rest_part(&s->rest, seg->from_ns, seg->to_ns, seg->energy_uj,
+				seg->to_ns - seg->from_ns > d->energy.resolution_ns * 3 / 2);
+	}
 	if (!flow->present && !a->sampled)
 		return;
 	iv->present[DOMAIN_GPU] = true;
@@ -315,27 +345,21 @@ static void read_gpus(struct sampler *s, const struct energy_moment *at, bool la
 }
 
 /* The node's meter against its parts, which have been read. */
-static void read_rest(struct sampler *s, const struct node_energy *node, bool parts_wait,
-	const struct gpu_flow *gpu, struct ledger_interval *iv)
+static void read_rest(struct sampler *s, const struct node_energy *node, const struct gpu_flow *gpu,
+	struct ledger_interval *iv)
 {
-	struct energy_rest_interval in = {
-		.from_ns = iv->now_ns - (int64_t)iv->duration_us * US_NS,
+	const struct energy_rest_interval in = {
+		.from_ns = begin_of(iv),
 		.now_ns = iv->now_ns,
-		.parts_uj = gpu->energy_uj,
-		.ahead_uj = gpu->ahead_uj,
-		.parts_wait = parts_wait,
-		.units_changed = ledger_units_changed(s->ledger),
+		.known_ns = MIN(s->known_ns, gpu->known_ns),
+		.blur_ns = gpu->resolution_ns * 5 / 4, /* they are never on time */
+		.busy_us = iv->node_cpu_busy_us,
+		.by_use = !s->domains[DOMAIN_CPU].source,
 		.node = *node,
 	};
 	struct ledger_backlog *b = &iv->backlog[DOMAIN_REST];
 	struct energy_rest_flow flow;
 
-	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
-		in.parts_uj += iv->energy_uj[d] + iv->backlog[d].energy_uj;
-	/* Only its changes count, so that any unit will do. */
-	in.load = (double)iv->node_cpu_busy_us;
-	if (s->domains[DOMAIN_CPU].source)
-		in.load = (double)((int64_t)in.parts_uj + gpu->ahead_uj - s->rest.ahead_uj);
 	energy_rest_add(&s->rest, &in, &flow);
 	if (!s->node_meter.told)
 		return;
@@ -345,6 +369,7 @@ static void read_rest(struct sampler *s, const struct node_energy *node, bool pa
 	*b = (struct ledger_backlog){ .open = s->rest.open,
 		.settle = flow.settle,
 		.back_us = flow.back_us,
+		.fade_us = flow.fade_us,
 		.stretch_us = flow.stretch_us,
 		.energy_uj = flow.energy_uj,
 		.late_uj = flow.late_uj };
@@ -361,16 +386,13 @@ static void read_energy(struct sampler *s, const struct energy_moment *at,
 {
 	struct node_energy node;
 	struct gpu_flow gpu;
-	bool parts_wait = false;
 
 	node_meter_read(&s->node_meter, &at->span, &node);
-	if (node.fresh)
+	if (node.n)
 		drop_estimates(s);
 	read_sources(s, at, iv, late_tick);
-	for (int d = 0; d < N_ENERGY_DOMAINS; d++)
-		parts_wait |= iv->backlog[d].again;
 	read_gpus(s, at, late_tick, iv, &gpu);
-	read_rest(s, &node, parts_wait, &gpu, iv);
+	read_rest(s, &node, &gpu, iv);
 }
 
 static void tick_at(struct sampler *s, int64_t now_ns)

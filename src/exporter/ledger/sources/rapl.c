@@ -196,6 +196,12 @@ static int read_meter(struct rapl *rapl, struct meter *m, const struct energy_mo
 	return 0;
 }
 
+static void earliest(int64_t *since_ns, int64_t ns)
+{
+	if (!*since_ns || ns < *since_ns)
+		*since_ns = ns;
+}
+
 /* A zone moves all the time; the energy of one that did not will come with its next step. */
 static bool follow_meter(struct rapl *rapl, struct meter *m, const struct energy_moment *at,
 	struct energy_flow *flow)
@@ -213,11 +219,16 @@ static bool follow_meter(struct rapl *rapl, struct meter *m, const struct energy
 	if (!known)
 		return r >= 0;
 	if (m->counter.moved_ns != moved_ns) {
+		if (m->stuck)
+			earliest(&flow->settled_since_ns, moved_ns);
 		b->settle |= m->stuck;
 		m->stuck = false;
 	} else {
 		m->stuck = true;
-		b->again |= at->span.now_ns - moved_ns <= at->span.max_gap_ns;
+		if (at->span.now_ns - moved_ns <= at->span.max_gap_ns) {
+			b->again = true;
+			earliest(&flow->open_since_ns, moved_ns);
+		}
 	}
 	return r >= 0;
 }

@@ -54,7 +54,7 @@ static void begin(enum ledger_policy policy, size_t n_units)
 	b.device.holders = b.holders;
 	b.device.settle = true;
 	b.device.part_ppm = LEDGER_WHOLE_PPM;
-	b.device.by_counter = true;
+	b.device.drawn = false;
 	b.device.use_known = true;
 	book();
 	b.iv.duration_us = SECOND_US;

@@ -122,7 +122,7 @@ static void change_devices(struct world *w)
 			.holders = w->holders[d],
 			.use_known = !one_in(5),
 			.use_ppm = (uint32_t)amount(1000000),
-			.by_counter = one_in(2),
+			.drawn = one_in(2),
 			.settle = one_in(2),
 			.part_ppm = (uint32_t)amount(1000000) };
 		for (int i = 0; i < IDS; i++) {

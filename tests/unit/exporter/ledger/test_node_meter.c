@@ -56,16 +56,18 @@ static void take(void)
 {
 	node_meter_ask(&b.node);
 	node_meter_read(&b.node, &b.span, &b.energy);
-	if (!b.energy.fresh)
-		return;
-	assert_true(b.energy.segment.from_ns <= b.energy.segment.to_ns);
-	if (b.told_ns) {
-		assert_true(b.energy.segment.from_ns >= b.told_ns);
-		b.unknown_ns += b.energy.segment.from_ns - b.told_ns;
+	for (size_t i = 0; i < b.energy.n; i++) {
+		const struct meter_segment *seg = &b.energy.segments[i];
+
+		assert_true(seg->from_ns <= seg->to_ns);
+		if (b.told_ns) {
+			assert_true(seg->from_ns >= b.told_ns);
+			b.unknown_ns += seg->from_ns - b.told_ns;
+		}
+		b.told_ns = seg->to_ns;
+		b.sum_uj += seg->energy_uj;
+		b.late_uj += seg->late_uj;
 	}
-	b.told_ns = b.energy.segment.to_ns;
-	b.sum_uj += b.energy.segment.energy_uj;
-	b.late_uj += b.energy.segment.late_uj;
 }
 
 static void power(int i, uint64_t watts)
@@ -89,6 +91,20 @@ static void after(double s)
 	b.span.now_ns += (int64_t)(s * 1e9);
 }
 
+static void a_power_is_the_mean_of_the_time_before(void **state)
+{
+	begin(POWER_METER_IPMI, POWER_METER_HWMON);
+	power(0, 100);
+	take();
+	for (int i = 0; i < 3; i++) {
+		after(i == 1 ? 1.4 : 0.7);
+		power(0, i == 1 ? 300 : 100);
+		take();
+	}
+	assert_int_equal(b.sum_uj, 70000000 + 420000000 + 70000000);
+	assert_true(b.energy.segments[0].line_ns == 0);
+}
+
 static void powers_are_joined_by_straight_lines(void **state)
 {
 	begin(POWER_METER_IPMI, POWER_METER_HWMON);
@@ -97,11 +113,13 @@ static void powers_are_joined_by_straight_lines(void **state)
 	assert_int_equal(b.sum_uj, 0);
 	after(2);
 	take(); /* nothing new */
-	assert_false(b.energy.fresh);
+	assert_int_equal(b.energy.n, 0);
 	after(2);
 	power(0, 200);
 	take();
-	assert_int_equal(b.sum_uj, 600000000);
+	/* Three seconds in which it rises, and the second that it is the mean of. */
+	assert_int_equal(b.sum_uj, 450000000 + 200000000);
+	assert_true(b.energy.segments[0].line_ns == 3 * S_NS);
 	assert_true(b.node.active->meter == &b.fakes[0].meter);
 	assert_true(node_meter_resolution_ns(&b.node) == 4 * S_NS);
 }
@@ -256,20 +274,23 @@ static void a_reading_from_the_future_is_not_taken(void **state)
 	power(0, 100);
 	b.fakes[0].reading.sample_ns += 1;
 	take();
-	assert_false(b.energy.fresh);
+	assert_int_equal(b.energy.n, 0);
 	assert_null(b.node.active);
 }
 
 /* A load between 100 W and 200 W that both meters follow at once. */
-static void follow_load(struct energy_lag *lag)
+static void follow_load(struct energy_lag *lag, struct energy_curve *load)
 {
-	energy_lag_init(lag, S_NS);
+	energy_curve_init(load, S_NS, 100 * S_NS);
+	energy_lag_init(lag, S_NS, load);
 	for (uint64_t i = 0; i < 60; i++) {
 		uint64_t watts = i / 3 % 2 ? 200 : 100;
 
 		after(1);
-		energy_lag_add(lag, b.span.now_ns, (double)watts * 1e6);
+		energy_curve_add(
+			load, b.span.now_ns - S_NS, b.span.now_ns, (int64_t)watts * 1000000);
 		energy_lag_meter(lag, b.span.now_ns - S_NS, b.span.now_ns, (double)watts * 1e6);
+		energy_lag_learn(lag, b.span.now_ns, 0);
 		power(0, watts);
 		power(1, watts);
 		b.fakes[0].reading.sample_ns -= S_NS / 2;
@@ -279,17 +300,19 @@ static void follow_load(struct energy_lag *lag)
 
 static void a_meter_that_looks_stuck_is_believed_before_it_would_be_silent(void **state)
 {
+	static struct energy_curve load;
 	struct energy_lag lag;
 	int64_t last_ns;
 
 	begin(POWER_METER_REDFISH, POWER_METER_HWMON);
 	b.node.lag = &lag;
-	follow_load(&lag);
+	follow_load(&lag, &load);
 	last_ns = b.node.meters[0].energy.sample_ns;
 	/* By the load it should have gone on to 400 W. It was polled half a second ago. */
 	for (int i = 0; i < 20; i++) {
 		after(1);
-		energy_lag_add(&lag, b.span.now_ns, 400e6);
+		energy_curve_add(&load, b.span.now_ns - S_NS, b.span.now_ns, 400000000);
+		energy_lag_learn(&lag, b.span.now_ns, 0);
 		power(0, 200);
 		power(1, 400);
 		b.fakes[0].reading.sample_ns -= S_NS / 2;
@@ -305,6 +328,7 @@ static void a_meter_that_looks_stuck_is_believed_before_it_would_be_silent(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_power_is_the_mean_of_the_time_before),
 		TEST(powers_are_joined_by_straight_lines),
 		TEST(nothing_is_rounded_away),
 		TEST(a_counter_is_subtracted_and_late_after_a_gap),
