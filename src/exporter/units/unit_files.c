@@ -22,7 +22,6 @@
 
 enum {
 	OPEN_MAX_OF_RARE_FILES = 16384, /* 64 MiB of kernel memory, with 5,000 units */
-	FILES_OF_EACH_SECOND = 4, /* of a unit, with the one that tells whether it lives */
 	READS_PER_SEARCH = 64, /* for files that weren't there */
 };
 
@@ -211,7 +210,7 @@ static void check_dirs(struct unit_reader *reader, struct unit_files *files, con
 /* How many descriptors the files of each second lack. */
 static size_t lacking(const struct unit_reader *reader)
 {
-	const size_t wanted = reader->n_units * FILES_OF_EACH_SECOND;
+	const size_t wanted = reader->n_units * UNIT_FILES_OF_EACH_SECOND;
 
 	return wanted - MIN(wanted, reader->n_open - reader->n_rare);
 }

@@ -19,6 +19,7 @@
 
 enum {
 	UNIT_FILES_MAX = 24, /* rows of a version, and one */
+	UNIT_FILES_OF_EACH_SECOND = 4, /* of a unit, with the one that tells whether it lives */
 	UNIT_FILE_MAX_BYTES = 64 * 1024,
 };
 

@@ -249,6 +249,8 @@ static void find_units(struct unit_table *t)
 /* What can't be told now is as it was. */
 static bool has_process(struct unit_table *t, struct unit *u)
 {
+	/* A witness is found as well by its name: descriptors that are scarce are for files. */
+	const bool roomy = t->units.n * UNIT_FILES_OF_EACH_SECOND <= t->reader.open_max;
 	bool kept = u->witness.fd >= 0;
 	int r;
 
@@ -259,8 +261,13 @@ static bool has_process(struct unit_table *t, struct unit *u)
 		if (r >= 0 || r == -ENODEV)
 			return r > 0;
 	}
-	r = unit_processes_any(
-		&t->processes, u->path, kept || t->reader.n_open < t->reader.open_max, &u->witness);
+	if (kept && !roomy) {
+		unit_witness_done(&u->witness);
+		t->reader.n_open--;
+		kept = false;
+	}
+	r = unit_processes_any(&t->processes, u->path,
+		kept || (roomy && t->reader.n_open < t->reader.open_max), &u->witness);
 	t->reader.n_open += (u->witness.fd >= 0) - kept;
 	return r < 0 ? u->live : r > 0;
 }

@@ -161,6 +161,20 @@ static void what_each_sample_reads_is_kept_before_what_scrapes_read(void **state
 	assert_in_range(fewest, n + 2, (n + 2) + 12);
 }
 
+static void scarce_descriptors_are_for_files(void **state)
+{
+	size_t fewest = SIZE_MAX;
+
+	fixture_open(&f, CGROUP_V2, 0, 2 * 3);
+	for (int i = 0; i < 20; i++) {
+		opens = 0;
+		assert_int_equal(sample(), 2);
+		fewest = MIN(fewest, opens);
+	}
+	/* The scope, its CPU time, which is not there, and a list of processes for each unit. */
+	assert_int_equal(fewest, 1 + 1 + 2);
+}
+
 #define TABLE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -170,6 +184,7 @@ int main(void)
 		TABLE(its_end_is_noticed_and_another_one_is_found),
 		TABLE(a_limit_that_changes_later_is_noticed_in_16_samples),
 		TABLE(what_each_sample_reads_is_kept_before_what_scrapes_read),
+		TABLE(scarce_descriptors_are_for_files),
 		TABLE(a_scrape_tells_the_next_sample_of_a_limit),
 	};
 
