@@ -374,7 +374,7 @@ struct part {
 static int add_part(struct backfill *b, struct part *part, struct err *err)
 {
 	CLEANUP(stmt_resetp) struct stmt *q = db_stmt(b->store->writer, W_BACKFILL_UNITS);
-	int r;
+	int r = 0;
 
 	stmt_bind_i64(q, 1, part->next_id);
 	stmt_bind_i64(q, 2, part->last_id);

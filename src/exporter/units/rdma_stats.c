@@ -175,8 +175,8 @@ static int run(const struct rdma_stats *stats, const char *const *args, bool as_
 static int switch_link(
 	const struct rdma_stats *stats, const char *link, bool on, int cancel_fd, struct err *err)
 {
-	const char *const args[] = { "statistic", "qp", "set", "link", link, "auto",
-		on ? "type,pid" : "off", on ? "on" : NULL, NULL };
+	const char *const args[ARGUMENTS_MAX + 1] = { "statistic", "qp", "set", "link", link,
+		"auto", on ? "type,pid" : "off", on ? "on" : NULL, NULL };
 	struct buffer out;
 	int r;
 
@@ -189,7 +189,7 @@ static int switch_link(
 /* Links of Mellanox count by process only when they are told to. How many there are, or -errno. */
 static int switch_links(struct rdma_stats *stats, int cancel_fd, struct err *err)
 {
-	const char *const args[] = { "statistic", "qp", "mode", NULL };
+	const char *const args[ARGUMENTS_MAX + 1] = { "statistic", "qp", "mode", NULL };
 	struct err failure = { 0 };
 	struct rdma_mode mode;
 	struct buffer out;
@@ -279,8 +279,8 @@ static int keep_rows(struct rows *rows, enum kind kind, struct slice output)
 static int read_kind(
 	struct rdma_stats *stats, enum kind kind, int cancel_fd, struct rows *rows, struct err *err)
 {
-	const char *const args[] = { "-j", kinds[kind].what[0], kinds[kind].what[1],
-		kinds[kind].what[2], NULL };
+	const char *const args[ARGUMENTS_MAX + 1] = { "-j", kinds[kind].what[0],
+		kinds[kind].what[1], kinds[kind].what[2], NULL };
 	CLEANUP(buffer_done) struct buffer out;
 	int r, kept = 0;
 
