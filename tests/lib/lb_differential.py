@@ -12,6 +12,7 @@ import http.client
 import json
 import math
 import random
+import re
 import socket
 import sys
 import urllib.parse
@@ -19,7 +20,8 @@ import urllib.parse
 LB, OWN, TIME, N = (int(a) for a in sys.argv[1:5])
 SEED = int(sys.argv[5]) if len(sys.argv) > 5 else random.randrange(10**9)
 R = random.Random(SEED)
-SECRETS = (b"omar-secret", b"31337", b"8001", b"8002")
+# A number of theirs; in the middle of a time such digits are nobody's.
+SECRET = re.compile(rb"omar-secret|(?<![0-9])31337")
 HEADERS = {"X-Grafana-User": "ines", "X-Ceems-Cluster-Id": "alpha"}
 FORM = "application/x-www-form-urlencoded"
 
@@ -243,7 +245,7 @@ for i in range(N):
         seen["odd"] = seen.get("odd", 0) + 1
         # Refusals quote the request.
         for part in answer.split(b"HTTP/1.1 "):
-            if b'"status":"success"' in part and any(s in part for s in SECRETS[:2]):
+            if b'"status":"success"' in part and SECRET.search(part):
                 leaks.append(("odd", path, form, part[:300]))
         continue
     if R.random() < 0.3 and not path.startswith("label/"):
@@ -252,7 +254,7 @@ for i in range(N):
         status, body = lb.ask("GET", f"/api/v1/{path}?{form}")
     seen[status] = seen.get(status, 0) + 1
     # A refusal quotes the request; an error of the server only what is bound.
-    if status != 403 and status != 400 and any(s in body for s in SECRETS[:2]):
+    if status != 403 and status != 400 and SECRET.search(body):
         leaks.append((status, path, form, body[:300]))
     if status == 0 or status >= 500:
         wrong.append((status, path, form, body[:300]))

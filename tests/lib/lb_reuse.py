@@ -9,6 +9,7 @@ like say must be a part of it. Prints TAP.
 """
 import json
 import random
+import re
 import sys
 
 from tsdb_client import Server, is_part, points
@@ -17,7 +18,8 @@ LB, OWN, ALL, NOW, N = (int(a) for a in sys.argv[1:6])
 SEED = int(sys.argv[6]) if len(sys.argv) > 6 else random.randrange(10**9)
 R = random.Random(SEED)
 CHANGE = NOW - 7200
-SECRETS = (b"omar-secret", b"31337")
+# A number of theirs; in the middle of a time such digits are nobody's.
+SECRET = re.compile(rb"omar-secret|(?<![0-9])31337")
 FUNCTIONS = ("max_over_time", "min_over_time", "last_over_time", "sum_over_time", "count_over_time", "rate", "delta", "changes",
              "present_over_time", "absent_over_time", "quantile_over_time")
 
@@ -103,7 +105,7 @@ for _ in range(N):
     answered[path] = answered.get(path, 0) + 1
     wanted_status, wanted = own.ask(path, parameters)
     filled[path] = filled.get(path, 0) + (b'"metric"' in body or b'"gauge"' in body)
-    if any(s in body for s in SECRETS) or wanted_status != 200 or not judge(path, body, wanted):
+    if SECRET.search(body) or wanted_status != 200 or not judge(path, body, wanted):
         leaks.append((path, parameters, body[:300], wanted[:300]))
 
 
