@@ -9,26 +9,9 @@ NGINX=$(PATH=$PATH:/usr/sbin command -v nginx) || {
 	done_testing
 	exit
 }
-NOW=$(date +%s)
-PORT=$(free_port)
-FRONT=$(free_port)
-mkdir -p "$T/data" "$T/prom" "$T/nginx"
-chmod 755 "$T" "$T/data"
-start prom /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_upstream.py" "$T/prom"
-wait_until 20 test -s "$T/prom/port"
-SERVER=127.0.0.1:$(cat "$T/prom/port")
-/usr/bin/python3 "$CEEMS_SOURCE/tests/lib/owners_database.py" "$CEEMS_SOURCE/src/api/sql" "$T/data/ceems.db" <<R
-project alpha p1 ines
-unit alpha 7001 p1 $((NOW - 3600))
-unit alpha 7002 p2 $((NOW - 3600))
-admin ops
-R
-chmod 644 "$T/data/ceems.db"
-cat >"$T/config.yml" <<C
-ceems_lb: {backends: [{id: alpha, tsdb: [{web: {url: "http://$SERVER"}}]}]}
-ceems_api_server: {data: {path: $T/data}}
-C
-chmod 644 "$T/config.yml"
+# shellcheck source=tests/lib/front.sh
+. "$CEEMS_SOURCE/tests/lib/front.sh"
+mkdir "$T/nginx"
 {
 	cat <<C
 daemon off;
@@ -48,20 +31,13 @@ http {
 C
 	# shellcheck disable=SC2016 # backquotes of Markdown
 	sed -n '/^```nginx/,/^```$/p' "$CEEMS_SOURCE/docs/load-balancer.md" | grep -v '^```' |
-		sed "s|127.0.0.1:9090|$SERVER|; s|127.0.0.1:9030|127.0.0.1:$PORT|"
+		sed "s|127.0.0.1:9090|127.0.0.1:$SERVER_PORT|; s|127.0.0.1:9030|127.0.0.1:$PORT|"
 	echo '}}'
 } >"$T/nginx/nginx.conf"
 start lb "$BIN/ceems_lb" --config.file="$T/config.yml" --web.listen-address="127.0.0.1:$PORT"
 start nginx "$NGINX" -e stderr -p "$T/nginx" -c "$T/nginx/nginx.conf"
 ok "the load balancer runs" wait_until 20 curl -sf "http://127.0.0.1:$PORT/health"
 
-ask() { # STATUS USER PATH [CURL...]
-	local status=$1 user=$2 path=$3 got
-	shift 3
-	got=$(curl -sS -m 10 -g -o "$T/body" -w '%{http_code}' -H "X-Grafana-User: $user" -H 'X-Ceems-Cluster-Id: alpha' "$@" "http://127.0.0.1:$FRONT$path")
-	[ "$got" = "$status" ] || { echo "status $got"; cat "$T/body"; return 1; }
-}
-Q='/api/v1/query?query=m%7Buuid%3D%227001%22%7D'
 ok "one's own unit passes" wait_until 20 ask 200 ines "$Q"
 rewritten() { jq -e '.[1] == "/api/v1/query" and (.[2] | startswith("query=m%7Buuid%3D%227001%22%7D"))' "$T/body"; }
 ok "as it was written anew" rewritten

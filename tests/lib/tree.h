@@ -7,6 +7,7 @@
 #ifndef CEEMS_TESTS_TREE_H
 #define CEEMS_TESTS_TREE_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -136,6 +137,20 @@ static inline void tree_load(const struct tree *tree, const char *fixture)
 	}
 	buffer_done(&text);
 	buffer_done(&path);
+}
+
+/* How many descriptors this process has open. */
+static inline size_t tree_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	if (!dir)
+		abort();
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 #endif

@@ -132,4 +132,23 @@ static inline unsigned fixture_logged(const struct unit_fixture *f, const char *
 	return count;
 }
 
+/* A cpu.stat; us is a string. */
+#define FIXTURE_CPU(us) "usage_usec " us "\nuser_usec " us "\nsystem_usec 0\n"
+
+/* fixture_init(), on a host of 8 GiB without swap. */
+static inline void fixture_init_memory(struct unit_fixture *f)
+{
+	fixture_init(f);
+	tree_put(&f->tree, "proc/meminfo", "MemTotal: 8388608 kB\nSwapTotal: 0 kB\n");
+}
+
+/* The same, with jobs 77 (process 880, 1 ms of CPU time) and 78 (881, 2 ms), and open. */
+static inline void fixture_two_jobs_v2(struct unit_fixture *f)
+{
+	fixture_init_memory(f);
+	fixture_job_v2(f, V2_SCOPE, "job_77", 880, FIXTURE_CPU("1000"));
+	fixture_job_v2(f, V2_SCOPE, "job_78", 881, FIXTURE_CPU("2000"));
+	fixture_open(f, CGROUP_V2, 0, 1000);
+}
+
 #endif

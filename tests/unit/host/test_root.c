@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/root.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -49,18 +48,6 @@ static void rename_in_tree(const char *from, const char *to)
 static bool has(int fd, const char *path)
 {
 	return faccessat(fd, path, F_OK, 0) == 0;
-}
-
-static size_t descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 static void what_is_there_is_open_and_clean(void **state)
@@ -143,7 +130,7 @@ static void one_that_comes_after_the_start_is_found(void **state)
 
 static void no_descriptor_is_left_over(void **state)
 {
-	const size_t before = descriptors();
+	const size_t before = tree_descriptors();
 
 	for (int i = 0; i < 20; i++) {
 		rename_in_tree("sys", "old");
@@ -151,7 +138,7 @@ static void no_descriptor_is_left_over(void **state)
 		rename_in_tree("old", "sys");
 		assert_int_equal(host_root_follow(&root), 1 << HOST_SYSFS);
 	}
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(tree_descriptors(), before);
 	assert_true(fcntl(root.sysfs_fd, F_GETFD) & FD_CLOEXEC);
 }
 

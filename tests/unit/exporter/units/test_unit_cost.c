@@ -7,7 +7,7 @@
 
 #include "unit_fixture.h"
 
-#define CPU(us) "usage_usec " us "\nuser_usec " us "\nsystem_usec 0\n"
+#define CPU(us) FIXTURE_CPU(us)
 #define JOB(name) V2_SCOPE "/" name
 
 static struct unit_fixture f;

@@ -2,12 +2,11 @@
 /* How the table follows the mounts that it reads below: gone, back, or others in their place. */
 #include "exporter/units/unit_table.h"
 
-#include <dirent.h>
 #include <errno.h>
 
 #include "unit_fixture.h"
 
-#define CPU(us) "usage_usec " us "\nuser_usec " us "\nsystem_usec 0\n"
+#define CPU(us) FIXTURE_CPU(us)
 #define V1_JOB "slurm/uid_1/job_9"
 
 static struct unit_fixture f;
@@ -15,17 +14,13 @@ static const struct unit_sample *samples;
 
 static int setup(void **state)
 {
-	fixture_init(&f);
-	tree_put(&f.tree, "proc/meminfo", "MemTotal: 8388608 kB\nSwapTotal: 0 kB\n");
+	fixture_init_memory(&f);
 	return 0;
 }
 
 static int setup_v2(void **state)
 {
-	setup(state);
-	fixture_job_v2(&f, V2_SCOPE, "job_77", 880, CPU("1000"));
-	fixture_job_v2(&f, V2_SCOPE, "job_78", 881, CPU("2000"));
-	fixture_open(&f, CGROUP_V2, 0, 1000);
+	fixture_two_jobs_v2(&f);
 	return 0;
 }
 
@@ -96,21 +91,9 @@ static const char *units(void)
 	return buffer_text(&f.text);
 }
 
-static size_t descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void without_the_mount_nothing_is_shown_and_nothing_is_told_to_be_none(void **state)
 {
-	size_t n, before = descriptors();
+	size_t n, before = tree_descriptors();
 
 	assert_string_equal(units(), "77 78 ");
 	assert_int_equal(sampled(), 2);
@@ -118,7 +101,7 @@ static void without_the_mount_nothing_is_shown_and_nothing_is_told_to_be_none(vo
 	assert_int_equal(unit_table_scrape(f.table, name_unit, NULL), -ENODATA);
 	assert_int_equal(sample(&n), -ESTALE); /* not -ENODATA: units may go on unseen */
 	assert_int_equal(sample(&n), -ESTALE);
-	assert_true(descriptors() < before); /* those of the mount, too */
+	assert_true(tree_descriptors() < before); /* those of the mount, too */
 	move("old", "cgroup");
 	assert_int_equal(sampled(), 2);
 	assert_string_equal(units(), "77 78 ");
@@ -273,7 +256,7 @@ static void no_descriptor_is_left_over(void **state)
 	size_t before, n;
 
 	units();
-	before = descriptors();
+	before = tree_descriptors();
 	for (int i = 0; i < 20; i++) {
 		move("cgroup", "old");
 		(void)sample(&n);
@@ -281,7 +264,7 @@ static void no_descriptor_is_left_over(void **state)
 		assert_int_equal(sampled(), 2);
 		assert_string_equal(units(), "77 78 ");
 	}
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(tree_descriptors(), before);
 }
 
 #define V2(name) cmocka_unit_test_setup_teardown(name, setup_v2, teardown)

@@ -2,7 +2,6 @@
 /* How the table follows its tree; whole answers are compared in test_unit_metrics.c. */
 #include "exporter/units/unit_table.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/inotify.h>
@@ -12,7 +11,7 @@
 #include "alloc_fail.h"
 #include "unit_fixture.h"
 
-#define CPU(us) "usage_usec " us "\nuser_usec " us "\nsystem_usec 0\n"
+#define CPU(us) FIXTURE_CPU(us)
 #define JOB(name) V2_SCOPE "/" name
 #define PROCS "/step_0/user/task_0/cgroup.procs"
 
@@ -34,17 +33,13 @@ int inotify_add_watch(int fd, const char *name, uint32_t mask)
 
 static int setup(void **state)
 {
-	fixture_init(&f);
-	tree_put(&f.tree, "proc/meminfo", "MemTotal: 8388608 kB\nSwapTotal: 0 kB\n");
+	fixture_init_memory(&f);
 	return 0;
 }
 
 static int setup_v2(void **state)
 {
-	setup(state);
-	fixture_job_v2(&f, V2_SCOPE, "job_77", 880, CPU("1000"));
-	fixture_job_v2(&f, V2_SCOPE, "job_78", 881, CPU("2000"));
-	fixture_open(&f, CGROUP_V2, 0, 1000);
+	fixture_two_jobs_v2(&f);
 	return 0;
 }
 
@@ -351,18 +346,6 @@ static void an_unknown_sluid_is_asked_about_only_so_often(void **state)
 	assert_int_equal(fixture_logged(&f, "no process tells"), 1);
 }
 
-static unsigned open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void descriptors_stay_within_the_budget(void **state)
 {
 	unsigned before;
@@ -373,12 +356,12 @@ static void descriptors_stay_within_the_budget(void **state)
 		snprintf(name, sizeof(name), "job_%d", i);
 		fixture_job_v2(&f, V2_SCOPE, name, 880, CPU("1"));
 	}
-	before = open_descriptors();
+	before = tree_descriptors();
 	fixture_open(&f, CGROUP_V2, UNIT_FILES_SWAP | UNIT_FILES_PRESSURE, 20);
 	assert_int_equal(sample(), 52);
 	assert_int_equal(sample(), 52);
 	fixture_scrape(&f, 0);
-	assert_in_range(open_descriptors(), before, before + 20 + 8);
+	assert_in_range(tree_descriptors(), before, before + 20 + 8);
 	assert_int_equal(samples[51].cpu_usage_us, 2000);
 }
 
@@ -396,14 +379,14 @@ static void units_that_ended_give_their_descriptors_back(void **state)
 
 	fixture_open(&f, CGROUP_V2, 0, 30);
 	sample();
-	kept = open_descriptors();
+	kept = tree_descriptors();
 	for (int i = 0; i < 40; i++) {
 		fixture_job_v2(&f, V2_SCOPE, "job_5", 882, CPU("1"));
 		assert_int_equal(sample(), 3);
-		assert_true(open_descriptors() >= kept + 6);
+		assert_true(tree_descriptors() >= kept + 6);
 		tree_remove(&f.tree, JOB("job_5"));
 		assert_int_equal(sample(), 2);
-		assert_int_equal(open_descriptors(), kept);
+		assert_int_equal(tree_descriptors(), kept);
 	}
 }
 
@@ -439,15 +422,15 @@ static void no_descriptor_at_all_may_be_kept(void **state)
 
 static void a_closed_table_leaves_no_descriptor(void **state)
 {
-	unsigned before = open_descriptors();
+	unsigned before = tree_descriptors();
 
 	fixture_open(&f, CGROUP_V2, 0, 1000);
 	sample();
 	fixture_scrape(&f, 0);
-	assert_true(open_descriptors() > before + 10);
+	assert_true(tree_descriptors() > before + 10);
 	unit_table_free(f.table);
 	host_root_close(&f.host);
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(tree_descriptors(), before);
 	fixture_open(&f, CGROUP_V2, 0, 1000);
 }
 
