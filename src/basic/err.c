@@ -8,8 +8,14 @@
 static void finish(struct err *err, int r, int wanted)
 {
 	err->code = r;
-	if (wanted >= ERR_TEXT_MAX)
-		memcpy(err->text + ERR_TEXT_MAX - 4, "...", 4);
+	if (wanted >= ERR_TEXT_MAX) {
+		char *end = err->text + ERR_TEXT_MAX - 4;
+
+		/* No UTF-8 character is left by halves. */
+		for (int i = 0; i < 3 && (*end & 0xc0) == 0x80; i++)
+			end--;
+		memcpy(end, "...", 4);
+	}
 	/* One line, whatever a peer or a file put into it. */
 	for (char *p = err->text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)

@@ -6,13 +6,14 @@
 int parser_fail(struct promql_parser *p, const char *expected)
 {
 	const struct slice found = p->at->text;
-	const int shown = (int)MIN(found.n, (size_t)PARSER_SHOWN_MAX);
+	/* No character is shown by halves. */
+	const size_t shown = str_utf8_length(found.p, MIN(found.n, (size_t)PARSER_SHOWN_MAX));
 
 	if (p->at->kind == TOKEN_END)
 		return promql_fail(p->err, p->text, found.p,
 			"unexpected end of the query; expected %s", expected);
-	return promql_fail(p->err, p->text, found.p, "unexpected '%.*s'%s; expected %s", shown,
-		found.p, found.n > PARSER_SHOWN_MAX ? "..." : "", expected);
+	return promql_fail(p->err, p->text, found.p, "unexpected '%.*s'%s; expected %s", (int)shown,
+		found.p, shown < found.n ? "..." : "", expected);
 }
 
 int parser_no_memory(struct promql_parser *p)

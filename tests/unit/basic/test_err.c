@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/macros.h"
+#include "basic/str.h"
 #include "unit_test.h"
 
 static struct err err;
@@ -43,6 +45,26 @@ static void long_sentences_are_cut_with_dots(void **state)
 	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
 }
 
+static void no_character_is_cut_in_two(void **state)
+{
+	/* 2-byte characters at even and odd places, then 4-byte ones at all. */
+	static const char *characters[] = { "ė", "\U0001f600" };
+
+	for (size_t c = 0; c < ARRAY_SIZE(characters); c++) {
+		for (size_t shift = 0; shift < 4; shift++) {
+			const size_t n = strlen(characters[c]);
+
+			memset(longer, 'x', shift);
+			for (size_t i = shift; i + n < sizeof(longer); i += n)
+				memcpy(longer + i, characters[c], n + 1);
+			err_set(&err, -EINVAL, "%s", longer);
+			assert_true(str_is_utf8(err.text, strlen(err.text)));
+			assert_in_range(strlen(err.text), ERR_TEXT_MAX - 4, ERR_TEXT_MAX - 1);
+			assert_string_equal(err.text + strlen(err.text) - 3, "...");
+		}
+	}
+}
+
 static void control_characters_become_blanks(void **state)
 {
 	err_set(&err, -EINVAL,
@@ -66,6 +88,7 @@ int main(void)
 		TEST(sentences_are_stored_with_their_code),
 		TEST(nobody_need_want_them),
 		TEST(long_sentences_are_cut_with_dots),
+		TEST(no_character_is_cut_in_two),
 		TEST(control_characters_become_blanks),
 		TEST(errno_has_words),
 	};

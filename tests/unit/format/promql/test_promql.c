@@ -162,6 +162,9 @@ static void errors_name_the_place(void **state)
 	assert_null(promql_case_options(SLICE("rate(cpu)"), NULL, &err));
 	assert_string_equal(err.text,
 		"1:6: parse error: expected a range vector in rate, got an instant vector");
+	/* 40 bytes of what was found would end in the middle of a character. */
+	assert_null(promql_case_options(SLICE("m{a=\"1\" \"ėėėėėėėėėėėėėėėėėėėėė\"}"), NULL, &err));
+	assert_non_null(strstr(err.text, "unexpected '\"ėėėėėėėėėėėėėėėėėėė'...; expected"));
 }
 
 static void parse_chain(
