@@ -12,6 +12,8 @@
 #include "lb/access/text.h"
 
 static const int64_t MS_PER_S = 1000, MS_PER_DAY = 24 * 3600 * 1000;
+static const char foreign_times[] =
+	"the request reads times at which the id of a unit was another unit's";
 
 struct writer {
 	const struct gate_request *request;
@@ -48,8 +50,7 @@ static int cut_times(struct writer *w, bool by_index, int64_t *start_ms, int64_t
 		return 0;
 	r = cut_window(&cut, by_index, start_ms, end_ms);
 	if (r == -ENODATA)
-		return refuse(w, GATE_LIFETIME,
-			"the request reads times at which the id of a unit was another unit's");
+		return refuse(w, GATE_LIFETIME, foreign_times);
 	if (r == -EACCES)
 		return refuse(w, GATE_LIFETIME, cut.why);
 	return r < 0 ? r : 1;
@@ -102,24 +103,30 @@ static void widen_hint(struct writer *w, int64_t start_ms, int64_t end_ms)
 	w->forward.reach_end_ms = MAX(w->forward.reach_end_ms, end_ms);
 }
 
-/* 0 is a time that is not given. */
+/*
+ * 0 is a time that is not given. Where one of the two is missing the server passes over the other
+ * one (of labels and series), so that both go on once they are cut.
+ */
 static int cut_body(struct writer *w, struct pyro_body *body)
 {
 	const struct pyro_value *start = pyro_body_find(body, PYRO_START);
 	const struct pyro_value *end = pyro_body_find(body, PYRO_END);
 	int64_t from = start && start->number ? start->number : -PARAM_TIME_MAX_MS;
-	int64_t to = end && end->number ? end->number : PARAM_TIME_MAX_MS;
+	int64_t to = end && end->number ? end->number : w->request->now_ms;
 	const int64_t step_ms = step_of(body);
 	int r;
 
 	from = MIN(MAX(from, -PARAM_TIME_MAX_MS), PARAM_TIME_MAX_MS);
 	r = step_ms ? cut_steps(w, step_ms, &from, &to)
 		    : cut_times(w, body->message->by_index, &from, &to);
-
-	if (r >= 0 && from != -PARAM_TIME_MAX_MS)
+	if (r > 0) {
+		from = MAX(from, 1);
+		if (from > to)
+			return refuse(w, GATE_LIFETIME, foreign_times);
 		r = pyro_body_set(body, PYRO_START, from, w->arena);
-	if (r >= 0 && to != PARAM_TIME_MAX_MS)
-		r = pyro_body_set(body, PYRO_END, to, w->arena);
+		if (r >= 0)
+			r = pyro_body_set(body, PYRO_END, to, w->arena);
+	}
 	if (r >= 0)
 		widen_hint(w, from, to);
 	return r;

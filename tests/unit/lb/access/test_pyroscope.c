@@ -490,6 +490,11 @@ static void times_of_render_are_understood(void **state)
 			pyro_render_time(slice_from(bad[i]), GATE_CASE_NOW_MS, &ms), -EBADMSG);
 }
 
+static bool has(const char *text)
+{
+	return memmem(forward.body.p, forward.body.n, text, strlen(text)) != NULL;
+}
+
 static void times_of_an_earlier_owner_are_cut(void **state)
 {
 	static const struct gate_life own = { 1800000000000, INT64_MAX };
@@ -520,12 +525,51 @@ static void times_of_an_earlier_owner_are_cut(void **state)
 		GATE_LIFETIME, "another unit's");
 }
 
+/* Of labels and series Pyroscope passes over one of the two times if the other one isn't given. */
+static void cut_times_go_on_together(void **state)
+{
+	static const char labels[] = "{\"matchers\":[\"{service_name=\\\"7001\\\"}\"]%s}";
+	static const struct gate_life long_ago = { 1000, 2000 },
+				      just_now = { 1899999000000, 1899999900000 };
+	static const struct gate_life running = { 1899999950000, INT64_MAX };
+	static const struct gate_life ended = { 1000000000, 2000000000 },
+				      later = { 1890000000000, INT64_MAX };
+	static const char *const methods[] = { "LabelNames", "LabelValues", "Series" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		const char *none = arena_printf(&arena, labels, "");
+		const char *end = arena_printf(&arena, labels, ",\"end\":\"1800000000000\"");
+		const char *start = arena_printf(&arena, labels, ",\"start\":\"1800000000000\"");
+
+		lives_now = (struct gate_unit_lives){ &running, 1, &just_now, 1 };
+		/* 31 days before the other one. */
+		assert_int_equal(call_json(methods[i], none), 0);
+		assert_true(has("\"start\":\"1\""));
+		assert_true(has("\"end\":\"1897320599999\""));
+		assert_int_equal(call_json(methods[i], start), 0);
+		assert_true(has("\"start\":\"1800000000000\""));
+		assert_true(has("\"end\":\"1897320599999\""));
+		assert_refused(
+			call_json(methods[i],
+				arena_printf(&arena, labels, ",\"start\":\"1899999980000\"")),
+			GATE_LIFETIME, "another unit's");
+		lives_now = (struct gate_unit_lives){ &running, 1, &long_ago, 1 };
+		assert_int_equal(call_json(methods[i], start), 0);
+		assert_true(has("\"start\":\"1800000000000\""));
+		assert_true(has("\"end\":\"1900000000000\""));
+		lives_now = (struct gate_unit_lives){ &ended, 1, &later, 1 };
+		assert_int_equal(call_json(methods[i], end), 0);
+		assert_true(has("\"start\":\"1\""));
+		assert_true(has("\"end\":\"1800000000000\""));
+	}
+}
+
 static bool starts_at(const char *ms)
 {
 	char text[48];
 
 	snprintf(text, sizeof(text), "\"start\":\"%s\"", ms);
-	return memmem(forward.body.p, forward.body.n, text, strlen(text)) != NULL;
+	return has(text);
 }
 
 /* Pyroscope's first point has what was in the step before the start. */
@@ -668,6 +712,7 @@ int main(void)
 		CASE(render_is_bound),
 		CASE(times_of_render_are_understood),
 		CASE(times_of_an_earlier_owner_are_cut),
+		CASE(cut_times_go_on_together),
 		CASE(steps_before_the_start_are_read_too),
 		CASE(steps_that_are_none_are_refused),
 		CASE(the_clusters_own_label_is_added),
