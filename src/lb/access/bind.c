@@ -29,12 +29,23 @@ int bind_refuse(struct bind *bind, enum gate_reason reason, const char *format, 
 	return 0;
 }
 
-static bool is_unit_label(const struct bind *bind, struct slice name)
+static bool is_one_of(const char *const *labels, struct slice name)
 {
-	for (const char *const *label = bind->unit_labels; *label; label++)
-		if (slice_eq(name, *label))
+	for (; *labels; labels++)
+		if (slice_eq(name, *labels))
 			return true;
 	return false;
+}
+
+/*
+ * Labels that no series has, by which servers tell themselves something: Mimir's and Cortex's
+ * __queries__ is a query that is run in the selector's place, their __query_shard__ chooses by all
+ * labels.
+ */
+static bool is_instruction(const struct bind *bind, struct slice name)
+{
+	return bind->own_labels && name.n >= 2 && memcmp(name.p, "__", 2) == 0 &&
+		!is_one_of(bind->own_labels, name);
 }
 
 /* What can be asked for as an id: without a NUL, which would hide the rest of it. */
@@ -211,13 +222,31 @@ static int refuse_selector(struct bind *bind, const struct promql_node *node,
 		flawed->name.p, ops[flawed->op], text_excerpt(flawed->value, value), flaw);
 }
 
+static int refuse_instruction(struct bind *bind, const struct promql_node *node, struct slice name)
+{
+	char shown[TEXT_EXCERPT_MAX], label[TEXT_EXCERPT_MAX];
+
+	return bind_refuse(bind, GATE_UNBOUND,
+		"selector '%s' has a matcher of '%s': servers may take such labels for more than "
+		"a condition",
+		text_excerpt(node->text, shown), text_excerpt(name, label));
+}
+
+static void move_to_front(struct promql_matcher *v, size_t from, size_t to)
+{
+	const struct promql_matcher moved = v[from];
+
+	memmove(v + to + 1, v + to, (from - to) * sizeof(*v));
+	v[to] = moved;
+}
+
 static int bind_selector(struct bind *bind, struct promql_node *node)
 {
 	const size_t n = node->selector.n_matchers;
 	const struct promql_matcher *flawed = NULL;
 	const char *flaw = NULL;
 	struct promql_matcher *v;
-	bool bound = false;
+	size_t n_bound = 0;
 	int r = 0;
 
 	bind->n_selectors++;
@@ -226,22 +255,28 @@ static int bind_selector(struct bind *bind, struct promql_node *node)
 		return -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		v[i] = node->selector.matchers[i];
-		if (is_unit_label(bind, v[i].name)) {
+		if (is_one_of(bind->unit_labels, v[i].name)) {
 			const char *this_flaw = NULL;
+			bool bound = false;
 
 			r = bind_matcher(bind, &v[i], &bound, &this_flaw);
 			if (this_flaw && !flawed) {
 				flawed = &node->selector.matchers[i];
 				flaw = this_flaw;
 			}
+			if (bound && bind->bound_first)
+				move_to_front(v, i, n_bound);
+			n_bound += bound;
 		} else if (slice_eq(v[i].name, GATE_CLUSTER_LABEL)) {
 			r = note_cluster(bind, node, &v[i]);
+		} else if (is_instruction(bind, v[i].name)) {
+			r = refuse_instruction(bind, node, v[i].name);
 		}
 	}
 	if (r < 0)
 		return r;
 	node->selector.matchers = v;
-	return bound ? 0 : refuse_selector(bind, node, flawed, flaw);
+	return n_bound ? 0 : refuse_selector(bind, node, flawed, flaw);
 }
 
 static int bind_each(void *ctx, struct promql_node *node)

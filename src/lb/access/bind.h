@@ -14,6 +14,11 @@
 struct bind {
 	struct arena *arena;
 	const char *const *unit_labels; /* NULL-terminated; any of them binds */
+	/* NULL-terminated: labels beginning with "__" that only narrow; NULL: all of these do. */
+	const char *const *own_labels;
+	/* Matchers that bind go first: of what a careless server puts together from them anew, the
+	 * beginning counts. */
+	bool bound_first;
 	/* Found so far; the units distinct and sorted. */
 	const char **units;
 	size_t n_units, cap_units;

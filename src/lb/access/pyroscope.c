@@ -236,7 +236,7 @@ int pyroscope_read(const struct gate_options *options, const struct gate_request
 	struct reader r = {
 		.request = request,
 		.arena = arena,
-		.bind = { .arena = arena, .unit_labels = pyro_unit_labels },
+		.bind = { .arena = arena, .unit_labels = pyro_unit_labels, .bound_first = true },
 		.parsed = ARENA_NEW(arena, struct pyro_request),
 	};
 	int result = r.parsed ? read_request(&r, options->route_prefix) : -ENOMEM;

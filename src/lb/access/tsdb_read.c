@@ -10,6 +10,8 @@
 #include "lb/access/tsdb_request.h"
 
 static const char *const unit_labels[] = { GATE_UNIT_LABEL, NULL };
+/* The two are written by Prometheus's feature "type-and-unit-labels". */
+static const char *const own_labels[] = { "__name__", "__type__", "__unit__", NULL };
 
 struct reader {
 	const struct gate_request *request;
@@ -213,7 +215,7 @@ int tsdb_read(const struct gate_options *options, const struct gate_request *req
 			.no_experimental_functions = !options->experimental_functions,
 			.no_fill_modifiers = !options->experimental_functions },
 		.arena = arena,
-		.bind = { .arena = arena, .unit_labels = unit_labels },
+		.bind = { .arena = arena, .unit_labels = unit_labels, .own_labels = own_labels },
 		.parsed = ARENA_NEW(arena, struct tsdb_request),
 	};
 	const char *reason = NULL;

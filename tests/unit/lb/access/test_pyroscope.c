@@ -177,6 +177,18 @@ static void selectors_are_read_as_such_and_written_anew(void **state)
 	}
 }
 
+/* Some servers put a selector together from its matchers without escaping their values. */
+static void what_binds_goes_first(void **state)
+{
+	assert_int_equal(
+		call("SelectMergeStacktraces", PROTO,
+			stacktraces("{a!=\"\\\"} #\",uuid!=\"1\",uuid=~\"7001|\","
+				    "__type__=\"x\",uuid=~\"7001\",service_name=\"7001\"}")),
+		0);
+	assert_body(stacktraces("{uuid=~\"7001\",service_name=\"7001\",a!=\"\\\"} #\",uuid!=\"1\","
+				"uuid=~\"|7001\",__type__=\"x\"}"));
+}
+
 static void what_is_not_bound_is_refused(void **state)
 {
 	static const struct {
@@ -697,6 +709,7 @@ int main(void)
 		CASE(the_acceptance_matrix_is_met),
 		CASE(a_body_of_no_type_is_protobuf),
 		CASE(selectors_are_read_as_such_and_written_anew),
+		CASE(what_binds_goes_first),
 		CASE(what_is_not_bound_is_refused),
 		CASE(a_field_that_comes_twice_is_refused),
 		CASE(every_matcher_of_a_union_is_bound),
