@@ -87,17 +87,31 @@ static bool duration_ms(const struct promql_duration *d, const struct walk *w, i
 	return true;
 }
 
+/* How much earlier an evaluation is that is moved to a multiple of the query's step. */
+static int64_t moved_ms(const struct reach_query *query, int64_t time_ms)
+{
+	const int64_t step_ms = query->step_ns / NS_PER_MS;
+	int64_t past_ms;
+
+	if (!query->fetched || !step_ms)
+		return 0;
+	past_ms = time_ms % step_ms;
+	return past_ms < 0 ? past_ms + step_ms : past_ms;
+}
+
 /* What offset and '@' make of the times of evaluation. */
 static struct times modified(struct times t, const struct promql_modifiers *m, const struct walk *w)
 {
 	int64_t offset = 0;
 
 	if (m->at != PROMQL_AT_NONE) {
-		int64_t at = m->at_ms;
+		int64_t at = m->at_ms, from = at;
 
-		if (m->at != PROMQL_AT_TIME)
+		if (m->at != PROMQL_AT_TIME) {
 			at = m->at == PROMQL_AT_START ? w->query->start_ms : w->query->end_ms;
-		t = (struct times){ true, true, at, at, t.step_ms };
+			from = at - moved_ms(w->query, at);
+		}
+		t = (struct times){ true, true, from, at, t.step_ms };
 	}
 	if (m->offset && !duration_ms(m->offset, w, &offset))
 		t.known = false;
@@ -209,5 +223,7 @@ int reach_walk(
 
 	if (query->step_ns)
 		t.step_ms = (query->step_ns - 1) / NS_PER_MS + 1;
+	/* All of them, as the first one is. */
+	back(&t, moved_ms(query, query->start_ms));
 	return reach_node(&w, node, t);
 }

@@ -6,6 +6,7 @@
  * - a range, or the step if that is longer, and 5 minutes or the lookback in front of it, for the
  *   sample before the range;
  * - of a subquery the same with its own step, moved to multiples of it, and a step beyond the end.
+ * Thanos's query frontend moves start and end of a range query down to multiples of the step.
  */
 #ifndef CEEMS_LB_ACCESS_REACH_H
 #define CEEMS_LB_ACCESS_REACH_H

@@ -331,7 +331,8 @@ static int put_value(struct writer *w, const struct param *param, const struct t
 
 /*
  * VictoriaMetrics would look back by a whole step where that is longer, and move the times to
- * multiples of the step. Prometheus has no such parameters and passes them over.
+ * multiples of the step; Thanos might take downsampled data, in which a sample is as old as an hour
+ * more. Prometheus has no such parameters and passes them over.
  */
 static int put_exactness(const struct writer *w, struct buffer *form)
 {
@@ -340,6 +341,7 @@ static int put_exactness(const struct writer *w, struct buffer *form)
 	buffer_printf(&text, "%" PRId64 "ms", w->exact_lookback_ms);
 	form_put(form, "max_lookback", (struct slice){ buffer_text(&text), text.len });
 	form_put(form, "nocache", SLICE("1"));
+	form_put(form, "max_source_resolution", SLICE("0s"));
 	return buffer_error(&text) ? buffer_error(&text) : buffer_error(form);
 }
 

@@ -38,8 +38,8 @@ static const struct unit_lives lives[] = {
 static const struct setting plain = { .options = { .experimental_functions = true },
 	.lives = lives };
 
-/* What keeps VictoriaMetrics to Prometheus's way of looking back. */
-#define EXACT "&lookback_delta=300&max_lookback=300000ms&nocache=1"
+/* What keeps VictoriaMetrics to Prometheus's way of looking back, and Thanos to raw data. */
+#define EXACT "&lookback_delta=300&max_lookback=300000ms&nocache=1&max_source_resolution=0s"
 
 #define INSTANT(query, time, expected) \
 	gate_case_check_query(API "query", query, "&time=" time, &plain, expected)
@@ -175,7 +175,7 @@ static void the_lookback_may_be_longer(void **state)
 	gate_case_check_query(API "query", "m{uuid=\"reused\"}", "&time=5601&lookback_delta=1m",
 		&plain,
 		"bound alpha reused GET /api/v1/query?query=m{uuid=\"reused\"}&time=5601&"
-		"lookback_delta=60&max_lookback=300000ms&nocache=1");
+		"lookback_delta=60&max_lookback=300000ms&nocache=1&max_source_resolution=0s");
 	/* VictoriaMetrics fetches five minutes in front of a range all the same. */
 	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
 		"&time=9200&lookback_delta=1m", &plain, "403 lifetime");
@@ -187,7 +187,7 @@ static void the_lookback_may_be_longer(void **state)
 	gate_case_check_query(API "query", "rate(m{uuid=\"reused\"}[1h])",
 		"&time=10101&lookback_delta=20m", &plain,
 		"bound alpha reused GET /api/v1/query?query=rate(m{uuid=\"reused\"}[1h])&time=10101&"
-		"lookback_delta=1200&max_lookback=1200000ms&nocache=1");
+		"lookback_delta=1200&max_lookback=1200000ms&nocache=1&max_source_resolution=0s");
 }
 
 #define RANGE(query, times, expected) \
@@ -227,6 +227,19 @@ static void ranges_are_cut_on_their_steps(void **state)
 		"&start=6000&end=7000&step=60",
 		OUT("mine,reused", "max_over_time(a{uuid=\"mine\"}[1d:]) or m{uuid=\"reused\"}",
 			"&start=6000&end=7000&step=60"));
+}
+
+/* Thanos's frontend does that: what is answered for 5900 is the value of 5000. */
+static void times_may_be_moved_to_multiples_of_the_step(void **state)
+{
+	RANGE("m{uuid=\"reused\"}", "&start=900&end=20000&step=1000",
+		OUT("reused", "m{uuid=\"reused\"}", "&start=6900&end=20000&step=1000"));
+	RANGE("m{uuid=\"reused\"}", "&start=6500&end=20000&step=1000",
+		OUT("reused", "m{uuid=\"reused\"}", "&start=6500&end=20000&step=1000"));
+	RANGE("m{uuid=\"reused\"} @ start()", "&start=5900&end=20000&step=1000", "403 lifetime");
+	RANGE("m{uuid=\"reused\"} @ end()", "&start=0&end=5900&step=1000", "403 lifetime");
+	RANGE("m{uuid=\"reused\"} @ end()", "&start=0&end=6900&step=1000",
+		OUT("reused", "m{uuid=\"reused\"} @ end()", "&start=0&end=6900&step=1000"));
 }
 
 static void nothing_left_is_an_empty_answer(void **state)
@@ -360,6 +373,7 @@ int main(void)
 		TEST(durations_that_cannot_be_told_are_refused),
 		TEST(the_lookback_may_be_longer),
 		TEST(ranges_are_cut_on_their_steps),
+		TEST(times_may_be_moved_to_multiples_of_the_step),
 		TEST(nothing_left_is_an_empty_answer),
 		TEST(what_depends_on_the_bounds_keeps_its_meaning_or_is_refused),
 		TEST(the_index_is_asked_a_month_away),
