@@ -62,6 +62,9 @@ static bool is_json(struct slice type)
 
 enum filter_verdict filter_judge(int status, struct slice content_type)
 {
+	/* A part of an answer, which a cache may cut out, doesn't tell what its labels are. */
+	if (status == 206)
+		return FILTER_REFUSE;
 	if (is_json(content_type))
 		return FILTER_REWRITE;
 	return status >= 200 && status < 300 && status != 204 ? FILTER_REFUSE : FILTER_PASS;

@@ -26,7 +26,7 @@ enum {
 enum filter_verdict {
 	FILTER_REWRITE,
 	FILTER_PASS, /* an error that a server says in words of its own; holds no series */
-	FILTER_REFUSE, /* a success that is no JSON */
+	FILTER_REFUSE, /* a success that is no JSON, or only a part */
 };
 enum filter_verdict filter_judge(int status, struct slice content_type);
 

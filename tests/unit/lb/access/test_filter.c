@@ -280,6 +280,7 @@ static void only_json_is_rewritten(void **state)
 	assert_int_equal(filter_judge(302, (struct slice){ NULL, 0 }), FILTER_PASS);
 	assert_int_equal(filter_judge(204, (struct slice){ NULL, 0 }), FILTER_PASS);
 	assert_int_equal(filter_judge(200, SLICE("text/html")), FILTER_REFUSE);
+	assert_int_equal(filter_judge(206, SLICE("application/json")), FILTER_REFUSE);
 	assert_int_equal(filter_judge(200, SLICE("application/jsonx")), FILTER_REFUSE);
 	assert_int_equal(filter_judge(200, (struct slice){ NULL, 0 }), FILTER_REFUSE);
 }
