@@ -634,6 +634,70 @@ def case_chunked_requests_pass_without_their_extensions():
               f'{server.bodies}')
 
 
+def queue_of(sock, proxy):
+    """How much of what the client sent the proxy hasn't read yet, or is still on its way."""
+    here, there = sock.getsockname()[1], proxy.port
+    total = 0
+    with open('/proc/net/tcp') as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            ports = [int(fields[i].split(':')[1], 16) for i in (1, 2)]
+            if ports in ([here, there], [there, here]):
+                queues = [int(n, 16) for n in fields[4].split(':')]
+                total += queues[0] if ports[0] == here else queues[1]
+    return total
+
+
+def case_what_a_server_did_not_take_of_a_body_is_no_request():
+    def early(server, conn):
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += conn.recv(1)
+        server.hold.wait(LIMIT)
+        conn.sendall(b'HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        rest.wait(LIMIT)
+
+    def takes(sock):
+        end = time.monotonic() + 1
+        while queue_of(sock, proxy) and time.monotonic() < end:
+            time.sleep(0.001)
+        return not queue_of(sock, proxy)
+
+    def try_size(size):
+        """False: the proxy doesn't take so much while the server takes nothing."""
+        text = (SMUGGLED * (size // len(SMUGGLED) + 1))[:size]
+        with proxy.connect() as sock:
+            sender = threading.Thread(target=lambda: sock.sendall(
+                b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n' % size + text))
+            sender.start()
+            sender.join(1)
+            taken = not sender.is_alive() and takes(sock)
+            server.hold.set()
+            status, head, _ = read_answer(sock)
+            check(status == 404, f'{head!r}')
+            if taken:
+                sender.join()
+                check(b'Connection: close' not in head, 'the whole body was there')
+                sock.sendall(GET % b'/answer-mine')
+                status, _, body = read_answer(sock)
+                check(status == 200 and b'/answer-mine' in body, f'{size}: {status} {body!r}')
+            else:
+                check(b'Connection: close' in head, 'the body was not there')
+        rest.set()
+        sender.join()
+        return taken
+    with setup(early) as (proxy, server):
+        size = 0
+        while True:
+            size += 64 << 10
+            rest = threading.Event()
+            server.hold.clear()
+            if not try_size(size):
+                break
+    check(size > 64 << 10, 'nothing was tried')
+
+
 def case_answers_that_are_cut_off_are_seen_to_be():
     for head in (b'Content-Length: 100\r\n\r\nsome', b'Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n',
                  b'Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nzz\r\n',

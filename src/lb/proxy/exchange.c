@@ -101,8 +101,11 @@ void exchange_finish(struct exchange *x, enum exchange_outcome outcome)
 	x->report.upstream_us = x->head_us ? x->head_us - x->started_us : 0;
 	if (x->introduced)
 		config->handler->on_done(config->ctx, x, &x->report);
-	if (x->client)
+	if (x->client) {
+		/* What no server took of its body is not the next request. */
+		x->client->in.start = x->client->in.ready;
 		x->client->x = NULL;
+	}
 	x->client = NULL;
 	web_state_put(x->web);
 	x->web = NULL;
