@@ -294,6 +294,20 @@ def closed_port():
     return Nobody()
 
 
+def queue_of(sock, proxy):
+    """How much of what the client sent the proxy hasn't read yet, or is still on its way."""
+    here, there = sock.getsockname()[1], proxy.port
+    total = 0
+    with open('/proc/net/tcp') as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            ports = [int(fields[i].split(':')[1], 16) for i in (1, 2)]
+            if ports in ([here, there], [there, here]):
+                queues = [int(n, 16) for n in fields[4].split(':')]
+                total += queues[0] if ports[0] == here else queues[1]
+    return total
+
+
 # ---- clients ------------------------------------------------------------------------------------
 
 def case_answers_come_in_the_order_of_pipelined_requests():
@@ -468,6 +482,27 @@ def case_continue_is_said_when_the_body_is_wanted():
             check(data.startswith(b'HTTP/1.1 413'), f'{data!r}')
 
 
+def case_a_body_that_never_pauses_lets_others_have_their_turn():
+    chunk = b'1;' + b'x' * 4000 + b'\r\na\r\n'
+    for path in (b'/body', b'/x'):
+        with setup(good) as (proxy, _), proxy.connect() as sock, proxy.connect() as other:
+            other.sendall(GET % b'/answer-before')
+            check(read_answer(other)[0] == 200, 'before')
+            sock.sendall(b'POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n' % path + chunk * 5000)
+            wait_for(lambda s=sock, p=proxy: not queue_of(s, p), 'the head')
+            proxy.process.send_signal(signal.SIGSTOP)
+            sender = threading.Thread(target=sock.sendall, args=(chunk * 5000 + b'0\r\n\r\n',))
+            sender.start()
+            wait_for(lambda s=sock, p=proxy: queue_of(s, p) > 2 << 20, 'some of the body')
+            other.sendall(GET % b'/answer-after')
+            proxy.process.send_signal(signal.SIGCONT)
+            check(read_answer(other)[0] == 200 and read_answer(sock)[0] == 200, 'status')
+            sender.join()
+            wait_for(lambda p=proxy: p.text().count('done path') == 3, 'the log')
+            done = re.findall('done path=(\\S+)', proxy.text())
+            check(done == ['/answer-before', '/answer-after', path.decode()], f'{done}')
+
+
 def case_a_body_over_the_limit_is_refused_before_it_is_read():
     with setup(good) as (proxy, _):
         data = proxy.ask(b'POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n')
@@ -632,20 +667,6 @@ def case_chunked_requests_pass_without_their_extensions():
         check(server.bodies[0] == b'3\r\none\r\n4\r\n-two\r\n0\r\n\r\n', f'{server.bodies}')
         check(server.bodies[1] == b'one-two' and b'Content-Length: 7' in server.heads[1],
               f'{server.bodies}')
-
-
-def queue_of(sock, proxy):
-    """How much of what the client sent the proxy hasn't read yet, or is still on its way."""
-    here, there = sock.getsockname()[1], proxy.port
-    total = 0
-    with open('/proc/net/tcp') as f:
-        for line in f.readlines()[1:]:
-            fields = line.split()
-            ports = [int(fields[i].split(':')[1], 16) for i in (1, 2)]
-            if ports in ([here, there], [there, here]):
-                queues = [int(n, 16) for n in fields[4].split(':')]
-                total += queues[0] if ports[0] == here else queues[1]
-    return total
 
 
 def case_what_a_server_did_not_take_of_a_body_is_no_request():

@@ -332,6 +332,9 @@ int client_flush(struct client *c)
 			return 0;
 		}
 		n = io_writev(&c->io, v, k);
+		/* Of a record that waits to be sent nothing can be taken back. */
+		if (n == -EAGAIN && c->io.tls_unsent && c->x)
+			c->x->sent = c->x->answered;
 		if (n == -EAGAIN || n == -EINTR)
 			continue;
 		if (n < 0)
@@ -526,6 +529,7 @@ void client_run(struct client *c)
 	if (c->running)
 		return;
 	c->running = true;
+	c->fills = 0;
 	while (again) {
 		if (c->state == CLIENT_HEAD && ++rounds > ROUNDS_MAX) {
 			client_yield(c);

@@ -29,6 +29,10 @@ int exchange_fill(struct exchange *x)
 
 	if (c->in.end > c->in.ready)
 		return 1;
+	if (++c->fills > ROUNDS_MAX) {
+		client_yield(c);
+		return 0;
+	}
 	say_continue(x);
 	n = client_fill(c);
 	if (n > 0)

@@ -79,6 +79,7 @@ struct client {
 	struct io io;
 	enum client_state state;
 	bool running; /* client_run() is on the stack */
+	unsigned fills; /* of in, for bodies, since it began */
 	bool fresh; /* no byte of its next request came yet */
 	bool tls_checked;
 	bool close_after; /* the answer under way is the last one */
