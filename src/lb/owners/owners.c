@@ -402,6 +402,9 @@ int owners_clusters(
 		answer_cache_clear(o->cache);
 	if (r >= 0)
 		r = owners_db_clusters(o->db, arena, ret_clusters, err);
+	/* It may be closed now, which the next lookup must find out before it uses it. */
+	if (r < 0)
+		o->checked_ms = 0;
 	pthread_mutex_unlock(&o->lock);
 	return r;
 }

@@ -349,6 +349,25 @@ static void a_missing_cut_or_foreign_file_refuses_until_it_is_restored(void **st
 	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_UNAVAILABLE);
 }
 
+/* The look for clusters is another thread's, just after one that found all well. */
+static void a_database_that_went_when_clusters_were_listed_refuses(void **state)
+{
+	struct strings ids = { 0 };
+	struct err err;
+	char saved[160];
+
+	close_store();
+	snprintf(saved, sizeof(saved), "%s.saved", sample.path);
+	step_ns = 0;
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_ALLOW);
+	assert_int_equal(rename(sample.path, saved), 0);
+	assert_true(owners_clusters(owners, &arena, &ids, &err) < 0);
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_UNAVAILABLE);
+	gone_on();
+	assert_int_equal(rename(saved, sample.path), 0);
+	assert_int_equal(ask("ines", "alpha", "7001", NULL), OWNERS_ALLOW);
+}
+
 /* As the load balancer's unit sees the directory: no file can be made there. */
 static void a_database_that_was_closed_well_can_be_read_in_a_closed_directory(void **state)
 {
@@ -444,6 +463,7 @@ int main(void)
 		OWNERS_TEST(a_locked_database_is_waited_for_then_refuses_then_is_back),
 		OWNERS_TEST(a_replaced_database_counts_at_once),
 		OWNERS_TEST(a_missing_cut_or_foreign_file_refuses_until_it_is_restored),
+		OWNERS_TEST(a_database_that_went_when_clusters_were_listed_refuses),
 		OWNERS_TEST(a_database_that_was_closed_well_can_be_read_in_a_closed_directory),
 		OWNERS_TEST(a_unit_of_too_many_rows_costs_nobody_an_answer),
 		OWNERS_TEST(bare_memory_is_no_permission),
