@@ -94,6 +94,9 @@ static bool has_query_in_body(const struct visit *v)
 
 static void forward_for_admin(struct visit *v)
 {
+	/* Spec 2.5 step 3; who sees all may choose a tenant. */
+	static const char *const dropped[] = { "X-Ceems-Admin-User", NULL };
+
 	v->outcome = OUTCOME_ADMIN;
 	if (visit_read(v) < 0) {
 		visit_refuse_for_memory(v);
@@ -108,6 +111,7 @@ static void forward_for_admin(struct visit *v)
 	v->set[0][0] = "X-Ceems-Logged-User";
 	v->set[0][1] = v->user;
 	v->out.set = v->set;
+	v->out.drop = dropped;
 	v->out.safe = has_query_in_body(v);
 	visit_forward_as_it_came(v);
 }
