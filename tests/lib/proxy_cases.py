@@ -799,6 +799,17 @@ def case_garbage_from_a_server_is_a_failure():
             check('server=0 result=broken' in proxy.text(), proxy.text())
 
 
+def case_what_broke_two_servers_spares_the_third():
+    def broken(server, conn):
+        server.request(conn)
+    with setup(broken, broken, good) as (proxy, _, second, third):
+        data = proxy.ask(b'GET /x HTTP/1.0\r\n\r\n')
+        check(data.startswith(b'HTTP/1.1 503') and len(second.heads) == 1 and not third.heads, f'{data!r}')
+    # Those that nobody reached are not hurt.
+    with setup(closed_port(), closed_port(), broken, closed_port(), good) as (proxy, *_):
+        check(proxy.ask(b'GET /x HTTP/1.0\r\n\r\n').startswith(b'HTTP/1.1 200'), proxy.text())
+
+
 def case_a_hung_server_costs_its_time_limit_and_no_other_client():
     def serve(server, conn):
         while True:

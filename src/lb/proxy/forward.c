@@ -155,11 +155,13 @@ void forward_run(struct exchange *x)
 	}
 }
 
-static bool may_repeat(const struct exchange *x, enum attempt_result result)
+/* What has broken two servers may be what breaks them, and spares the others (spec 2.9). */
+static bool may_repeat(struct exchange *x, enum attempt_result result)
 {
 	if (x->answered || x->body_begun)
 		return false;
-	return result == ATTEMPT_UNREACHABLE || (result == ATTEMPT_BROKEN && forward_is_safe(x));
+	return result == ATTEMPT_UNREACHABLE ||
+		(result == ATTEMPT_BROKEN && forward_is_safe(x) && ++x->n_broken < BROKEN_MAX);
 }
 
 static void drop_connection(struct exchange *x)

@@ -49,6 +49,7 @@ enum {
 	ACCEPT_PAUSE_MS = 100, /* when there are no descriptors */
 	LOOPS_MAX = 256,
 	ATTEMPTS_MAX = 16,
+	BROKEN_MAX = 2, /* of these, where a connection was lost after the request was sent */
 	SMALL_BODY_BYTES = 4 << 10, /* sent with the head */
 	SPARE_EXCHANGES = 64,
 	SPARE_BUFFER_BYTES = 16 << 10, /* a buffer that grew beyond is not kept */
@@ -149,7 +150,7 @@ struct exchange {
 	size_t body_max, skipped;
 
 	struct exchange_forward forward;
-	unsigned attempt;
+	unsigned attempt, n_broken;
 	struct upstream *upstream; /* held */
 	bool renewed; /* a kept connection failed before; this one is new */
 	bool prepared; /* what needs a worker has been done for this attempt */
