@@ -364,12 +364,13 @@ static void run(struct program *p)
 			sig = sigtimedwait(&p->signals, NULL, p->retired ? &soon : &later);
 		else
 			sig = sigwaitinfo(&p->signals, NULL);
+		/* Before anything that may wait for an API server. */
+		if (sig == SIGINT || sig == SIGTERM)
+			break;
 		free_retired(p);
 		if (sig == SIGHUP)
 			reload(p);
 		state_check_clusters(p->lb.state, &p->log);
-		if (sig == SIGINT || sig == SIGTERM)
-			break;
 	}
 	log_info(&p->log, "Shutting down gracefully, press Ctrl+C again to force",
 		LOG_STR("signal", strsignal(sig)));
