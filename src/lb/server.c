@@ -91,6 +91,7 @@ int server_new(struct settings *settings, enum gate_kind kind, const char *clust
 	struct server **ret_server, struct err *err)
 {
 	struct private *p = calloc(1, sizeof(*p));
+	pthread_condattr_t attr;
 	int r;
 
 	if (!p)
@@ -104,7 +105,11 @@ int server_new(struct settings *settings, enum gate_kind kind, const char *clust
 	p->server.filter_labels = &config->filter_labels;
 	p->server.alive = alive;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->changed, NULL);
+	/* A wall clock that is set back would have a dead server wait for as long. */
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->changed, &attr);
+	pthread_condattr_destroy(&attr);
 	r = make_name(p, err);
 	if (r >= 0)
 		r = make_upstream(p, err);
@@ -195,7 +200,7 @@ static bool rest(struct private *p, int64_t pause_s)
 	struct timespec end;
 	bool go_on;
 
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += pause_s;
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping && !p->suspected)
