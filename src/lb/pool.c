@@ -14,13 +14,18 @@ static struct pool *find(struct pools *pools, const char *id)
 
 struct pool *pools_find(const struct pools *pools, const char *id)
 {
-	return find((struct pools *)pools, id);
+	struct pool *pool = find((struct pools *)pools, id);
+
+	for (size_t i = 0; pool && i < pool->n; i++)
+		if (pool->servers[i]->set_up)
+			return pool;
+	return NULL;
 }
 
 /* What was known of a server of the same cluster and address; the one being there longer counts. */
 static void take_over(struct server *server, const struct pools *before, const char *id)
 {
-	const struct pool *pool = before ? pools_find(before, id) : NULL;
+	const struct pool *pool = before ? find((struct pools *)before, id) : NULL;
 
 	for (size_t i = 0; pool && i < pool->n; i++) {
 		const struct server *old = pool->servers[i];
@@ -50,6 +55,14 @@ static int add_hidden_labels(
 	return 0;
 }
 
+static void log_no_server(const struct pools *pools, const struct pool *pool, const struct log *log,
+	const struct err *why)
+{
+	log_error(log, "Could not set up backend server",
+		LOG_STR("backend_type", server_kind_name(pools->kind)), LOG_STR("id", pool->id),
+		LOG_ERR(why));
+}
+
 static int add_server(struct pools *pools, struct pool *pool, struct settings *settings,
 	const struct lb_server_config *config, const struct pools *before, const struct log *log,
 	struct err *err)
@@ -65,12 +78,12 @@ static int add_server(struct pools *pools, struct pool *pool, struct settings *s
 	if (r == -ENOMEM)
 		return err_errno(err, r, "server of cluster %s", pool->id);
 	if (r < 0) {
-		log_error(log, "Could not set up backend server",
-			LOG_STR("backend_type", server_kind_name(pools->kind)),
-			LOG_STR("id", pool->id), LOG_ERR(&why));
+		log_no_server(pools, pool, log, &why);
 		return 0;
 	}
 	take_over(server, before, pool->id);
+	if (server_set_up(server, &why) < 0)
+		log_no_server(pools, pool, log, &why);
 	pool->servers[pool->n++] = server;
 	log_debug(log, "Backend added", LOG_STR("backend_type", server_kind_name(pools->kind)),
 		LOG_STR("strategy", pools->strategy->name), LOG_STR("cluster_id", pool->id),

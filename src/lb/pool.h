@@ -33,7 +33,7 @@ int pools_start(struct pools *pools, struct err *err);
 /* Ends the servers' threads: what they are known to be they stay, but for what requests tell. */
 void pools_stop(struct pools *pools);
 
-/* NULL: there is none of this id. */
+/* NULL: there is none of this id, or its servers are not set up. */
 struct pool *pools_find(const struct pools *pools, const char *id);
 
 /*

@@ -121,6 +121,16 @@ int server_new(struct settings *settings, enum gate_kind kind, const char *clust
 	return 0;
 }
 
+int server_set_up(struct server *server, struct err *err)
+{
+	int r = upstream_check_files(server->upstream, err);
+
+	server->set_up = r >= 0;
+	if (r < 0)
+		server->alive = false;
+	return r;
+}
+
 struct server *server_ref(struct server *server)
 {
 	of(server)->refs++;
@@ -164,8 +174,12 @@ static void log_probe(const struct private *p, bool alive, bool was_alive, const
 static bool probe(struct private *p)
 {
 	struct err err = { 0 };
-	bool alive = upstream_probe(p->server.upstream, PROBE_TIMEOUT_MS, &err) >= 0;
+	bool alive;
 
+	/* Once it is, the files may go and come: connections fail meanwhile. */
+	if (!p->server.set_up && server_set_up(&p->server, &err) < 0)
+		return false;
+	alive = upstream_probe(p->server.upstream, PROBE_TIMEOUT_MS, &err) >= 0;
 	log_probe(p, alive, atomic_exchange(&p->server.alive, alive), &err);
 	return alive;
 }

@@ -18,6 +18,8 @@ struct server {
 	enum gate_kind kind;
 	const char *cluster, *name; /* its URL without secrets */
 	const struct strings *filter_labels;
+	/* Spec 2.2: without the files that its client needs it is as if it weren't there. */
+	atomic_bool set_up;
 	atomic_bool alive;
 	/* Of Prometheus: how far back it answers (0: not known), and its lookback delta. */
 	_Atomic int64_t retention_ms, lookback_ms;
@@ -28,6 +30,8 @@ struct server {
 int server_new(struct settings *settings, enum gate_kind kind, const char *cluster,
 	const struct lb_server_config *config, bool alive, const struct log *log,
 	struct server **ret_server, struct err *err);
+/* Looks for the files of its client: -errno, and it is not alive, or it is set up. */
+int server_set_up(struct server *server, struct err *err);
 struct server *server_ref(struct server *server);
 void server_unref(struct server *server); /* NULL is fine */
 

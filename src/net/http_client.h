@@ -73,6 +73,9 @@ int http_client_new(const struct http_client_config *config, const char *user_ag
 	struct http_client **ret_client, struct err *err);
 void http_client_free(struct http_client *client);
 
+/* Whether the files of tls_config can be read now. -errno, with the file's name. */
+int http_client_check_files(const struct http_client *client, struct err *err);
+
 /* Told of each answer that came, redirects included, in the thread of the call; to record them. */
 struct http_observer {
 	void (*answered)(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Names of the files that hold TLS material; curl's GnuTLS backend takes nothing else. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -62,6 +63,21 @@ int http_tls_files_init(struct http_tls_files *files, const struct http_client_t
 			r = -ENOMEM;
 		if (r < 0)
 			return err_errno(err, r, "tls_config");
+	}
+	return 0;
+}
+
+int http_client_check_files(const struct http_client *client, struct err *err)
+{
+	for (int i = 0; i < HTTP_TLS_N; i++) {
+		const char *path = client->tls.paths[i];
+		CLEANUP(file_closep) int fd = -1;
+
+		if (!path)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return err_errno(err, -errno, "tls_config: '%s'", path);
 	}
 	return 0;
 }

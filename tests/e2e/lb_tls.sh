@@ -143,6 +143,8 @@ GOOD=https://127.0.0.1:$(cat "$T/good.port")
 	cluster bearerfile good "$T_CA, bearer_token_file: secret"
 	cluster authorization good "$T_CA, authorization: {type: Token, credentials: abc}"
 	cluster authfile good "$T_CA, authorization: {credentials_file: secret}"
+	cluster noca good "tls_config: {ca_file: absent.crt}"
+	echo "    - {id: noca, tsdb: [{web: {url: '$GOOD', tls_config: {ca_file: absent.crt, cert_file: absent.crt, key_file: absent.key}}}]}"
 	cluster missing good "$T_CA, authorization: {credentials_file: not_there}"
 	cluster oauth2 good "$T_CA, oauth2: {client_id: me, client_secret_file: secret, token_url: '$GOOD/token', scopes: [a, b], $T_CA}" /closed
 	cluster notoken good "$T_CA, oauth2: {client_id: me, client_secret: s, token_url: '$GOOD/nothing', $T_CA}"
@@ -222,6 +224,17 @@ many() { for _ in 1 2 3 4 5; do gets 503 expired || return 1; done; }
 ok "a server that can't be trusted stays out" many
 ok "which is said once" said_once
 
+# A server whose files are not there is as if it weren't there, nor is a cluster of such servers.
+not_set_up() {
+	gets 400 noca && grep -q 'invalid cluster ID' "$T/body" || return 1
+	[ "$(grep -c 'level=ERROR.*Could not set up backend server.*id=noca.*absent.crt.*No such file' "$T/lb.log")" = 2 ] &&
+		! grep 'Health check.*id=noca' "$T/lb.log"
+}
+ok "an authority that isn't there" not_set_up
+cp "$C/ca.crt" "$C/absent.crt"
+chmod 644 "$C/absent.crt"
+ok "counts as soon as it is" wait_until 40 sees noca '.[0] == "HTTP/2.0"'
+
 # Authentication: never the client's.
 basic() { printf 'Basic %s' "$(printf %s "$1" | base64)"; }
 ok "none" sees plain '.[5] == ""'
@@ -238,7 +251,7 @@ ok "as passwords do" sees basicfile ".[5] == \"$(basic mira:another)\""
 ok "a file that isn't there" says missing 'not_there.*No such file'
 echo now >"$C/not_there"
 chmod 644 "$C/not_there"
-ok "counts as soon as it is" wait_until 30 sees missing '.[5] == "Bearer now"'
+ok "counts, too, as soon as it is" wait_until 30 sees missing '.[5] == "Bearer now"'
 ok "headers of the configuration, from a file too" sees headers '.[6] == "another"' -H 'X-One: mine'
 ok "the server doesn't take this token" gets 401 oauth2
 token tok2

@@ -64,6 +64,8 @@ struct upstream *upstream_ref(struct upstream *upstream);
 /* Running exchanges keep it; its idle connections are closed soon after the last unref. */
 void upstream_unref(struct upstream *upstream); /* NULL is fine */
 unsigned upstream_active(const struct upstream *upstream); /* requests under way; any thread */
+/* Whether its TLS files can be read now: -errno, with the file's name. */
+int upstream_check_files(const struct upstream *upstream, struct err *err);
 /*
  * Whether a connection can be had, TLS and a proxy's tunnel included; blocking, for probes on a
  * thread of their own.

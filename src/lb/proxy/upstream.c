@@ -433,6 +433,11 @@ static int probe_by_library(struct upstream *u, int64_t timeout_ms, struct err *
 		"connecting to '%s': %s", u->authority, *why ? why : curl_easy_strerror(code));
 }
 
+int upstream_check_files(const struct upstream *u, struct err *err)
+{
+	return http_client_check_files(u->client, err);
+}
+
 int upstream_probe(struct upstream *u, int64_t timeout_ms, struct err *err)
 {
 	if (!u->plain)
