@@ -10,8 +10,12 @@
 #include "lb/access/tsdb_request.h"
 
 static const char *const unit_labels[] = { GATE_UNIT_LABEL, NULL };
-/* The two are written by Prometheus's feature "type-and-unit-labels". */
-static const char *const own_labels[] = { "__name__", "__type__", "__unit__", NULL };
+/*
+ * Prometheus's feature "type-and-unit-labels" writes two of them; Grafana asks for
+ * __ignore_usage__="", which no series has, and which only Mimir's statistics read.
+ */
+static const char *const own_labels[] = { "__name__", "__type__", "__unit__", "__ignore_usage__",
+	NULL };
 
 struct reader {
 	const struct gate_request *request;
