@@ -108,6 +108,11 @@ bool http_is_field_value(struct slice text)
 	return all_are(text, VALUE);
 }
 
+bool http_is_target(struct slice text)
+{
+	return text.n && all_are(text, TARGET);
+}
+
 static bool is_name(struct slice text, const char *name)
 {
 	return text.n == strlen(name) && strncasecmp(text.p, name, text.n) == 0;
@@ -370,7 +375,7 @@ static int parse_target(struct slice target, struct http_request_head *head)
 	const char *mark;
 
 	head->host = (struct slice){ NULL, 0 };
-	if (!target.n || !all_are(target, TARGET))
+	if (!http_is_target(target))
 		return BAD_REQUEST;
 	if (*target.p != '/') {
 		if (!cut_authority(&target, &head->host))

@@ -144,5 +144,7 @@ struct slice http_name_fold(struct slice name, char *text, size_t cap, enum http
 
 /* The bytes that a value may have: no control byte but the tab. */
 bool http_is_field_value(struct slice text);
+/* What the target of a request may hold, and is not empty: no blank, no control byte, no '#'. */
+bool http_is_target(struct slice text);
 
 #endif

@@ -5,6 +5,7 @@
  * X-Original-Method, as nginx's auth_request is told to. The answer's headers say what must be sent
  * on in place of the request: what came may not go on, for it was not what was understood.
  */
+#include "format/http_head.h"
 #include "lb/visit.h"
 
 static const char prefix[] = "/-/authorize";
@@ -54,6 +55,31 @@ bool authorise_begin(struct visit *v)
 	return false;
 }
 
+/*
+ * A form becomes a query, for the front has no body to send. False: it is something else, or bytes
+ * of the client's choice that no query may have, line ends among them.
+ */
+static bool take_form(const struct visit *v, struct slice *query)
+{
+	const struct slice body = v->out.rewritten ? v->decided.body : v->request.body;
+	const bool both = !v->out.rewritten && query->n;
+	char *text;
+
+	if (!v->out.rewritten &&
+		(str_eq(v->request.method, "GET") || str_eq(v->request.method, "HEAD")))
+		return true;
+	if (v->out.rewritten ? !body.n : !exchange_has_body(v->x))
+		return true;
+	if (v->kind != GATE_TSDB || (!v->out.rewritten && !v->body_read) || !http_is_target(body))
+		return false;
+	/* Servers take the form's values first. */
+	text = both ? arena_printf(exchange_arena(v->x), "%.*s&%.*s", (int)body.n, body.p,
+			      (int)query->n, query->p)
+		    : NULL;
+	*query = text ? slice_from(text) : body;
+	return text || !both;
+}
+
 void authorise_allow(struct visit *v)
 {
 	struct arena *arena = exchange_arena(v->x);
@@ -61,17 +87,15 @@ void authorise_allow(struct visit *v)
 	const char *headers[7];
 	size_t n = 0;
 
-	/* Of Pyroscope's calls: bytes of the client's choice, line ends among them. */
-	if (v->out.rewritten && v->kind == GATE_PYROSCOPE && v->decided.body.n) {
-		visit_refuse(v, REPLY_MALFORMED, "malformed",
-			"only GET and HEAD of /pyroscope/render can be decided alone: no header "
-			"can hold a message");
-		return;
-	}
 	if (v->out.rewritten) {
 		path = v->decided.path;
-		/* A form becomes a query: the front has no body to send. */
-		query = v->decided.body.n ? v->decided.body : v->decided.query;
+		query = v->decided.query;
+	}
+	if (!take_form(v, &query)) {
+		visit_refuse(v, REPLY_MALFORMED, "malformed",
+			"only forms can be decided alone, and of Pyroscope's requests GET and HEAD "
+			"of /pyroscope/render: no header can hold a message");
+		return;
 	}
 	headers[n++] = arena_printf(arena, "X-Ceems-Logged-User: %s", v->user ? v->user : "");
 	headers[n++] = arena_printf(arena, "X-Ceems-Path: %.*s", (int)path.n, path.p);

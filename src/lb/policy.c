@@ -108,6 +108,10 @@ static void forward_for_admin(struct visit *v)
 		visit_refuse(v, REPLY_UNAVAILABLE, "no_server", "no server of this cluster");
 		return;
 	}
+	if (v->authorise) {
+		authorise_allow(v);
+		return;
+	}
 	v->set[0][0] = "X-Ceems-Logged-User";
 	v->set[0][1] = v->user;
 	v->out.set = v->set;
@@ -129,14 +133,14 @@ static void forward_open(struct visit *v)
 
 static void begin_open(struct visit *v)
 {
-	if (v->authorise)
-		authorise_allow(v);
-	else if (!visit_hides_labels(v))
+	if (!v->authorise && !visit_hides_labels(v))
 		visit_forward_as_it_came(v);
 	else if (read_headers(v) < 0)
 		visit_refuse(v, REPLY_MALFORMED, "malformed", "a header is repeated");
 	else if (has_query_in_body(v))
 		exchange_read_body(v->x, GATE_BODY_MAX_BYTES);
+	else if (v->authorise)
+		authorise_allow(v);
 	else
 		forward_open(v);
 }
@@ -145,9 +149,7 @@ static void judge_user(struct visit *v)
 {
 	const size_t max = v->kind == GATE_TSDB ? GATE_BODY_MAX_BYTES : GATE_MESSAGE_MAX_BYTES;
 
-	if (v->admin && v->authorise) {
-		authorise_allow(v);
-	} else if (v->admin) {
+	if (v->admin) {
 		if (has_query_in_body(v))
 			exchange_read_body(v->x, GATE_BODY_MAX_BYTES);
 		else
@@ -321,7 +323,9 @@ static void on_body(void *ctx, struct exchange *x)
 
 	v->request.body = exchange_body(x);
 	v->body_read = true;
-	if (!v->state->owners)
+	if (!v->state->owners && v->authorise)
+		authorise_allow(v);
+	else if (!v->state->owners)
 		forward_open(v);
 	else if (v->admin)
 		forward_for_admin(v);

@@ -228,6 +228,17 @@ ok "a message can't be told in a header, where it could end the line" no_line_is
 PORT=$PPORT ok "render can be told" allowed 'X-Ceems-Path: /pyroscope/render' ines \
 	'/-/authorize/pyroscope/render?query=a:b:c:d:e{service_name="7001"}'
 ok "administrators are allowed all" allowed 'X-Ceems-Admin: 1' ops /-/authorize -H 'X-Original-URI: /federate' -H 'X-Original-Method: GET'
+admin_form() {
+	allowed 'X-Ceems-Cluster-Id: beta' ops '/-/authorize/api/v1/query?time=5' -d 'query=m{ceems_id="beta"}' || return 1
+	tr -d '\r' <"$T/headers" | grep -qxF 'X-Ceems-Query: query=m{ceems_id="beta"}&time=5'
+}
+ok "their forms become queries, of the cluster that these name" admin_form
+form_of_lines() {
+	status_of 400 'only forms' ops /-/authorize/api/v1/query --data-binary $'query=m\r\nX-Ceems-Admin: 2' -D "$T/headers" &&
+		! grep 'Admin: 2' "$T/headers"
+}
+ok "but not with line ends" form_of_lines
+ok "nor do other bodies" status_of 400 'only forms' ops /-/authorize/api/v1/write -H 'Content-Type: application/x-protobuf' -d x
 
 # Reload: new servers, without a lost request; a bad file changes nothing.
 cp "$T/config.yml" "$T/good.yml"
@@ -258,6 +269,7 @@ lb open --config.file="$T/open.yml"
 ok "without a source of owners" wait_until 20 status_of 200 '' - /health
 ok "which is said" grep -q 'Neither CEEMS API server DB nor web config found. Skipping cluster validation' "$T/open.log"
 ok "everything passes" status_of 200 'query=m' - '/api/v1/query?query=m'
+ok "the authoriser takes forms there, too" allowed 'X-Ceems-Query: query=m' - /-/authorize/api/v1/query -d query=m
 ok "as it came" status_of 200 '{b' - /api/v1/write -d '{b'
 CLUSTER=gamma ok "but for unknown clusters" status_of 400 "invalid cluster" - /
 ok "that one ends well, too" stop open
