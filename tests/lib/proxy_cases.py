@@ -294,17 +294,21 @@ def closed_port():
     return Nobody()
 
 
-def queue_of(sock, proxy):
-    """How much of what the client sent the proxy hasn't read yet, or is still on its way."""
-    here, there = sock.getsockname()[1], proxy.port
+def queue_of(sock, proxy, to_client=False):
+    """How much of what one side sent the other hasn't read yet, or is still on its way."""
+    ends = [sock.getsockname()[1], proxy.port]
+    if to_client:
+        ends.reverse()
     total = 0
     with open('/proc/net/tcp') as f:
         for line in f.readlines()[1:]:
             fields = line.split()
             ports = [int(fields[i].split(':')[1], 16) for i in (1, 2)]
-            if ports in ([here, there], [there, here]):
-                queues = [int(n, 16) for n in fields[4].split(':')]
-                total += queues[0] if ports[0] == here else queues[1]
+            sent, got = (int(n, 16) for n in fields[4].split(':'))
+            if ports == ends:
+                total += sent
+            elif ports == ends[::-1]:
+                total += got
     return total
 
 
@@ -1348,9 +1352,9 @@ def case_what_the_library_refuses_says_nothing_about_a_server():
         check(log.count('result=client gone') == 2 and 'unreachable' not in log, log)
 
 
-def case_servers_with_http_2():
-    if not any(os.access(f'{d}/nginx', os.X_OK) for d in ('/usr/sbin', '/usr/bin')):
-        return 'SKIP nginx is not installed'
+@contextlib.contextmanager
+def nginx_with_http_2(**options):
+    """nginx behind the proxy: /say tells what it was asked, /large is a file."""
     with tempfile.TemporaryDirectory() as folder:
         make_certs(folder)
         with socket.create_server(('127.0.0.1', 0)) as s:
@@ -1364,6 +1368,8 @@ def case_servers_with_http_2():
                 location /say {{ return 200 "$server_protocol $request_method $content_length $arg_q\\n"; }} }} }}''')
         with open(f'{folder}/large', 'wb') as f:
             f.write(b'y' * 5000000)
+        with open(f'{folder}/endless', 'wb') as f:
+            f.truncate(1 << 30)
         os.chmod(folder, 0o755)
         with open(f'{folder}/client.yml', 'w') as f:
             f.write(f'tls_config: {{ca_file: {folder}/server.crt}}\n')
@@ -1382,21 +1388,61 @@ def case_servers_with_http_2():
                 nginx.terminate()
                 nginx.wait()
         wait_for(listens, 'nginx')
-        with setup(Nginx(), client=f'{folder}/client.yml') as (proxy, _):
-            socks = [proxy.connect() for _ in range(20)]
-            for round in range(3):
-                for i, sock in enumerate(socks):
-                    sock.sendall(GET % (b'/large' if i % 2 else b'/say?q=%d' % i))
-                for i, sock in enumerate(socks):
-                    status, _, body = read_answer(sock)
-                    want = b'y' * 5000000 if i % 2 else b'HTTP/2.0 GET  %d\n' % i
-                    check(status == 200 and body == want, f'{i}: {status} {body[:100]!r}')
-            for body in (b'', b'x' * 10, b'x' * 100000):
-                socks[0].sendall(b'POST /say HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
-                got = read_answer(socks[0])[2]
-                check(got == b'HTTP/2.0 POST %d \n' % len(body), f'{got!r}')
-            for sock in socks:
-                sock.close()
+        with setup(Nginx(), client=f'{folder}/client.yml', **options) as (proxy, _):
+            yield proxy
+
+
+def has_nginx():
+    return any(os.access(f'{d}/nginx', os.X_OK) for d in ('/usr/sbin', '/usr/bin'))
+
+
+def case_servers_with_http_2():
+    if not has_nginx():
+        return 'SKIP nginx is not installed'
+    with nginx_with_http_2() as proxy:
+        socks = [proxy.connect() for _ in range(20)]
+        for round in range(3):
+            for i, sock in enumerate(socks):
+                sock.sendall(GET % (b'/large' if i % 2 else b'/say?q=%d' % i))
+            for i, sock in enumerate(socks):
+                status, _, body = read_answer(sock)
+                want = b'y' * 5000000 if i % 2 else b'HTTP/2.0 GET  %d\n' % i
+                check(status == 200 and body == want, f'{i}: {status} {body[:100]!r}')
+        for body in (b'', b'x' * 10, b'x' * 100000):
+            socks[0].sendall(b'POST /say HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
+            got = read_answer(socks[0])[2]
+            check(got == b'HTTP/2.0 POST %d \n' % len(body), f'{got!r}')
+        for sock in socks:
+            sock.close()
+    return None
+
+
+def case_clients_that_read_nothing_cost_little_and_nobody_else_behind_http_2():
+    if not has_nginx():
+        return 'SKIP nginx is not installed'
+    with nginx_with_http_2() as proxy:
+        with proxy.connect() as sock:
+            sock.sendall(GET % b'/say')
+            check(read_answer(sock)[0] == 200, 'before')
+        before = proxy.rss()
+
+        def others():
+            for i in range(10):
+                answer = proxy.ask(b'GET /say?q=%d HTTP/1.0\r\n\r\n' % i)
+                check(answer.endswith(b'HTTP/2.0 GET  %d\n' % i), f'{answer!r}')
+        with contextlib.ExitStack() as slow:
+            for _ in range(3):
+                sock = slow.enter_context(proxy.connect(rcvbuf=4096))
+                sock.sendall(GET % b'/endless')
+                last = -1
+                # Until nothing more comes to it.
+                while last != queue_of(sock, proxy, True) or not last:
+                    last = queue_of(sock, proxy, True)
+                    time.sleep(0.2)
+            others()
+            grown = proxy.rss() - before
+            check(grown < 16 << 20, f'grew by {grown}')
+        others()
     return None
 
 
