@@ -448,10 +448,10 @@ class Printer:
         sign, inner = offset[1:] if offset[0] == "unary" else ("+", offset)
         return text + " offset %s(%s)" % (sign, self.duration(inner[1] if inner[0] == "parentheses" else inner))
 
-    def selector(self, d):
+    def selector(self, d, may_be_named=True):
         name, matchers = d["name"], d["matchers"]
         names = [m for m in matchers if m[0] == b"__name__"]
-        if name is None and len(names) == 1 and names[0][1] == "=" and self.METRIC.fullmatch(names[0][2]) and \
+        if may_be_named and name is None and len(names) == 1 and names[0][1] == "=" and self.METRIC.fullmatch(names[0][2]) and \
                 names[0][2].lower().decode() not in NOT_A_METRIC:
             name, matchers = names[0][2], [m for m in matchers if m is not names[0]]
         text = (name or b"").decode()
@@ -487,6 +487,8 @@ class Printer:
             _, o, m, left, right = node
             return "%s %s%s %s" % (self.node(left), o, self.matching(m), self.node(right))
         arguments = ", ".join(map(self.node, node[-1]))
+        if kind == "call" and node[1] == "info" and len(node[-1]) == 2:
+            arguments = self.node(node[-1][0]) + ", " + self.selector(node[-1][1][1], False)
         grouping = node[2] if kind == "aggregation" else None
         if grouping and (grouping[0] == "without" or grouping[1]):
             return "%s %s %s (%s)" % (node[1], grouping[0], self.labels(grouping[1]), arguments)

@@ -15,11 +15,12 @@ import sys
 from promql_compare import Corpus, Generator, Ours
 from promql_grammar import Refused, read
 
-NEWER = """step()|range()|max_of(1m, step())|min_of(5,2)|anchored|smoothed| fill(1)| fill_left (2) | fill_right(-1m)|[5m+3]|
-[2*step()]| offset (5m)+3| offset -(5m)| offset step()| offset - -5m + 3|</|>/|{"a.b"}|{"x y"="1","m"}|"a"|info(m,{a="x"})|
-info(m,{})|1_000|0x1F|5m|limitk(1,m)|histogram_quantiles(m,"q",0.1,0.2)|sort_by_label(m,"a")|ts_of_max_over_time(m[5m])|
-start()|end()|first_over_time(m[5m])|[5]|[1e2:0x10]| @ 5m| offset 0|[max_of(1m,2):step()]|[(5m)^2]|[-5m]|0_7|[5m % 0]|fill|
-step|Range|MAX_OF(1,2)|[STEP()]| @ START()|integral(m[5m],2)|max_of(1,2)""".replace("\n", "").split("|")
+NEWER = """step()|range()|max_of(1m, step())|min_of(5,2)|anchored|smoothed| fill(1)| fill_left (2) | fill_right(-1m)|
+[5m+3]|[2*step()]| offset (5m)+3| offset -(5m)| offset step()| offset - -5m + 3|</|>/|{"a.b"}|{"x y"="1","m"}|"a"|
+info(m,{a="x"})|info(m,{})|info(m,{"n"})|1_000|0x1F|5m|limitk(1,m)|histogram_quantiles(m,"q",0.1,0.2)|
+sort_by_label(m,"a")|ts_of_max_over_time(m[5m])|start()|end()|first_over_time(m[5m])|[5]|[1e2:0x10]| @ 5m| offset 0|
+[max_of(1m,2):step()]|[(5m)^2]|[-5m]|0_7|[5m % 0]|fill|step|Range|MAX_OF(1,2)|[STEP()]| @ START()|integral(m[5m],2)|
+max_of(1,2)""".replace("\n", "").split("|")
 LIMITS = re.compile("nested deeper|more than|at most")
 
 

@@ -283,10 +283,10 @@ static size_t name_matcher(const struct promql_node *node)
 	return found;
 }
 
-static void put_selector(struct buffer *out, const struct promql_node *node)
+static void put_selector(struct buffer *out, const struct promql_node *node, bool may_be_named)
 {
 	const size_t n = node->selector.n_matchers;
-	const size_t named = node->selector.name.n ? n : name_matcher(node);
+	const size_t named = may_be_named && !node->selector.name.n ? name_matcher(node) : n;
 	bool open = false;
 
 	if (node->selector.name.n)
@@ -379,11 +379,17 @@ static void put_aggregation(struct buffer *out, const struct promql_node *node)
 
 static void put_call(struct buffer *out, const struct promql_node *node)
 {
+	/* Its second argument has all in braces. */
+	const bool info = str_eq(node->call.function, "info");
+
 	buffer_printf(out, "%s(", node->call.function);
 	for (size_t i = 0; i < node->call.n_args; i++) {
 		if (i)
 			buffer_puts(out, ", ");
-		promql_print(node->call.args[i], out);
+		if (info && i == 1)
+			put_selector(out, node->call.args[i], false);
+		else
+			promql_print(node->call.args[i], out);
 	}
 	buffer_puts(out, ")");
 }
@@ -398,7 +404,7 @@ void promql_print(const struct promql_node *node, struct buffer *out)
 		put_string(out, node->string);
 		break;
 	case PROMQL_NODE_SELECTOR:
-		put_selector(out, node);
+		put_selector(out, node, true);
 		break;
 	case PROMQL_NODE_SUBQUERY:
 		put_subquery(out, node);

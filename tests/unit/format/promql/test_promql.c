@@ -136,6 +136,7 @@ static void canonical_texts_are_these(void **state)
 		{ "m[5m:]", "m[5m:]" },
 		{ "rate(m[5m] anchored)", "rate(m[5m] anchored)" },
 		{ "info(m, {})", "info(m, {})" },
+		{ "info({\"m\"}, {\"n\"})", "info(m, {__name__=\"n\"})" },
 		{ "(((m)))", "(((m)))" },
 		{ "m # note\n", "m" },
 	};
