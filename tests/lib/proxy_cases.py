@@ -1307,6 +1307,35 @@ def case_credentials_are_read_for_each_request():
         check([g[-1] for g in got] == [b'Bearer tok', b'Bearer tok'] and len(issuer.heads) == 1, f'{got}')
 
 
+def case_a_body_that_is_late_while_a_worker_has_its_request():
+    """The time limit comes while the second server's token is being had."""
+    def tokens(server, conn):
+        while server.request(conn):
+            if len(server.heads) > 1:
+                server.hold.wait(LIMIT)
+            conn.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 44\r\n\r\n'
+                         b'{"access_token":"tok","token_type":"bearer"}')
+
+    def broken(server, conn):
+        server.request(conn, body=False)
+    issuer = Server(tokens)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f'{folder}/client.yml', 'w') as f:
+            f.write(f'oauth2: {{client_id: me, client_secret: s, token_url: "{issuer.url}/t"}}')
+        with setup(broken, good, client=f'{folder}/client.yml', body_ms=300) as (proxy, _, second):
+            with proxy.connect() as sock:
+                sock.sendall(b'GET /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n')
+                data = read_all(sock)
+                check(b' 200 ' not in data and len(issuer.heads) == 2, f'{data!r} {issuer.heads}')
+            issuer.hold.set()
+            wait_for(lambda: 'done path=/x ' in proxy.text(), 'the end')
+            check(proxy.text().count('done path=/x ') == 1, proxy.text())
+            for _ in range(3):
+                check(proxy.ask(b'GET /answer HTTP/1.0\r\n\r\n').startswith(b'HTTP/1.1 200'), 'afterwards')
+            check(not second.heads, f'{second.heads}')
+    issuer.close()
+
+
 def case_proxies_are_used():
     def http_proxy(server, conn):
         head = server.request(conn)

@@ -250,7 +250,8 @@ static void busy_timer(struct client *c)
 	}
 	if (!exchange_body_pending(x) || gets_on(c, config->body_timeout_ms))
 		return;
-	if (x->answered) {
+	/* What a worker has can't be answered before it comes back. */
+	if (x->answered || x->state == EXCHANGE_WORKING) {
 		client_close(c, true);
 		return;
 	}

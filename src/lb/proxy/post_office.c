@@ -176,7 +176,7 @@ struct post_office *post_office_of(struct proxy_loop *loop)
 	curl_multi_setopt(office->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
 	/*
 	 * A stream for each connection of HTTP/2. Of streams that share one the library goes on
-	 * reading those that are paused: 32 MiB each, which it doesn't even free if they are given up.
+	 * reading those that are paused: 32 MiB each, and doesn't free it if they are given up.
 	 */
 	curl_multi_setopt(office->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	loop->post_office = office;
