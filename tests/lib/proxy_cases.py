@@ -1278,16 +1278,18 @@ def case_credentials_are_read_for_each_request():
         def write(name, text):
             with open(f'{folder}/{name}', 'w') as f:
                 f.write(text)
-        def auth_of(client, *asks):
+        def auth_of(client, *asks, method=b'GET'):
             write('client.yml', client)
             with setup(good, client=f'{folder}/client.yml') as (proxy, server):
                 for ask in asks or (lambda: None,):
                     ask()
-                    data = proxy.ask(b'GET /x HTTP/1.0\r\nAuthorization: Basic eDp5\r\nX-One: mine\r\n\r\n')
+                    data = proxy.ask(method + b' /x HTTP/1.0\r\nAuthorization: Basic eDp5\r\nX-One: mine\r\n\r\n')
                 return data, [re.findall(rb'(?m)^(?:Authorization|X-One): (.*)\r$', h + b'\r\n') for h in server.heads]
         write('password', ' secret \n')
         data, got = auth_of('basic_auth: {username: ada, password: secret}')
         check(got == [[b'Basic YWRhOnNlY3JldA==']] or got == [[b'mine', b'Basic YWRhOnNlY3JldA==']], f'{got}')
+        data, got = auth_of('basic_auth: {username: ada, password: secret}', method=b'TRACE')
+        check(got == [[b'mine']], f'what TRACE would show: {got}')
         data, got = auth_of(f'authorization: {{credentials_file: {folder}/password}}', lambda: None,
                             lambda: write('password', 'other'))
         check([g[-1] for g in got] == [b'Bearer secret', b'Bearer other'], f'{got}')

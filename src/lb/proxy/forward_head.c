@@ -225,6 +225,9 @@ int forward_build_fields(struct exchange *x, struct buffer *out)
 		put_field(out, SLICE("Content-Type"), slice_from(x->forward.content_type));
 	for (const char *const(*s)[2] = x->forward.set; s && (*s)[0]; s++)
 		put_field(out, slice_from((*s)[0]), slice_from((*s)[1]));
+	/* A server that knows TRACE would show them to the client (RFC 9110 9.3.8). */
+	if (str_eq(forward_method(x), "TRACE"))
+		return buffer_error(out);
 	if (u->unsettled)
 		buffer_append(out, x->credentials.data, x->credentials.len);
 	else if (u->credentials)
