@@ -32,6 +32,7 @@ enum {
 	RETIRED_AWAKE =
 		16, /* configurations that requests still use, and whose servers are probed */
 	CHECK_S = 30, /* between looks for clusters that are not known */
+	NS_PER_S = 1000000000,
 };
 
 struct program {
@@ -354,9 +355,15 @@ static void reload(struct program *p)
 	log_info(&p->log, "the configuration was loaded again");
 }
 
+static time_t now_s(void)
+{
+	return (time_t)(clock_monotonic_ns(clock_system()) / NS_PER_S);
+}
+
 static void run(struct program *p)
 {
 	const struct timespec soon = { .tv_sec = 1 }, later = { .tv_sec = CHECK_S };
+	time_t check = now_s() + CHECK_S;
 	int sig;
 
 	for (;;) {
@@ -370,7 +377,10 @@ static void run(struct program *p)
 		free_retired(p);
 		if (sig == SIGHUP)
 			reload(p);
+		else if (now_s() < check)
+			continue;
 		state_check_clusters(p->lb.state, &p->log);
+		check = now_s() + CHECK_S;
 	}
 	log_info(&p->log, "Shutting down gracefully, press Ctrl+C again to force",
 		LOG_STR("signal", strsignal(sig)));

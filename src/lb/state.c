@@ -154,6 +154,8 @@ void state_check_clusters(struct state *s, const struct log *log)
 			if (contains(&ids, id))
 				continue;
 			known = false;
+			if (s->told)
+				continue;
 			log_warn(log,
 				"unknown cluster ID: no unit was ever recorded there, so users are "
 				"refused",
@@ -161,6 +163,7 @@ void state_check_clusters(struct state *s, const struct log *log)
 		}
 	}
 	s->known = known;
+	s->told = true;
 }
 
 void state_rest(struct state *s)

@@ -17,6 +17,7 @@ struct state {
 	struct pools *pools[N_GATE_KINDS];
 	struct owners *owners; /* NULL: access control is off */
 	bool known; /* the clusters were found in the source of ownership */
+	bool told; /* which were not */
 	struct state *next; /* for whoever keeps a list of them */
 	/* Private. */
 	atomic_uint refs;

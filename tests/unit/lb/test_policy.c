@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -326,9 +327,32 @@ static void what_no_arena_holds_is_too_large(void **state)
 	all_is_well_with_memory(state);
 }
 
+static void clusters_that_are_not_known_are_told_once(void **state)
+{
+	struct pool *pool = &lb.state->pools[GATE_TSDB]->v[0];
+	const char *id = pool->id, *line;
+	const struct log log = { memfd_create("log", MFD_CLOEXEC), LOG_LEVEL_INFO,
+		LOG_FORMAT_LOGFMT, clock_system() };
+	char text[4096] = "";
+
+	pool->id = "nowhere";
+	for (int i = 0; i < 3; i++)
+		state_check_clusters(lb.state, &log);
+	assert_false(lb.state->known);
+	pool->id = id;
+	state_check_clusters(lb.state, &log);
+	assert_true(lb.state->known);
+	assert_true(pread(log.fd, text, sizeof(text) - 1, 0) > 0);
+	line = strstr(text, "unknown cluster ID");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "unknown cluster ID"));
+	close(log.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(clusters_that_are_not_known_are_told_once),
 		TEST(all_is_well_with_memory),
 		TEST(no_allocation_that_fails_opens_anything),
 		TEST(what_no_arena_holds_is_too_large),
