@@ -158,6 +158,7 @@ static int open_proxy(struct program *p, struct err *err)
 		.workers = WORKERS,
 		.max_header_bytes = HEADER_MAX_BYTES,
 		.header_timeout_ms = HEADER_TIMEOUT_MS,
+		.cancel_fd = p->cancel_fd,
 		.log = &p->log,
 		.handler = &policy_handler,
 		.ctx = lb,
@@ -402,8 +403,6 @@ static void drop_states(struct program *p)
 
 static void stop(struct program *p)
 {
-	if (p->cancel_fd >= 0)
-		eventfd_write(p->cancel_fd, 1);
 	proxy_stop(p->lb.proxy, STOP_GRACE_MS);
 	drop_states(p);
 	settings_unref(p->settings);

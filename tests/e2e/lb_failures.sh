@@ -214,4 +214,26 @@ ok "what is remembered is forgotten soon, and without it all is refused" wait_un
 ok "which is said" grep -q "requests are refused until.*asking the API server" "$T/byapi.log"
 ok "the service answers all the same" curl -sf "http://127.0.0.1:$PORT/health"
 ok "this one ends well, too" stop byapi
+
+# A lookup that is under way at the end may finish.
+rm "$T/api/port" "$T/api/reply/api_v1_units_verify"
+mkfifo "$T/api/reply/api_v1_units_verify"
+start api /usr/bin/python3 "$CEEMS_SOURCE/tests/lib/fake_http.py" "$T/api"
+wait_until 20 test -s "$T/api/port"
+sed -i "/^ceems_api_server/s|127.0.0.1:[0-9]*|127.0.0.1:$(cat "$T/api/port")|" "$T/api.yml"
+lb ending "$T/api.yml"
+ends_in_time() {
+	local status=0 asking
+	: >"$T/api/requests"
+	{ ask ines "$Q" >"$T/ending.got"; } &
+	asking=$!
+	wait_until 20 grep -q units/verify "$T/api/requests" || return 1
+	{ wait_until 20 grep -q 'Shutting down gracefully' "$T/ending.log" && reply api_v1_units_verify '{"status":"success","data":null}'; } &
+	stop ending || status=1
+	wait "$asking"
+	cat "$T/ending.got"
+	grep -q '^200 ' "$T/ending.got" || status=1
+	return "$status"
+}
+ok "who was asking when it was told to end gets an answer" ends_in_time
 done_testing

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -365,6 +366,8 @@ void proxy_stop(struct proxy *proxy, int64_t grace_ms)
 	post_all(proxy, offsetof(struct proxy_loop, drain));
 	wait_for_loops(
 		proxy, clock_monotonic_ns(clock_system()) / NS_PER_MS + MAX(grace_ms, (int64_t)0));
+	if (proxy->config.cancel_fd > 0)
+		eventfd_write(proxy->config.cancel_fd, 1);
 	post_all(proxy, offsetof(struct proxy_loop, cut));
 	/* What is with a worker or being checked comes back to its loop. */
 	if (proxy->auth)

@@ -196,6 +196,8 @@ struct proxy_config {
 	size_t max_header_bytes; /* 0: 32 KiB; at most 60 KiB */
 	/* Zeros: 2 s, 60 s, 300 s, 60 s. A body and an answer must get on within each such time. */
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+	/* An eventfd that is written when those who are at work must come to an end; 0: none */
+	int cancel_fd;
 	const struct log *log;
 	const struct proxy_handler *handler;
 	void *ctx;
