@@ -367,6 +367,18 @@ def case_a_client_that_closes_cancels_its_request():
         check('result=client gone' in proxy.text(), proxy.text())
 
 
+def case_clients_that_leave_use_up_no_ports():
+    with setup(hung) as (proxy, server):
+        for i in range(5):
+            with proxy.connect() as sock:
+                sock.sendall(GET % b'/x')
+                wait_for(lambda n=i: len(server.heads) > n, 'the request')
+            wait_for(lambda n=i: server.ended > n, 'the cancellation')
+        with open('/proc/net/tcp') as f:
+            left = [l for l in f if l.split()[2].endswith(f':{server.port:04X}') and l.split()[3] == '06']
+        check(not left, f'{left}')
+
+
 def case_slow_heads_are_cut_off_while_others_are_served():
     with setup(good, header_ms=300) as (proxy, _):
         slow = proxy.connect()

@@ -105,7 +105,7 @@ static bool needs_worker(struct exchange *x)
 /* What is missing here is no fault of the server's. */
 static void launch_failed(struct exchange *x, int r)
 {
-	if (r != -EMFILE && r != -ENFILE && r != -ENOMEM && r != -ENOBUFS) {
+	if (r != -EMFILE && r != -ENFILE && r != -ENOMEM && r != -ENOBUFS && r != -EADDRNOTAVAIL) {
 		forward_failed(x, ATTEMPT_UNREACHABLE, x->why);
 		return;
 	}

@@ -23,10 +23,10 @@ static void free_wire(struct loop_trash *trash)
 	free((char *)trash - offsetof(struct wire, trash));
 }
 
-static void close_socket(struct wire *w)
+static void close_socket(struct wire *w, bool reset)
 {
 	w->watch.fd = -1;
-	io_close(&w->io, false);
+	io_close(&w->io, reset);
 }
 
 static void delist(struct wire *w)
@@ -44,6 +44,9 @@ static void delist(struct wire *w)
 void wire_abort(struct wire *w)
 {
 	struct loop *loop = wire_loop(w);
+	/* Of a request that is given up no port stays behind, which clients that leave could use
+	 * up. */
+	const bool reset = w->state == WIRE_BUSY && !w->body.done;
 
 	if (w->state == WIRE_CLOSED)
 		return;
@@ -53,7 +56,7 @@ void wire_abort(struct wire *w)
 	if (w->x)
 		w->x->wire = NULL;
 	w->x = NULL;
-	close_socket(w);
+	close_socket(w, reset);
 	loop_timer_done(loop, &w->timer);
 	stream_drop(&w->in, loop);
 	w->pool->n_wires--;
@@ -113,7 +116,7 @@ static int connect_next(struct wire *w)
 
 		if (left <= 0)
 			return -ETIMEDOUT;
-		close_socket(w);
+		close_socket(w, false);
 		w->io.fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (w->io.fd < 0) {
 			r = -errno;
@@ -144,6 +147,7 @@ static void begin_exchange(struct wire *w, struct exchange *x)
 	w->x = x;
 	x->wire = w;
 	w->sent_any = w->sent_all = w->send_failed = w->got_any = w->head_seen = false;
+	w->body.done = false;
 	w->request_sent = w->scanned = 0;
 	w->body_sent = x->body_in_request ? forward_body(x).n : 0;
 }
