@@ -10,6 +10,7 @@ import gzip
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import ssl
@@ -683,6 +684,28 @@ def case_chunked_requests_pass_without_their_extensions():
         check(server.bodies[0] == b'3\r\none\r\n4\r\n-two\r\n0\r\n\r\n', f'{server.bodies}')
         check(server.bodies[1] == b'one-two' and b'Content-Length: 7' in server.heads[1],
               f'{server.bodies}')
+
+
+def case_a_server_that_takes_its_time_with_a_body_is_not_the_clients_fault():
+    def late(server, conn):
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += conn.recv(1)
+        server.heads.append(head)
+        server.hold.wait(LIMIT)
+        left = 20000000
+        while left:
+            left -= len(conn.recv(min(left, 1 << 20)))
+        conn.sendall(OK)
+    with setup(late, body_ms=300) as (proxy, server), proxy.connect() as sock:
+        sock.sendall(b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n')
+        wait_for(lambda: server.heads, 'the head')
+        sender = threading.Thread(target=lambda: sock.sendall(bytes(20000000)))
+        sender.start()
+        check(not select.select([sock], [], [], 1.5)[0], 'an answer too early')
+        server.hold.set()
+        check(read_answer(sock)[0] == 200, 'status')
+        sender.join()
 
 
 def case_what_a_server_did_not_take_of_a_body_is_no_request():

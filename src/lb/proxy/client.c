@@ -248,7 +248,12 @@ static void busy_timer(struct client *c)
 			client_close(c, true);
 		return;
 	}
-	if (!exchange_body_pending(x) || gets_on(c, config->body_timeout_ms))
+	if (!exchange_body_pending(x))
+		return;
+	/* It is the server who is slow, and has a time limit of its own. */
+	if (c->io.readable)
+		client_expect(c, config->body_timeout_ms);
+	if (c->io.readable || gets_on(c, config->body_timeout_ms))
 		return;
 	/* What a worker has can't be answered before it comes back. */
 	if (x->answered || x->state == EXCHANGE_WORKING) {
