@@ -13,8 +13,6 @@ struct re2 {
 	const char *p, *end;
 	const char *reason;
 	unsigned depth;
-	struct slice names[RE2_NAMES_MAX];
-	size_t n_names;
 };
 
 /* What a part of a pattern can do. */
@@ -281,22 +279,14 @@ static int bracket_class(struct re2 *re)
 	return 0;
 }
 
-/* After "(?P<" or "(?<". */
+/* After "(?P<" or "(?<". Several groups may have the same name. */
 static int group_name(struct re2 *re)
 {
 	const char *start = re->p;
-	struct slice name;
 
 	while (more(re) && (is_letter(*re->p) || is_digit(*re->p) || *re->p == '_'))
 		re->p++;
-	name = (struct slice){ start, (size_t)(re->p - start) };
-	if (!name.n || !take(re, '>') || re->n_names == RE2_NAMES_MAX)
-		return bad(re, "invalid named capture");
-	for (size_t i = 0; i < re->n_names; i++)
-		if (re->names[i].n == name.n && memcmp(re->names[i].p, name.p, name.n) == 0)
-			return bad(re, "duplicate capture group name");
-	re->names[re->n_names++] = name;
-	return 0;
+	return re->p > start && take(re, '>') ? 0 : bad(re, "invalid named capture");
 }
 
 /* After "(?": flags, then ")" or ":" and a group; 1: it was flags alone. */

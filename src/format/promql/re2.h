@@ -15,7 +15,6 @@ enum {
 	RE2_PATTERN_MAX = 16 * 1024,
 	RE2_DEPTH_MAX = 200,
 	RE2_REPEAT_MAX = 1000, /* of nested repeats: their product */
-	RE2_NAMES_MAX = 64, /* of groups */
 };
 
 /*
