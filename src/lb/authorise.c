@@ -5,6 +5,8 @@
  * X-Original-Method, as nginx's auth_request is told to. The answer's headers say what must be sent
  * on in place of the request: what came may not go on, for it was not what was understood.
  */
+#include <errno.h>
+
 #include "format/http_head.h"
 #include "lb/visit.h"
 
@@ -55,29 +57,38 @@ bool authorise_begin(struct visit *v)
 	return false;
 }
 
+static bool has_form(const struct visit *v)
+{
+	if (v->out.rewritten)
+		return v->decided.body.n;
+	return exchange_has_body(v->x) && !str_eq(v->request.method, "GET") &&
+		!str_eq(v->request.method, "HEAD");
+}
+
 /*
- * A form becomes a query, for the front has no body to send. False: it is something else, or bytes
- * of the client's choice that no query may have, line ends among them.
+ * A form becomes a query, for the front has no body to send. -EBADMSG: it is something else, or
+ * bytes of the client's choice that no query may have, line ends among them. -ENOMEM
  */
-static bool take_form(const struct visit *v, struct slice *query)
+static int take_form(const struct visit *v, struct slice *query)
 {
 	const struct slice body = v->out.rewritten ? v->decided.body : v->request.body;
-	const bool both = !v->out.rewritten && query->n;
-	char *text;
+	const char *both;
 
-	if (!v->out.rewritten &&
-		(str_eq(v->request.method, "GET") || str_eq(v->request.method, "HEAD")))
-		return true;
-	if (v->out.rewritten ? !body.n : !exchange_has_body(v->x))
-		return true;
+	if (!has_form(v))
+		return 0;
 	if (v->kind != GATE_TSDB || (!v->out.rewritten && !v->body_read) || !http_is_target(body))
-		return false;
+		return -EBADMSG;
+	if (v->out.rewritten || !query->n) {
+		*query = body;
+		return 0;
+	}
 	/* Servers take the form's values first. */
-	text = both ? arena_printf(exchange_arena(v->x), "%.*s&%.*s", (int)body.n, body.p,
-			      (int)query->n, query->p)
-		    : NULL;
-	*query = text ? slice_from(text) : body;
-	return text || !both;
+	both = arena_printf(
+		exchange_arena(v->x), "%.*s&%.*s", (int)body.n, body.p, (int)query->n, query->p);
+	if (!both)
+		return -ENOMEM;
+	*query = slice_from(both);
+	return 0;
 }
 
 void authorise_allow(struct visit *v)
@@ -86,12 +97,18 @@ void authorise_allow(struct visit *v)
 	struct slice path = v->request.path, query = v->request.query;
 	const char *headers[7];
 	size_t n = 0;
+	int r;
 
 	if (v->out.rewritten) {
 		path = v->decided.path;
 		query = v->decided.query;
 	}
-	if (!take_form(v, &query)) {
+	r = take_form(v, &query);
+	if (r == -ENOMEM) {
+		visit_refuse_for_memory(v);
+		return;
+	}
+	if (r < 0) {
 		visit_refuse(v, REPLY_MALFORMED, "malformed",
 			"only forms can be decided alone, and of Pyroscope's requests GET and HEAD "
 			"of /pyroscope/render: no header can hold a message");
